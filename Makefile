@@ -1,0 +1,30 @@
+# `make demo` and `make test` need nothing but Python 3.10-3.13 and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test slow lint clean
+
+# One stamp per extra: an install runs again only when setup.py changes.
+$(VENV)/installed-%: setup.py pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
+	touch $@
+
+demo: $(VENV)/installed-cpu
+	$(BIN)/simclr pretrain --config=configs/demo.py --workdir=runs/demo
+	$(BIN)/simclr evaluate runs/demo
+
+test: $(VENV)/installed-cpu,test
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/installed-cpu,test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-cpu,test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) build *.egg-info

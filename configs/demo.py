@@ -1,0 +1,29 @@
+"""The demo: five minutes of SimCLR on the embedded Fashion-MNIST sample.
+
+Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
+Command:
+    make demo
+Hardware: 2 CPU cores, minutes.
+Expected: see the README's results.
+"""
+
+from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
+
+config = Config(
+    epochs=6,
+    batch_size=256,
+    data=Data(
+        source="sample/train", eval_source="sample/test", image_size=28
+    ),
+    augment=Augment(
+        crop_area=(0.2, 1.0), color_strength=0.5, blur_probs=(0.0, 0.0)
+    ),
+    model=Model(depth=18, width=0.25, stem="cifar", head_layers=2),
+    loss=Loss(temperature=0.2),
+    optimizer=Optimizer(
+        name="sgd", base_lr=0.12, weight_decay=5e-4, warmup_epochs=1
+    ),
+    train=Train(
+        log_steps=5, eval_epochs=2.0, checkpoint_epochs=1.0, eval_images=2000
+    ),
+)

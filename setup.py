@@ -1,0 +1,47 @@
+"""Package definition. TensorFlow comes by extra: pip install -e ".[cpu]"."""
+
+import setuptools
+
+# tensorflow, tensorflow-cpu and tensorflow-tpu are one import package and
+# break each other, so exactly one extra chooses and the core has none.
+_CPU = [
+    "tensorflow-cpu>=2.18,<2.22; "
+    "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "tensorflow>=2.18,<2.22; "
+    "sys_platform != 'linux' or platform_machine != 'x86_64'",
+]
+_GPU = ["tensorflow[and-cuda]>=2.18,<2.22"]
+# 2.19.1 pins libtpu 0.0.10; 2.20.0 takes a libtpu that aborts the import.
+_TPU = ["tensorflow-tpu==2.19.1; python_version < '3.13'"]
+_TEST = ["pytest>=8", "ruff>=0.9"]
+
+setuptools.setup(
+    name="simclr",
+    version="0.1.0",
+    description="Self-supervised image training on TensorFlow and Keras 3",
+    license="Apache-2.0",
+    packages=setuptools.find_packages(include=["simclr", "simclr.*"]),
+    package_data={"simclr.data": ["sample/*"], "simclr": ["recipes/*"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "absl-py>=2.1",
+        "array_record>=0.5",
+        "importlib_resources",  # tfds 4.9.10 needs it and does not say so.
+        "keras>=3.5,<4",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "pillow>=10.3",
+        "scikit-learn>=1.4",
+        "tensorboard>=2.18",
+        "tensorflow-datasets>=4.9.7",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "cpu": _CPU,
+        "gpu": _GPU,
+        "tpu": _TPU,
+        "test": _TEST,
+        "all": _CPU + _TEST,
+    },
+    entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},
+)

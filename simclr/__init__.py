@@ -1,0 +1,3 @@
+"""Self-supervised image training on TensorFlow: SimCLR and its family."""
+
+__version__ = "0.1.0"

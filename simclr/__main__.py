@@ -1,0 +1,361 @@
+"""The command line: flags -> config and strategy -> one command."""
+
+import dataclasses
+import difflib
+import importlib.util
+import os
+import sys
+import textwrap
+from collections.abc import Callable
+
+from absl import flags
+
+USAGE = """\
+Self-supervised image training: from a folder of photos to an encoder.
+
+  simclr pretrain --data=PHOTOS       train an encoder without labels
+  simclr evaluate RUN                 kNN, linear probe, health, a picture
+  simclr check DATA                   read every image, list the bad ones
+  simclr prepare DATA FOLDER          pack images into large shards
+
+DATA is a folder, folder:PATH, tfds:NAME[/SPLIT], tfrecord:GLOB,
+arrayrecord:GLOB or sample[/train|/test].
+simclr COMMAND --help shows the flags of a command.
+"""
+
+_NO_TENSORFLOW = """\
+simclr: TensorFlow is not installed. Install one of
+  pip install "simclr[cpu]"    this machine's CPU
+  pip install "simclr[gpu]"    NVIDIA GPUs (brings CUDA)
+  pip install "simclr[tpu]"    a Cloud TPU VM"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command: its flags, its arguments and what it runs."""
+
+    run: Callable
+    define: Callable
+    arguments: tuple[str, ...]
+    summary: str
+
+
+def run():
+    """Entry point of the `simclr` console command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv):
+    """Runs one command.
+
+    Args:
+        argv: list of str without the program's name.
+
+    Returns:
+        Exit status: 0 done, 1 failed while working, 2 bad input, 75 stopped
+        early with everything saved (SIGTERM, Ctrl-C, --max_hours).
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0 if argv else 2
+    if argv[0] in COMMANDS and {"-h", "-help", "--help"} & set(argv[1:]):
+        print(help_text(argv[0]))
+        return 0
+    try:
+        command, values, arguments = parse(argv)
+    except (flags.Error, ValueError) as error:
+        print(f"simclr: {_one_line(error)}", file=sys.stderr)
+        return 2
+    if importlib.util.find_spec("tensorflow") is None:
+        print(_NO_TENSORFLOW, file=sys.stderr)
+        return 2
+    _quiet_tensorflow(values.debug)
+    try:
+        return command.run(values, *arguments) or 0
+    except KeyboardInterrupt:
+        print("simclr: interrupted.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if values.debug:
+            raise
+        print(f"simclr: {_one_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError | OSError) else 1
+
+
+def parse(argv):
+    """Splits a command line.
+
+    Args:
+        argv: list of str, the command's name first.
+
+    Returns:
+        (Command, its FlagValues, its arguments as list of str).
+
+    Raises:
+        ValueError: no such command, or a wrong number of arguments.
+        flags.Error: an unknown flag or a bad value.
+    """
+    name = argv[0]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else ", ".join(COMMANDS)
+        raise ValueError(f"there is no command {name!r}; {hint}")
+    command = COMMANDS[name]
+    values = _flag_values(command)
+    arguments = values(argv)[1:]
+    if len(arguments) != len(command.arguments):
+        wanted = " ".join(["simclr", name, *command.arguments, "[--flags]"])
+        raise ValueError(
+            f"usage: {wanted}; got {' '.join(arguments) or 'no argument'}"
+        )
+    return command, values, arguments
+
+
+def help_text(name):
+    """One command's summary, usage and flags, and nobody else's."""
+    command = COMMANDS[name]
+    values = _flag_values(command)
+    lines = [
+        command.summary,
+        "",
+        " ".join(["simclr", name, *command.arguments, "[--flags]"]),
+        "",
+    ]
+    for flag in sorted(values):
+        kind = values[flag].flag_type()
+        default = values[flag].default
+        shown = f" (default: {default})" if default not in ("", [], None) else ""
+        text = f"{values[flag].help}{shown}"
+        lines += [f"  --{flag}  [{kind}]"]
+        lines += [f"      {line}" for line in textwrap.wrap(text, 72)]
+    return "\n".join(lines)
+
+
+def _flag_values(command):
+    """The command's own flags, apart from those that libraries define."""
+    values = flags.FlagValues()
+    command.define(values)
+    flags.DEFINE_boolean(
+        "debug", False, "Show tracebacks and logs.", flag_values=values
+    )
+    return values
+
+
+def _define_device(values):
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        ["auto", "tpu", "gpu", "cpu", "multiworker"],
+        "Devices to use; auto takes the best that is there.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "replicas",
+        0,
+        "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
+def _define_pretrain(values):
+    flags.DEFINE_string(
+        "data",
+        "",
+        "Images to train on: a folder of photos, tfds:NAME, tfrecord:GLOB, "
+        "arrayrecord:GLOB or sample.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "labels", "", "A labels.csv (id,label), if any.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "eval_data",
+        "",
+        "Held-out labelled images for kNN and the probe, if any.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "config",
+        "",
+        "A recipe, configs/NAME.py; without one a recipe is chosen from the "
+        "images and the device.",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "set", [], "KEY=VALUE over the recipe; repeatable.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "workdir",
+        "",
+        "The run folder; the same command goes on where it stopped. Default: "
+        "runs/NAME after the recipe or the data.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "max_hours",
+        0.0,
+        "Save and exit with status 75 after so many hours; 0: no limit.",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    _define_device(values)
+
+
+def _pretrain(values):
+    from simclr.commands import pretrain
+    from simclr.training.stopping import EXIT_STOPPED
+
+    stopped = pretrain.run(
+        data=values.data,
+        labels=values.labels,
+        eval_data=values.eval_data,
+        recipe=values.config,
+        overrides=values.set,
+        workdir=values.workdir,
+        strategy_kind=values.strategy,
+        replicas=values.replicas,
+        max_hours=values.max_hours,
+    )
+    return EXIT_STOPPED if stopped else 0
+
+
+def _define_evaluate(values):
+    flags.DEFINE_string(
+        "data",
+        "",
+        "Labelled images to fit kNN and the probe on; default: the run's.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "labels", "", "A labels.csv for --data.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "eval_data",
+        "",
+        "Labelled images to score; default: the run's held-out images.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "baselines",
+        True,
+        "Also score raw pixels and the untrained encoder.",
+        flag_values=values,
+    )
+    _define_device(values)
+
+
+def _evaluate(values, workdir):
+    from simclr.commands import evaluate
+
+    evaluate.run(
+        workdir,
+        data=values.data,
+        labels=values.labels,
+        eval_data=values.eval_data,
+        baselines=values.baselines,
+        strategy_kind=values.strategy,
+        replicas=values.replicas,
+    )
+
+
+def _define_check(values):
+    flags.DEFINE_string("labels", "", "A labels.csv.", flag_values=values)
+    flags.DEFINE_string(
+        "out", "", "Write the bad images to this CSV too.", flag_values=values
+    )
+
+
+def _check(values, data):
+    from simclr.data.check import check
+    from simclr.data.sources import open_source
+
+    bad = check(open_source(data, labels=values.labels), out=values.out)
+    return 1 if bad else 0
+
+
+def _define_prepare(values):
+    flags.DEFINE_string("labels", "", "A labels.csv.", flag_values=values)
+    flags.DEFINE_enum(
+        "format",
+        "arrayrecord",
+        ["arrayrecord", "tfrecord"],
+        "ArrayRecord reads at random; TFRecord is what others read.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "shard_mb", 100.0, "Size of a shard, MB.", flag_values=values
+    )
+
+
+def _prepare(values, data, folder):
+    from simclr.data.prepare import prepare
+    from simclr.data.sources import open_source
+
+    prepare(
+        open_source(data, labels=values.labels),
+        folder,
+        file_format=values.format,
+        shard_bytes=values.shard_mb * 1e6,
+    )
+
+
+COMMANDS = {
+    "pretrain": Command(
+        _pretrain,
+        _define_pretrain,
+        (),
+        "Trains an encoder on images without labels.",
+    ),
+    "evaluate": Command(
+        _evaluate,
+        _define_evaluate,
+        ("RUN",),
+        "Scores a run: kNN, linear probe, health, neighbours.",
+    ),
+    "check": Command(
+        _check,
+        _define_check,
+        ("DATA",),
+        "Reads every image and lists those that cannot be read.",
+    ),
+    "prepare": Command(
+        _prepare,
+        _define_prepare,
+        ("DATA", "FOLDER"),
+        "Packs images into large shards that read fast anywhere.",
+    ),
+}
+
+
+def _quiet_tensorflow(debug):
+    """Settings that TensorFlow reads once, at import."""
+    # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
+    # (measured, BUILD_NOTES.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if not debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from absl import logging
+
+        logging.set_verbosity(logging.ERROR)
+
+
+def _one_line(error):
+    """The part of an error that a user can act on."""
+    text = str(error).strip() or type(error).__name__
+    # What Python code inside the input pipeline raised, without TensorFlow's
+    # wrapping: "...UnknownError ... ValueError: message\nTraceback ...".
+    for kind in ("ValueError: ", "OSError: "):
+        if kind in text:
+            text = text.split(kind, 1)[1]
+            return text.splitlines()[0]
+    line = text.splitlines()[0]
+    if isinstance(error, ValueError | OSError | FloatingPointError):
+        return line
+    if isinstance(error, flags.Error):
+        return f"{line} (see --help)"
+    return f"{type(error).__name__}: {line} (--debug shows more)"
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,295 @@
+"""Experiment configs: frozen dataclasses, one Python file per recipe.
+
+A recipe holds `config = Config(...)` with only what differs from the defaults
+below. Times end in their unit; `batch_size` is the global batch.
+"""
+
+import ast
+import dataclasses
+import difflib
+import json
+import runpy
+import typing
+
+_AUTO = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which images; see simclr/data/sources.py for the spelling of a source."""
+
+    source: str = "sample/train"
+    labels: str = ""  # A labels.csv (id,label); empty: the source's own labels.
+    eval_source: str = ""  # Held-out labelled images; empty: a split of source.
+    eval_labels: str = ""  # A labels.csv for eval_source.
+    image_size: int = 32  # Side of a view in training, pixels.
+    eval_image_size: int = 0  # Side in evaluation; 0: as in training.
+    max_bad_share: float = 0.01  # Over this share of unreadable images: stop.
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """Two views of an image; defaults are SimCLR's for ImageNet (Appendix A)."""
+
+    place: str = _AUTO  # Colour work on the "host", the "device" or "auto".
+    crop_area: tuple[float, float] = (0.08, 1.0)  # Share of the image's area.
+    color_strength: float = 1.0  # Multiplies the four jitters.
+    brightness: float = 0.8
+    contrast: float = 0.8
+    saturation: float = 0.8
+    hue: float = 0.2
+    brightness_rule: str = "multiply"  # SimCLRv2's; "add" is SimCLR v1's.
+    jitter_prob: float = 0.8
+    gray_prob: float = 0.2
+    blur_probs: tuple[float, float] = (0.5, 0.5)  # View 1, view 2.
+    solarize_probs: tuple[float, float] = (0.0, 0.0)  # View 1, view 2.
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Encoder f and projection head g."""
+
+    depth: int = 18  # Layers of the ResNet: 18, 34, 50, 101, 152 or 200.
+    width: float = 1.0  # Multiplies every number of channels.
+    stem: str = _AUTO  # "cifar", "imagenet", or "auto": cifar up to 64 pixels.
+    head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 0 none.
+    head_dim: int = 128  # d, length of a projection z.
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """The objective."""
+
+    name: str = "nt_xent"
+    temperature: float = 0.1
+    weight: float = 1.0  # The published code's loss is 2x the paper's mean.
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """Update rule and learning-rate schedule (warm-up, then cosine to 0)."""
+
+    name: str = "lars"  # "lars", "sgd" (Nesterov) or "adam".
+    base_lr: float = 0.3  # Scaled by the batch size, see lr_scaling.
+    lr_scaling: str = "linear"  # "linear": x B/256, "sqrt": x sqrt(B), "none".
+    momentum: float = 0.9
+    weight_decay: float = 1e-6
+    warmup_epochs: float = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """How the loop runs."""
+
+    precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
+    log_steps: int = 20  # One row of metrics, and one device call, per this.
+    checkpoint_epochs: float = 1.0
+    keep_checkpoints: int = 3
+    eval_epochs: float = 5.0  # Health, and kNN where labels exist; 0: never.
+    eval_images: int = 5000  # At most so many in evaluations while training.
+    probe: bool = True  # Online linear probe on stop_gradient(h) with labels.
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment."""
+
+    epochs: float = 100.0
+    batch_size: int = 256  # Global.
+    seed: int = 0
+    data: Data = Data()
+    augment: Augment = Augment()
+    model: Model = Model()
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    train: Train = Train()
+
+
+_CHOICES = {
+    "augment.place": (_AUTO, "host", "device"),
+    "augment.brightness_rule": ("multiply", "add"),
+    "model.depth": (18, 34, 50, 101, 152, 200),
+    "model.stem": (_AUTO, "cifar", "imagenet"),
+    "loss.name": ("nt_xent",),
+    "optimizer.name": ("lars", "sgd", "adam"),
+    "optimizer.lr_scaling": ("linear", "sqrt", "none"),
+    "train.precision": ("float32", "mixed_bfloat16", "float64"),
+}
+_POSITIVE = (
+    "epochs",
+    "batch_size",
+    "data.image_size",
+    "model.width",
+    "model.head_dim",
+    "loss.temperature",
+    "optimizer.base_lr",
+    "train.log_steps",
+    "train.checkpoint_epochs",
+    "train.keep_checkpoints",
+    "train.eval_images",
+)
+_SHARES = (
+    "data.max_bad_share",
+    "augment.jitter_prob",
+    "augment.gray_prob",
+    "augment.crop_area",
+    "augment.blur_probs",
+    "augment.solarize_probs",
+)
+
+
+def load(path, overrides=()):
+    """Reads `config` from a recipe file, then applies `a.b=value` overrides.
+
+    Raises:
+        ValueError: no such recipe, no `config` in it, an unknown key, a value
+            of the wrong type or out of range.
+    """
+    try:
+        config = runpy.run_path(path).get("config")
+    except (OSError, ImportError):  # Missing; a folder without __main__.
+        raise ValueError(f"No recipe at {path}.") from None
+    if not isinstance(config, Config):
+        raise ValueError(f"{path} does not set config = Config(...).")
+    return override(config, overrides)
+
+
+def override(config, overrides):
+    """Applies `a.b=value` strings to a config and validates the result."""
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"Expected KEY=VALUE, got {text!r}.")
+        config = _replace(config, key.strip(), value.strip())
+    return validate(config)
+
+
+def validate(config):
+    """Returns `config`, or raises ValueError naming the first bad value."""
+    for key, choices in _CHOICES.items():
+        if get(config, key) not in choices:
+            raise ValueError(
+                f"{key} is {get(config, key)!r}; choose one of "
+                f"{', '.join(map(str, choices))}."
+            )
+    for key in _POSITIVE:
+        if not get(config, key) > 0:
+            raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
+    for key in _SHARES:
+        values = get(config, key)
+        for value in values if isinstance(values, tuple) else (values,):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
+    if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
+        raise ValueError(
+            f"augment.crop_area is {config.augment.crop_area}; it must be "
+            "(smallest, largest) with 0 < smallest <= largest."
+        )
+    return config
+
+
+def eval_image_size(config):
+    """Side of the images that evaluation shows the encoder, pixels."""
+    return config.data.eval_image_size or config.data.image_size
+
+
+def get(config, key):
+    """The value at a dotted key."""
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
+def to_json(config):
+    """A config as readable JSON text."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text):
+    """The config that `to_json` wrote.
+
+    Raises:
+        ValueError: an unknown key or a wrong type in the text.
+    """
+    return validate(_from_dict(Config, json.loads(text)))
+
+
+def differences(old, new):
+    """Lines `key: old -> new` for every value in which two configs differ."""
+    return [
+        f"{key}: {get(old, key)!r} -> {get(new, key)!r}"
+        for key in keys()
+        if get(old, key) != get(new, key)
+    ]
+
+
+def keys(kind=Config, prefix=""):
+    """All dotted keys of a config, in order of definition."""
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.type):
+            yield from keys(field.type, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name
+
+
+def _replace(config, key, text):
+    if key not in keys():
+        near = difflib.get_close_matches(key, keys(), n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"There is no setting {key!r}.{hint}")
+    return _set(config, key.split("."), key, text)
+
+
+def _set(node, names, key, text):
+    name, *rest = names
+    kind = typing.get_type_hints(type(node))[name]
+    value = (
+        _set(getattr(node, name), rest, key, text)
+        if rest
+        else _parse(key, text, kind)
+    )
+    return dataclasses.replace(node, **{name: value})
+
+
+def _parse(key, text, kind):
+    if kind is str:
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    return _checked(key, value, kind)
+
+
+def _checked(key, value, kind):
+    """`value` as `kind`; ints pass for floats and lists for tuples."""
+    if typing.get_origin(kind) is tuple:
+        kinds = typing.get_args(kind)
+        if isinstance(value, list | tuple) and len(value) == len(kinds):
+            return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
+        raise ValueError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{key} takes {_word(kind)}, got {value!r}.")
+    return value
+
+
+def _word(kind):
+    words = {int: "a whole number", float: "a number", bool: "True or False"}
+    return words.get(kind, kind.__name__)
+
+
+def _from_dict(kind, values, prefix=""):
+    hints = typing.get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise ValueError(f"There is no setting {prefix + name!r}.")
+    return kind(
+        **{
+            name: _from_dict(hints[name], value, f"{prefix}{name}.")
+            if dataclasses.is_dataclass(hints[name])
+            else _checked(prefix + name, value, hints[name])
+            for name, value in values.items()
+        }
+    )

@@ -1,0 +1,1 @@
+"""Images in: sources, their order, decoding, views, batches."""

@@ -1,0 +1,63 @@
+"""Small files that save a second look: manifests and indexes, never needed.
+
+They lie in $XDG_CACHE_HOME/simclr (~/.cache/simclr). Deleting them costs time
+only; a cache that cannot be written or read is a cache that is not there.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+
+
+WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
+
+
+def path_for(kind, *key):
+    """Where the cache file of `key` lies.
+
+    Args:
+        kind: str, ends the file's name: what is cached, and its format.
+        *key: whatever tells two cached things apart.
+    """
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    digest = hashlib.sha256(repr(key).encode("utf-8", "backslashreplace"))
+    return os.path.join(root, "simclr", f"{digest.hexdigest()[:32]}.{kind}")
+
+
+def read(path):
+    """The bytes cached at `path`, or None."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def write(path, data):
+    """Caches bytes at `path` where that is possible."""
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_atomically(path, data)
+
+
+def write_atomically(path, data):
+    """Writes a file that is there whole or not at all, after any crash.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle, temporary = tempfile.mkstemp(
+        dir=os.path.dirname(os.path.abspath(path)), prefix=WRITING
+    )
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 hides it from the team.
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,71 @@
+"""The view that evaluation sees: the centre of an image, nothing random.
+
+The published rule (google-research/simclr `preprocess_for_eval`): a small image
+that already has the right size stays as it is; of any other, the central crop
+that keeps 0.875 of the side is resized (bicubic) and clipped.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+_PROPORTION = 0.875
+# Up to this side the published code neither crops nor resizes: CIFAR's 32.
+_LARGEST_UNTOUCHED = 32
+
+
+def center_view(image, size):
+    """An image as the encoder sees it in evaluation.
+
+    The published code cannot take an image of another size when `size` is at
+    most 32 (it crashes); here such an image is cropped and resized like a big
+    one.
+
+    Args:
+        image: uint8 [h, w, 3], or float [h, w, 3] in [0, 1].
+        size: side of the view, pixels.
+
+    Returns:
+        float32 [size, size, 3] in [0, 1].
+    """
+    image = np.asarray(image)
+    scale = np.float32(255 if image.dtype == np.uint8 else 1)
+    if size <= _LARGEST_UNTOUCHED and image.shape[:2] == (size, size):
+        return image.astype(np.float32) / scale
+    # Bicubic weights overshoot near edges, hence the clip.
+    return np.clip(center_crop(image, size) / scale, 0.0, 1.0)
+
+
+def center_crop(image, size):
+    """Central crop, resized (bicubic, no antialiasing), not clipped.
+
+    Args:
+        image: [h, w, 3] of any number type.
+        size: side of the result, pixels.
+
+    Returns:
+        float32 [size, size, 3] in the units of `image`, overshoot included.
+    """
+    height, width = image.shape[:2]
+    h, w = crop_shape(height, width)
+    # The published offset: the odd pixel goes to the top and left margin.
+    top, left = (height - h + 1) // 2, (width - w + 1) // 2
+    crop = image[top : top + h, left : left + w]
+    return tf.image.resize(crop, [size, size], method="bicubic").numpy()
+
+
+def crop_shape(height, width, aspect_ratio=1.0):
+    """Largest crop of an aspect ratio inside 0.875 of an image's side.
+
+    Args:
+        height: of the image, pixels.
+        width: of the image, pixels.
+        aspect_ratio: width / height of the crop.
+
+    Returns:
+        (height, width) of the crop, pixels, rounded half to even.
+    """
+    if aspect_ratio > width / height:  # The image's width is the limit.
+        h, w = _PROPORTION / aspect_ratio * width, _PROPORTION * width
+    else:
+        h, w = _PROPORTION * height, _PROPORTION * aspect_ratio * height
+    return round(h), round(w)

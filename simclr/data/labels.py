@@ -1,0 +1,92 @@
+"""Labels from a CSV file: which image is of which class."""
+
+import csv
+
+import numpy as np
+
+from simclr.data import storage
+
+
+def read_labels(path, source):
+    """Reads `id,label` rows and fits them to a source.
+
+    Args:
+        path: a UTF-8 CSV file with a header that has id and label; other
+            columns are left alone. An id is an image's id in the source
+            (in a folder: its path below the folder) or, where only one image
+            is called so, its bare file name. An empty label is none.
+        source: Source.
+
+    Returns:
+        labels: int32 [num], -1 for images without a row.
+        class_names: list of str, sorted; numbers by their value.
+
+    Raises:
+        ValueError: bad header, no rows, ids that are unknown, ambiguous or
+            labelled twice; says how many.
+        OSError: the file cannot be read.
+    """
+    rows = _rows(path)
+    index_of = {source.id(i): i for i in range(len(source))}
+    by_file_name = {}
+    for name, index in index_of.items():
+        file_name = name.rpartition("/")[2]
+        by_file_name[file_name] = -1 if file_name in by_file_name else index
+
+    named, unknown, ambiguous, twice = {}, [], [], []
+    for name, label in rows:
+        plain = name.replace("\\", "/").removeprefix("./")
+        index = index_of.get(name, index_of.get(plain))
+        if index is None:
+            index = by_file_name.get(plain)
+        if index is None:
+            unknown.append(name)
+        elif index < 0:
+            ambiguous.append(name)
+        elif named.setdefault(index, label) != label:
+            twice.append(name)
+    for what, names in (
+        (f"are not in {source.name}", unknown),
+        ("are the name of several images; give paths", ambiguous),
+        ("have two different labels", twice),
+    ):
+        if names:
+            raise ValueError(
+                f"{path}: {len(names):,} of {len(rows):,} ids {what}, such "
+                f"as {names[0]!r}; the source has ids such as "
+                f"{source.id(0)!r}."
+            )
+    class_names = sorted(set(named.values()) - {""}, key=_by_value)
+    if not class_names:
+        raise ValueError(f"{path} labels nothing: {len(rows):,} rows.")
+    number = {name: i for i, name in enumerate(class_names)} | {"": -1}
+    labels = np.full([len(source)], -1, np.int32)
+    for index, label in named.items():
+        labels[index] = number[label]
+    return labels, class_names
+
+
+def _rows(path):
+    try:
+        with open(
+            storage.expand(path), newline="", encoding="utf-8-sig"
+        ) as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            header = [name.strip() for name in reader.fieldnames or []]
+            if "id" not in header or "label" not in header:
+                raise ValueError(
+                    f"{path} begins with {','.join(header)!r}; its first line "
+                    "must name the columns id,label."
+                )
+            reader.fieldnames = header
+            return [
+                ((row["id"] or "").strip(), (row["label"] or "").strip())
+                for row in reader
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a UTF-8 CSV file: {error}") from None
+
+
+def _by_value(name):
+    """Sorts "2" before "10", and numbers before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

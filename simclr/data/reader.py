@@ -1,0 +1,85 @@
+"""Pixels for training: an unreadable image never stops a run."""
+
+import threading
+
+import numpy as np
+
+from simclr.data.decode import decode
+
+# A hundred unreadable neighbours are no accident: a disk or a mount is gone.
+_MAX_TRIES = 100
+
+
+class Reader:
+    """Decodes a source's images; replaces unreadable ones by the next ones.
+
+    Which image replaces which depends on the source alone, so a run that is
+    resumed, or spread over other machines, sees the same pixels.
+
+    Attributes:
+        source: Source.
+        bad: dict of id -> reason of the unreadable images met so far.
+    """
+
+    def __init__(self, source):
+        self.source = source
+        self.bad = {}
+        self._bad_indices = set()
+        self._lock = threading.Lock()
+
+    def load(self, index):
+        """Loads an image, or the next readable one; thread-safe.
+
+        Args:
+            index: int in [0, num).
+
+        Returns:
+            image: uint8 [h, w, 3].
+            replaced: bool, it is another image's.
+
+        Raises:
+            ValueError: a hundred images in a row are unreadable.
+        """
+        image, found = self._load(int(index))
+        return image, found != int(index)
+
+    def load_labelled(self, index):
+        """Loads an image with the label of what was loaded.
+
+        Returns:
+            image: uint8 [h, w, 3].
+            label: int32, -1 for none.
+            replaced: int32, 1 when it is another image's.
+
+        Raises:
+            ValueError: as for load.
+        """
+        image, found = self._load(int(index))
+        labels = self.source.labels
+        label = np.int32(-1 if labels is None else labels[found])
+        return image, label, np.int32(found != int(index))
+
+    def bad_share(self):
+        """Share of the source's images found unreadable so far."""
+        return len(self._bad_indices) / len(self.source)
+
+    def _load(self, index):
+        num = len(self.source)
+        tries = min(num, _MAX_TRIES)
+        for offset in range(tries):
+            candidate = (index + offset) % num
+            if candidate in self._bad_indices:
+                continue
+            try:
+                return decode(self.source.read(candidate)), candidate
+            except (ValueError, OSError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                with self._lock:
+                    self._bad_indices.add(candidate)
+                    self.bad[self.source.id(candidate)] = reason
+        raise ValueError(
+            f"{tries} images in a row cannot be read, from "
+            f"{self.source.id(index)!r} on: "
+            f"{self.bad[self.source.id(index)]}. Run simclr check "
+            f"{self.source.name}."
+        )

@@ -1,0 +1,182 @@
+"""What a shard of records holds: positions, labels, ids.
+
+`simclr prepare` writes it beside each shard it makes (SHARD.index); for other
+shards it is made by one walk and cached.
+"""
+
+import dataclasses
+import io
+import zipfile
+
+import numpy as np
+
+from simclr.data import arrayrecord, cache, example, storage, tfrecord
+
+SUFFIX = ".index"
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """Names of an example's features, the first that is there counts."""
+
+    image: tuple = ("image", "image/encoded", "image_bytes", "jpeg", "png")
+    label: tuple = ("label", "image/class/label")
+    id: tuple = ("id",)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardIndex:
+    """The records of one shard, or of several after another."""
+
+    offsets: np.ndarray  # int64 [num] in a TFRecord file; [0] in others.
+    sizes: np.ndarray  # int64 [num], likewise.
+    labels: np.ndarray  # int32 [num], -1 for none.
+    id_bytes: np.ndarray  # uint8 [b], the ids one after another, UTF-8.
+    id_ends: np.ndarray  # int64 [num], where each ends; [0] without ids.
+    num_bytes: np.ndarray  # int64 scalar, of the file: is it still the same?
+
+    def __len__(self):
+        return len(self.labels)
+
+    def id(self, index):
+        """The id in the record, or "" if it has none."""
+        if not len(self.id_ends):
+            return ""
+        start = self.id_ends[index - 1] if index else 0
+        data = self.id_bytes[start : self.id_ends[index]].tobytes()
+        return data.decode("utf-8", "backslashreplace")
+
+    def to_bytes(self):
+        """As a NumPy .npz file."""
+        file = io.BytesIO()
+        np.savez_compressed(
+            file,
+            **{
+                field.name: getattr(self, field.name)
+                for field in dataclasses.fields(self)
+            },
+        )
+        return file.getvalue()
+
+
+def make_index(*, num_bytes, labels, ids, offsets=(), sizes=()):
+    """A ShardIndex from lists; `ids` are bytes, or all empty for none."""
+    ends = np.cumsum([len(name) for name in ids], dtype=np.int64)
+    has_ids = len(ends) and ends[-1]
+    return ShardIndex(
+        offsets=np.asarray(offsets, np.int64),
+        sizes=np.asarray(sizes, np.int64),
+        labels=np.asarray(labels, np.int32),
+        id_bytes=np.frombuffer(b"".join(ids), np.uint8),
+        id_ends=ends if has_ids else ends[:0],
+        num_bytes=np.asarray(num_bytes, np.int64),
+    )
+
+
+def concatenate(indexes):
+    """One ShardIndex of the records of many, shard after shard."""
+    counts = [len(index) for index in indexes]
+    ids = any(len(index.id_ends) for index in indexes)
+    ends, start = [np.zeros([0], np.int64)], 0
+    for index, count in zip(indexes, counts):
+        own = index.id_ends if len(index.id_ends) else np.zeros(count, np.int64)
+        ends.append(own + start)
+        start += len(index.id_bytes)
+    return ShardIndex(
+        offsets=np.concatenate([index.offsets for index in indexes]),
+        sizes=np.concatenate([index.sizes for index in indexes]),
+        labels=np.concatenate([index.labels for index in indexes]),
+        id_bytes=np.concatenate([index.id_bytes for index in indexes]),
+        id_ends=np.concatenate(ends) if ids else ends[0],
+        num_bytes=np.sum([index.num_bytes for index in indexes]),
+    )
+
+
+def index_shard(path, *, file_format, keys):
+    """Reads, or makes and caches, the index of one shard.
+
+    Args:
+        path: local or remote.
+        file_format: "tfrecord" or "arrayrecord".
+        keys: Keys.
+
+    Returns:
+        ShardIndex.
+
+    Raises:
+        ValueError: another format, damaged, not examples, or without an image
+            in the first record; names the file.
+        OSError: it cannot be read.
+    """
+    num_bytes, changed_ns = storage.stat(path)
+    key = (_VERSION, path, num_bytes, changed_ns, file_format, keys)
+    cached = cache.path_for("index.npz", *key)
+    index = _from_bytes(cache.read(cached))
+    if index is None:
+        index = _beside(path)
+        if index is None or index.num_bytes != num_bytes:
+            index = _walk(path, num_bytes, file_format, keys)
+        cache.write(cached, index.to_bytes())
+    return index
+
+
+def _beside(path):
+    try:
+        return _from_bytes(storage.read_file(path + SUFFIX))
+    except OSError:
+        return None
+
+
+def _from_bytes(data):
+    """The index that to_bytes wrote; None for nothing or damaged bytes."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return ShardIndex(**arrays)
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _walk(path, num_bytes, file_format, keys):
+    if file_format == "tfrecord":
+        records = tfrecord.walk(path)
+    else:
+        records = ((0, len(data), data) for data in arrayrecord.walk(path))
+    offsets, sizes, labels, ids = [], [], [], []
+    for offset, size, buffer in records:
+        try:
+            features = example.find_features(buffer, size)
+            if not labels and first_of(features, keys.image) is None:
+                raise ValueError(no_image(features, keys))
+            label = first_of(features, keys.label)
+            label = label and example.first_int(buffer, label)
+            name = first_of(features, keys.id)
+            name = name and example.first_bytes(buffer, name)
+        except ValueError as error:
+            raise ValueError(f"{path}, record {len(labels)}: {error}") from None
+        offsets.append(offset)
+        sizes.append(size)
+        labels.append(-1 if label is None else label)
+        ids.append(name or b"")
+    if file_format != "tfrecord":
+        offsets = sizes = ()
+    return make_index(
+        num_bytes=num_bytes,
+        labels=labels,
+        ids=ids,
+        offsets=offsets,
+        sizes=sizes,
+    )
+
+
+def first_of(features, keys):
+    """The span of the first key that is there, or None."""
+    return next((features[key] for key in keys if key in features), None)
+
+
+def no_image(features, keys):
+    """The message for an example without an image."""
+    return (
+        f"no image under {' or '.join(keys.image)}; the record has "
+        f"{', '.join(sorted(features)) or 'no features'}"
+    )

@@ -1,0 +1,1 @@
+"""Losses, one per file; each returns means over this replica's anchors."""

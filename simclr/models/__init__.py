@@ -1,0 +1,1 @@
+"""Encoders and heads, Keras functional models of standard layers."""

@@ -1,0 +1,70 @@
+"""The projection head g and the linear probe.
+
+Letters: n rows, f features, d projection dimensions, k classes.
+"""
+
+import keras
+from keras import layers
+
+from simclr.models.batch_norm import BatchNorm
+from simclr.models.resnet import at_least_float32
+
+
+def projection_head(in_dim, out_dim=128, num_layers=3):
+    """The projection head g, z = g(h).
+
+    Hidden layers are Dense, batch norm, ReLU and as wide as the input; the
+    last is Dense and batch norm without an offset (SimCLRv2's code). Two
+    layers are SimCLR v1's head, three SimCLRv2's, one a linear head, and none
+    leaves z = h.
+
+    Args:
+        in_dim: f, features that come in.
+        out_dim: d; unused when there are no layers.
+        num_layers: Dense layers, 0 or more.
+
+    Returns:
+        A functional keras.Model from [n, f] to a dict of "layer0" (the input),
+        "layer1", ... (the hidden layers, [n, f]) and "z" ([n, d], at least
+        float32): a later stage may start from any of them.
+
+    Raises:
+        ValueError: num_layers is below 0.
+    """
+    if num_layers < 0:
+        raise ValueError(f"num_layers={num_layers} must be at least 0.")
+    wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
+    x = keras.Input((in_dim,), dtype=wide, name="layer0")
+    inputs, ends = x, {"layer0": x}
+    for i in range(1, num_layers):
+        x = _dense(x, in_dim, name=f"layer{i}_dense")
+        x = BatchNorm(name=f"layer{i}_bn")(x)
+        x = layers.ReLU(name=f"layer{i}_relu")(x)
+        ends[f"layer{i}"] = x
+    if num_layers:
+        x = _dense(x, out_dim, name="z_dense")
+        ends["z"] = BatchNorm(center=False, dtype=wide, name="z_bn")(x)
+    else:
+        ends["z"] = layers.Identity(dtype=wide, name="z")(x)
+    return keras.Model(inputs, ends, name="head")
+
+
+def linear_probe(in_dim, num_classes):
+    """A linear classifier, built: [n, f] to logits [n, k], at least float32."""
+    probe = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        dtype=at_least_float32(keras.config.dtype_policy().compute_dtype),
+        name="probe",
+    )
+    probe.build((None, in_dim))
+    return probe
+
+
+def _dense(x, units, name):
+    return layers.Dense(
+        units,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name=name,
+    )(x)

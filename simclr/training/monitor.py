@@ -1,0 +1,119 @@
+"""Evaluation while training: health always, kNN where labels exist."""
+
+import os
+
+import numpy as np
+
+from simclr import config as config_lib
+from simclr.data import pipeline
+from simclr.data.reader import Reader
+from simclr.data.sources import open_source
+from simclr.evaluation import features, health, knn, pictures
+from simclr.evaluation.split import split
+from simclr.training.inference import Encode
+
+# Images whose two views measure alignment, and pairs on the sheet of views.
+_PAIRS = 512
+_SHEET = 8
+
+
+class Monitor:
+    """Watches an encoder on a fixed part of the images.
+
+    Args:
+        config: the Config.
+        reader: Reader of the training images.
+        task: the task being trained.
+        strategy: tf.distribute strategy.
+        workdir: run folder; gets `views.png`.
+    """
+
+    def __init__(self, config, reader, task, strategy, workdir):
+        eval_reader = None
+        if config.data.eval_source:
+            eval_reader = Reader(
+                open_source(
+                    config.data.eval_source, labels=config.data.eval_labels
+                )
+            )
+        self._size = config_lib.eval_image_size(config)
+        self._batch_size = config.batch_size
+        self._fit, self._score = split(
+            reader,
+            eval_reader,
+            limit=config.train.eval_images,
+            seed=config.seed,
+        )
+        self._classes = reader.source.class_names or (
+            eval_reader.source.class_names if eval_reader else None
+        )
+        self._encode = Encode(task.encoder, strategy)
+        # Views of a step that is never trained on.
+        self._pairs = pipeline.sample_views(
+            reader,
+            seed=config.seed,
+            step=task.total_steps,
+            count=min(_PAIRS, len(reader.source)),
+            image_size=config.data.image_size,
+            settings=config.augment,
+        )
+        view1, view2 = self._pairs
+        pictures.views_sheet(
+            view1[:_SHEET], view2[:_SHEET], os.path.join(workdir, "views.png")
+        )
+
+    def baselines(self):
+        """What the trained encoder is to be compared with, before step 1."""
+        row = {f"untrained_{k}": v for k, v in self._scores().items()}
+        if self._score.labels is not None:
+            row["raw_pixels_knn"] = self._knn(features.raw_pixels)
+        return row
+
+    def run(self, say):
+        """Scores the encoder as it is; `say` gets warnings of a collapse.
+
+        Returns:
+            dict of floats: effective_rank, alignment, uniformity, feature_std,
+            and knn (top-1) where there are labels.
+        """
+        scores = self._scores()
+        for warning in health.diagnose(**scores):
+            say(f"Warning: {warning}")
+        return scores
+
+    def _scores(self):
+        view1, view2 = (self._pair_features(view) for view in self._pairs)
+        h = self._embed(self._score, self._encode)
+        scores = health.health(h, view1, view2)
+        if self._score.labels is not None:
+            scores["knn"] = self._knn(self._encode, h)
+        return scores
+
+    def _knn(self, encode, h=None):
+        """Top-1 of weighted kNN, k = 20."""
+        votes = knn.knn_predict(
+            self._embed(self._fit, encode),
+            self._fit.labels,
+            self._embed(self._score, encode) if h is None else h,
+            len(self._classes),
+        )
+        return knn.top_k_accuracy(votes, self._score.labels)
+
+    def _embed(self, part, encode):
+        return features.embed(
+            encode,
+            part.reader,
+            part.rows,
+            image_size=self._size,
+            batch_size=self._batch_size,
+            progress=False,
+        )
+
+    def _pair_features(self, views):
+        size = self._batch_size
+        return np.concatenate(
+            [
+                self._encode(views[i : i + size])
+                for i in range(0, len(views), size)
+            ]
+        )

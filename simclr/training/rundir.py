@@ -1,0 +1,79 @@
+"""The run folder: runs/NAME/{config.json, run.json, metrics.jsonl, ...}."""
+
+import json
+import os
+
+from simclr import config as config_lib
+
+
+def open_run(workdir, config, facts):
+    """Starts a run folder, or checks that it may be resumed.
+
+    Args:
+        workdir: folder of the run; made when missing.
+        config: Config of the run.
+        facts: dict for run.json; facts["data"] must agree on resuming.
+
+    Raises:
+        ValueError: the folder holds another config or was trained on other
+            images, or it is a file or a gs:// address.
+    """
+    if "://" in workdir:
+        raise ValueError(
+            f"--workdir={workdir}: a run folder is on a local disk; copy it "
+            "afterwards with gcloud storage rsync."
+        )
+    if os.path.exists(workdir) and not os.path.isdir(workdir):
+        raise ValueError(f"--workdir={workdir} is a file, not a folder.")
+    if not os.path.exists(os.path.join(workdir, "config.json")):
+        os.makedirs(workdir, exist_ok=True)
+        write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
+        write(workdir, "config.json", config_lib.to_json(config))
+        return
+    changes = config_lib.differences(read_config(workdir), config)
+    if changes:
+        raise ValueError(
+            f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
+            "another --workdir, or delete that folder."
+        )
+    old = read_facts(workdir)["data"]
+    if old != facts["data"]:
+        raise ValueError(
+            f"{workdir} was trained on other images ({old['images']} of "
+            f"fingerprint {old['fingerprint']}, now {facts['data']['images']} "
+            f"of {facts['data']['fingerprint']}); choose another --workdir."
+        )
+
+
+def read_config(workdir):
+    """The Config of a run folder.
+
+    Raises:
+        ValueError: there is no run in the folder.
+    """
+    try:
+        with open(os.path.join(workdir, "config.json")) as file:
+            return config_lib.from_json(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"{workdir} is no run folder: it has no config.json."
+        ) from None
+
+
+def read_facts(workdir):
+    """The facts that `open_run` wrote."""
+    with open(os.path.join(workdir, "run.json")) as file:
+        return json.load(file)
+
+
+def write(workdir, name, text):
+    """Writes a text file of the run whole, or not at all."""
+    path = os.path.join(workdir, name)
+    with open(path + ".tmp", "w") as file:
+        file.write(text)
+    os.replace(path + ".tmp", path)
+
+
+def checkpoints(workdir):
+    """Where a run keeps its checkpoints."""
+    return os.path.join(workdir, "checkpoints")

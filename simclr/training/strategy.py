@@ -1,0 +1,129 @@
+"""Which devices a run uses, as a tf.distribute strategy."""
+
+import glob
+import json
+import os
+
+import tensorflow as tf
+
+KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
+
+
+def make_strategy(kind="auto", replicas=0):
+    """A strategy over this machine's (or this cluster's) devices.
+
+    Args:
+        kind: "tpu" (TPUStrategy), "gpu" (MirroredStrategy over the GPUs), "cpu",
+            "multiworker" (MultiWorkerMirroredStrategy by TF_CONFIG), or "auto":
+            the first of multiworker, tpu, gpu and cpu that is there.
+        replicas: logical CPU replicas (kind "cpu") or number of GPUs to use;
+            0 takes all GPUs, or one CPU replica.
+
+    Returns:
+        (strategy, description); call before anything else touches a device.
+
+    Raises:
+        ValueError: an unknown kind, or devices that are not there.
+    """
+    if kind not in KINDS:
+        raise ValueError(
+            f"--strategy={kind}; choose one of {', '.join(KINDS)}."
+        )
+    if kind == "auto":
+        kind = _detect()
+    return {
+        "tpu": _tpu,
+        "gpu": _gpu,
+        "cpu": _cpu,
+        "multiworker": _multiworker,
+    }[kind](replicas)
+
+
+def is_accelerator(strategy):
+    """Whether the step runs on a GPU or TPU."""
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return True
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def is_chief(strategy):
+    """Whether this process is the one that writes files."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    cluster = tf.train.ClusterSpec(resolver.cluster_spec()).as_dict()
+    chief = "chief" if "chief" in cluster else "worker"
+    return (resolver.task_type, resolver.task_id) == (chief, 0)
+
+
+def _detect():
+    if "TF_CONFIG" in os.environ:
+        return "multiworker"
+    if glob.glob("/dev/accel*") or os.environ.get("TPU_NAME"):
+        return "tpu"
+    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+
+
+def _tpu(replicas):
+    del replicas  # A TPU slice is used whole.
+    try:
+        # "local" is the TPU VM this process runs on.
+        name = os.environ.get("TPU_NAME", "local")
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        if name != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        strategy = tf.distribute.TPUStrategy(resolver)
+    except (ValueError, tf.errors.OpError, RuntimeError) as error:
+        raise ValueError(
+            "No TPU answers this TensorFlow; on a TPU VM install "
+            f"simclr[tpu], not [cpu]. ({str(error).splitlines()[0]})"
+        ) from error
+    return strategy, f"{strategy.num_replicas_in_sync} TPU cores"
+
+
+def _gpu(replicas):
+    gpus = tf.config.list_physical_devices("GPU")
+    if len(gpus) < max(1, replicas):
+        raise ValueError(
+            f"{len(gpus)} GPUs are visible, {max(1, replicas)} are asked for; "
+            "install simclr[gpu] or use --strategy=cpu."
+        )
+    gpus = gpus[: replicas or len(gpus)]
+    tf.config.set_visible_devices(gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if len(gpus) == 1:
+        return tf.distribute.get_strategy(), "1 GPU"
+    return tf.distribute.MirroredStrategy(), f"{len(gpus)} GPUs"
+
+
+def _cpu(replicas):
+    tf.config.set_visible_devices([], "GPU")
+    if replicas <= 1:
+        # The default strategy: same interface, none of the copying.
+        return tf.distribute.get_strategy(), f"CPU, {os.cpu_count()} cores"
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * replicas,
+    )
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    return (
+        tf.distribute.MirroredStrategy(devices),
+        f"CPU, {replicas} logical replicas",
+    )
+
+
+def _multiworker(replicas):
+    del replicas  # TF_CONFIG says who takes part.
+    try:
+        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+    except (KeyError, ValueError):
+        raise ValueError(
+            "--strategy=multiworker needs TF_CONFIG, a JSON text with the "
+            "cluster's workers and this process's task."
+        ) from None
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    return strategy, (
+        f"{len(workers)} workers, {strategy.num_replicas_in_sync} replicas"
+    )

@@ -1,0 +1,104 @@
+"""Checkpoints: whole or not at all, exact, strict on the way in."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from simclr.training import checkpoint
+
+
+def variables(seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "encoder/a": keras.Variable(rng.normal(size=[3, 2]).astype("float32")),
+        "optimizer/iterations": keras.Variable(np.int64(7 + seed)),
+    }
+
+
+def test_round_trip_is_exact(tmp_path):
+    checkpoint.save(tmp_path, 12, variables())
+    step, arrays = checkpoint.read_newest(tmp_path)
+    other = variables(seed=1)
+    checkpoint.assign(other, arrays)
+    assert step == 12
+    for name, variable in variables().items():
+        np.testing.assert_array_equal(other[name].numpy(), variable.numpy())
+        assert other[name].dtype == variable.dtype
+
+
+def test_keeps_the_newest_and_no_leftovers(tmp_path):
+    (tmp_path / "step_000000001.npz.tmp").write_bytes(b"killed while writing")
+    for step in (2, 3, 11, 4):
+        checkpoint.save(tmp_path, step, variables(), keep=2)
+    assert sorted(os.listdir(tmp_path)) == [
+        "step_000000004.npz",
+        "step_000000011.npz",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
+    checkpoint.save(tmp_path, 1, variables())
+    path = checkpoint.save(tmp_path, 2, variables(seed=1))
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    elif damage == "flip":
+        # Into the float32 payload, behind the zip and .npy headers.
+        at = bytes(data).index(b"\x93NUMPY", 300) + 130
+        data[at] ^= 0xFF
+    elif damage == "empty":
+        data = b""
+    else:
+        data = b"not a zip"
+    with open(path, "wb") as file:
+        file.write(data)
+    warnings = []
+    step, arrays = checkpoint.read_newest(tmp_path, warn=warnings.append)
+    assert step == 1
+    assert len(warnings) == 1 and path in warnings[0]
+
+
+def test_nothing_there(tmp_path):
+    assert checkpoint.read_newest(tmp_path / "none") is None
+    assert checkpoint.read_newest(tmp_path) is None
+
+
+def test_a_crash_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, 1, variables())
+
+    def full_disk(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save(tmp_path, 2, variables(), keep=1)
+    assert checkpoint.read_newest(tmp_path)[0] == 1
+
+
+def test_assign_tolerates_nothing():
+    arrays = {k: v.numpy() for k, v in variables().items()}
+    arrays["encoder/b"] = arrays.pop("encoder/a")
+    with pytest.raises(ValueError, match=r"a is missing; encoder/b is extra"):
+        checkpoint.assign(variables(), arrays)
+    arrays = {k: v.numpy() for k, v in variables().items()}
+    arrays["encoder/a"] = arrays["encoder/a"].T
+    with pytest.raises(ValueError, match=r"shape \(2, 3\), not \(3, 2\)"):
+        checkpoint.assign(variables(), arrays)
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    path = tmp_path / "step_000000001.npz"
+    np.savez(path, step=1, evil=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="not a whole checkpoint"):
+        checkpoint.read(path)
+
+
+def test_names_are_unique():
+    encoder = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
+    named = checkpoint.named_variables(encoder=encoder, head=encoder)
+    assert len(named) == 4
+    assert all(name.startswith(("encoder/", "head/")) for name in named)

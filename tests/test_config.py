@@ -1,0 +1,90 @@
+"""Configs: recipes load, overrides are checked, JSON goes there and back."""
+
+import dataclasses
+import glob
+
+import pytest
+
+from simclr import config as config_lib
+from simclr.config import Config
+
+RECIPES = sorted(glob.glob("configs/*.py"))
+
+
+def test_there_are_recipes():
+    assert len(RECIPES) >= 4
+
+
+@pytest.mark.parametrize("path", RECIPES)
+def test_every_recipe_loads_and_has_a_title_page(path):
+    assert isinstance(config_lib.load(path), Config)
+    with open(path) as file:
+        title = file.read().split('"""')[1]
+    for word in ("Paper:", "Command:", "Hardware:", "Expected:"):
+        assert word in title, f"{path} lacks {word}"
+
+
+def test_overrides_keep_their_types():
+    config = config_lib.override(
+        Config(),
+        [
+            "batch_size=512",
+            "optimizer.base_lr=1",
+            "data.source=folder:/photos",
+            "augment.blur_probs=(1, 0.1)",
+            "train.probe=False",
+        ],
+    )
+    assert config.batch_size == 512
+    assert config.optimizer.base_lr == 1.0
+    assert type(config.optimizer.base_lr) is float
+    assert config.data.source == "folder:/photos"
+    assert config.augment.blur_probs == (1.0, 0.1)
+    assert config.train.probe is False
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("optimizer.lr=1", "Did you mean optimizer.base_lr"),
+        ("batchsize=1", "Did you mean batch_size"),
+        ("optimizer=1", "There is no setting 'optimizer'"),
+        ("batch_size=0.5", "batch_size takes a whole number"),
+        ("batch_size=True", "batch_size takes a whole number"),
+        ("epochs=many", "epochs takes a number, got 'many'"),
+        ("batch_size=0", "batch_size is 0; it must be > 0"),
+        ("epochs=nan", "epochs takes a number"),
+        ("loss.name=moco", "choose one of nt_xent"),
+        ("augment.blur_probs=0.5", "takes 2 numbers"),
+        ("augment.blur_probs=(2, 0)", "must lie in"),
+        ("augment.crop_area=(0.5, 0.1)", "smallest <= largest"),
+        ("epochs", "Expected KEY=VALUE"),
+    ],
+)
+def test_bad_overrides_say_what_is_wrong(text, message):
+    with pytest.raises(ValueError, match=message):
+        config_lib.override(Config(), [text])
+
+
+def test_json_round_trip():
+    config = config_lib.override(
+        Config(), ["augment.crop_area=(0.2, 1.0)", "seed=3"]
+    )
+    assert config_lib.from_json(config_lib.to_json(config)) == config
+
+
+def test_json_with_unknown_settings_is_refused():
+    text = config_lib.to_json(Config()).replace('"epochs"', '"ages"')
+    with pytest.raises(ValueError, match="ages"):
+        config_lib.from_json(text)
+
+
+def test_differences_name_both_values():
+    other = dataclasses.replace(Config(), seed=7)
+    assert config_lib.differences(Config(), other) == ["seed: 0 -> 7"]
+
+
+@pytest.mark.parametrize("path", ["nowhere.py", "configs", "simclr/config.py"])
+def test_what_is_no_recipe_is_refused(path):
+    with pytest.raises(ValueError, match=r"recipe|does not set config"):
+        config_lib.load(path)

@@ -1,0 +1,226 @@
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.losses.nt_xent import nt_xent
+from simclr.training import distributed
+from tests import reference
+
+GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "nt_xent.npz")
+CASES = ["c0", "c2", "c4"]
+
+
+def views(n=8, d=5, seed=0, dtype=np.float32):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(2, n, d)).astype(dtype)
+
+
+def on_replicas(strategy, z1, z2, temperature, weights=None):
+    """Runs the loss on shards of the views.
+
+    Returns:
+        Each replica's loss and accuracy [R], the gradient of the global loss
+        (each replica's divided by their number) in z1 and z2 [2, N, d].
+    """
+    count = strategy.num_replicas_in_sync
+    shards = np.split(np.stack([z1, z2]), count, axis=1)  # R x [2, n, d]
+    shards = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(shards[context.replica_id_in_sync_group])
+    )
+
+    @tf.function
+    def step(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            loss, accuracy = nt_xent(z[0], z[1], temperature)
+            share = loss / count
+        return loss, accuracy, tape.gradient(share, z)
+
+    results = strategy.run(step, args=(shards,))
+    losses, accuracies, gradients = map(
+        strategy.experimental_local_results, results
+    )
+    return (
+        np.array(losses),
+        np.array(accuracies),
+        np.concatenate(gradients, axis=1),
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5, 1.0])
+def test_matches_the_paper(strategy, temperature):
+    losses, accuracies, _ = on_replicas(strategy, *views(), temperature)
+    expected = reference.nt_xent(*views(), temperature)
+    np.testing.assert_allclose(losses.mean(), expected, rtol=1e-5)
+    expected = reference.contrastive_accuracy(*views())
+    np.testing.assert_allclose(accuracies.mean(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
+def test_gradient_is_that_of_one_big_batch(strategy, temperature):
+    z1, z2 = views(dtype=np.float64)
+    with tf.GradientTape() as tape:
+        both = tf.constant(np.stack([z1, z2]))
+        tape.watch(both)
+        loss, _ = nt_xent(both[0], both[1], temperature)
+    expected = tape.gradient(loss, both)
+
+    losses, _, gradient = on_replicas(strategy, z1, z2, temperature)
+    assert losses.dtype == gradient.dtype == np.float64
+    np.testing.assert_allclose(losses.mean(), loss, rtol=1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+
+    _, _, gradient = on_replicas(strategy, *views(), temperature)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
+def test_gradient_matches_finite_differences(temperature):
+    z = views(n=3, d=4, dtype=np.float64)
+    _, _, gradient = on_replicas(
+        tf.distribute.get_strategy(), *z, temperature
+    )
+    expected, step = np.zeros_like(z), 1e-6
+    for index in np.ndindex(*z.shape):
+        up, down = z.copy(), z.copy()
+        up[index] += step
+        down[index] -= step
+        rise = reference.nt_xent(*up, temperature)
+        rise -= reference.nt_xent(*down, temperature)
+        expected[index] = rise / (2 * step)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case):
+    b, _, temperature, _ = GOLDEN[f"{case}_meta"]
+    z1, z2 = np.split(GOLDEN[f"{case}_hidden"], [int(b)])
+    losses, _, gradient = on_replicas(
+        tf.distribute.get_strategy(), z1, z2, temperature
+    )
+    # The published code returns, and so differentiates, twice the mean.
+    np.testing.assert_allclose(2 * losses[0], GOLDEN[f"{case}_loss"], rtol=1e-6)
+    np.testing.assert_allclose(
+        2 * np.concatenate(gradient), GOLDEN[f"{case}_grad"], atol=1e-6
+    )
+
+
+def test_golden_over_replicas(strategy):
+    z1, z2 = GOLDEN["R4_h1"], GOLDEN["R4_h2"]  # [4, 4, 16]
+    losses, _, gradient = on_replicas(
+        strategy, np.concatenate(z1), np.concatenate(z2), 0.1
+    )
+    if strategy.num_replicas_in_sync == 4:
+        np.testing.assert_allclose(2 * losses, GOLDEN["R4_losses"], rtol=1e-6)
+    np.testing.assert_allclose(
+        2 * losses.mean(), GOLDEN["R4_full_loss"], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        2 * np.concatenate(gradient), GOLDEN["R4_full_grad"], atol=1e-6
+    )
+
+
+def test_identical_embeddings_give_log_2n_minus_1(strategy):
+    z = np.ones([8, 5], np.float32)
+    losses, accuracies, _ = on_replicas(strategy, z, z, 0.1)
+    np.testing.assert_allclose(losses, np.log(2 * 8 - 1), rtol=1e-6)
+    assert accuracies.mean() <= 0.5
+
+
+def test_far_apart_images_give_zero(strategy):
+    z = np.eye(8, dtype=np.float32)
+    losses, accuracies, gradient = on_replicas(strategy, z, z, 0.01)
+    np.testing.assert_allclose(losses, 0, atol=1e-6)
+    np.testing.assert_allclose(accuracies, 1)
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+
+
+def test_one_image_alone_gives_zero():
+    loss, accuracy = nt_xent(*views(n=1))
+    assert (float(loss), float(accuracy)) == (0, 1)
+
+
+def test_zero_projections_are_finite():
+    losses, _, gradient = on_replicas(
+        tf.distribute.get_strategy(), *np.zeros([2, 4, 3], np.float32), 0.1
+    )
+    np.testing.assert_allclose(losses, np.log(7), rtol=1e-6)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_length_of_embeddings_does_not_matter(scale):
+    z1, z2 = views()
+    scaled, _ = nt_xent(z1 * scale, z2 / scale)
+    np.testing.assert_allclose(scaled, nt_xent(z1, z2)[0], rtol=1e-4)
+
+
+def test_order_of_images_and_views_does_not_matter():
+    z1, z2 = views()
+    shuffle = np.random.default_rng(1).permutation(len(z1))
+    expected, _ = nt_xent(z1, z2)
+    np.testing.assert_allclose(
+        nt_xent(z2[shuffle], z1[shuffle])[0], expected, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16, tf.float32])
+def test_computes_in_float32(dtype):
+    z1, z2 = (tf.cast(z, dtype) for z in views())
+    loss, accuracy = nt_xent(z1, z2)
+    assert loss.dtype == accuracy.dtype == tf.float32
+    expected = reference.nt_xent(np.float32(z1), np.float32(z2), 0.1)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_bad_temperature_is_an_error(temperature):
+    with pytest.raises(ValueError, match=f"temperature={temperature}"):
+        nt_xent(*views(), temperature)
+
+
+def test_views_of_different_shape_are_an_error():
+    with pytest.raises(ValueError, match=r"\(8, 5\).*\(4, 5\)"):
+        nt_xent(views()[0], views(n=4)[0])
+
+
+def test_sum_over_replicas(strategy):
+    """One collective for several tensors, with gradients summed again."""
+    count = strategy.num_replicas_in_sync
+
+    @tf.function
+    def step():
+        own = tf.cast(distributed.replica_id(), tf.float32) + 1
+        with tf.GradientTape() as tape:
+            tape.watch(own)
+            a, b = distributed.sum_over_replicas(
+                [own, tf.fill([2, 3], own * own)]
+            )
+            value = (own + 1) * a + tf.reduce_sum(b)
+        return a, b, tape.gradient(value, own)
+
+    a, b, gradient = map(
+        strategy.experimental_local_results, strategy.run(step)
+    )
+    ids = np.arange(1, count + 1)
+    np.testing.assert_allclose(a, [ids.sum()] * count)
+    np.testing.assert_allclose(b[-1], np.full([2, 3], (ids**2).sum()))
+    expected = ids.sum() + (ids + 1).sum() + 6 * count * 2 * ids
+    np.testing.assert_allclose(gradient, expected)
+
+
+def test_gather_keeps_the_order_of_replicas(strategy):
+    count = strategy.num_replicas_in_sync
+
+    @tf.function
+    def step():
+        own = tf.cast(distributed.replica_id(), tf.float32)
+        return distributed.gather(tf.stack([[own, 0], [own, 1]]))
+
+    for result in strategy.experimental_local_results(strategy.run(step)):
+        expected = [[i, row] for i in range(count) for row in range(2)]
+        np.testing.assert_allclose(result, expected)

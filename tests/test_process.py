@@ -1,0 +1,150 @@
+"""Runs as real processes: killed, preempted, on two workers."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from simclr.training import checkpoint, metrics, rundir
+from tests import tiny
+
+RECIPE = """
+import dataclasses
+from simclr.config import Data, Train
+from tests import tiny
+
+config = dataclasses.replace(
+    tiny.CONFIG,
+    epochs={epochs},
+    data=Data(source={photos!r}, image_size=16),
+    train=Train(log_steps=2, eval_epochs=0, checkpoint_epochs=0.5),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"))
+
+
+def start(photos, workdir, epochs=8, extra_env=(), **flags):
+    """Starts `simclr pretrain` on a tiny recipe."""
+    recipe = f"{workdir}.py"
+    with open(recipe, "w") as file:
+        file.write(RECIPE.format(photos=str(photos), epochs=epochs))
+    flags = {"config": recipe, "workdir": workdir, "strategy": "cpu"} | flags
+    return subprocess.Popen(
+        [sys.executable, "-m", "simclr", "pretrain"]
+        + [f"--{name}={value}" for name, value in flags.items()],
+        env={**os.environ, "PYTHONPATH": os.getcwd(), **dict(extra_env)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, status=0):
+    """Waits; returns what was said, after checking the exit status."""
+    said = process.communicate(timeout=300)[1]
+    assert process.returncode == status, said
+    return said
+
+
+def rows(workdir):
+    return [
+        {k: v for k, v in row.items() if k != "images_per_second"}
+        for row in metrics.read(f"{workdir}/metrics.jsonl")
+    ]
+
+
+def wait_for_step(workdir, step):
+    """Until the run has written a row of at least `step`."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        written = metrics.read(f"{workdir}/metrics.jsonl")
+        if written and written[-1]["step"] >= step:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no step {step} in {workdir}")
+
+
+def assert_same_end(one, other):
+    """Bit-identical weights, optimizer state and metrics."""
+    assert rows(one) == rows(other)
+    step, arrays = checkpoint.read_newest(rundir.checkpoints(one))
+    other_step, others = checkpoint.read_newest(rundir.checkpoints(other))
+    assert step == other_step
+    assert set(arrays) == set(others)
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], others[name], name)
+
+
+def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
+    photos, tmp_path
+):
+    """SIGKILL at a random step, SIGTERM later, then to the end: same bits."""
+    undisturbed = start(photos, f"{tmp_path}/undisturbed")
+    finish(undisturbed)
+
+    workdir = f"{tmp_path}/disturbed"
+    killed = start(photos, workdir)
+    wait_for_step(workdir, random.randint(1, 12))
+    time.sleep(random.uniform(0, 0.2))
+    killed.kill()
+    killed.communicate()
+
+    preempted = start(photos, workdir)
+    wait_for_step(workdir, 16)
+    preempted.send_signal(signal.SIGTERM)
+    said = finish(preempted, status=75)
+    assert "SIGTERM" in said and "goes on from here" in said
+
+    finish(start(photos, workdir))
+    assert_same_end(f"{tmp_path}/undisturbed", workdir)
+
+
+def test_two_workers_train_as_one(photos, tmp_path):
+    """MultiWorkerMirroredStrategy by TF_CONFIG, two processes, one machine."""
+    alone = start(photos, f"{tmp_path}/alone", epochs=3)
+    ports = [free_port(), free_port()]
+    workers = [
+        start(
+            photos,
+            f"{tmp_path}/together",
+            epochs=3,
+            strategy="auto",
+            extra_env={
+                "TF_CONFIG": json.dumps(
+                    {
+                        "cluster": {
+                            "worker": [f"localhost:{port}" for port in ports]
+                        },
+                        "task": {"type": "worker", "index": index},
+                    }
+                )
+            }.items(),
+        )
+        for index in range(2)
+    ]
+    for process in (alone, *workers):
+        finish(process)
+    losses = [
+        [row["loss"] for row in rows(f"{tmp_path}/{name}") if "loss" in row]
+        for name in ("alone", "together")
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    facts = rundir.read_facts(f"{tmp_path}/together")
+    assert facts["replicas"] == 2
+
+
+def free_port():
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,180 @@
+"""The loop: replicas do not matter, resuming is exact, nothing is lost."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.config import Train
+from simclr.training import checkpoint, loop, metrics, rundir
+from tests import tiny
+from tests.conftest import four_replicas
+
+ONE = tf.distribute.get_strategy
+TIMES = {"images_per_second"}
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"))
+
+
+def rows(workdir):
+    """Metrics of a run without what depends on the clock."""
+    return [
+        {k: v for k, v in row.items() if k not in TIMES}
+        for row in metrics.read(os.path.join(workdir, "metrics.jsonl"))
+    ]
+
+
+def losses(workdir):
+    return [row["loss"] for row in rows(workdir) if "loss" in row]
+
+
+def final_arrays(workdir):
+    return checkpoint.read_newest(rundir.checkpoints(workdir))[1]
+
+
+@pytest.fixture(scope="session")
+def whole_run(photos, tmp_path_factory):
+    """A run on one replica from start to end; 17 steps."""
+    workdir = str(tmp_path_factory.mktemp("whole"))
+    assert loop.train(tiny.config(photos), workdir, ONE()) == ""
+    return workdir
+
+
+@pytest.mark.parametrize(
+    "precision, tolerance", [("float32", 1e-4), ("float64", 1e-9)]
+)
+def test_four_replicas_follow_one(photos, tmp_path, precision, tolerance):
+    """The same global batch gives the same losses for 20 steps."""
+    config = tiny.config(
+        photos,
+        epochs=5,
+        train=Train(precision=precision, log_steps=1, eval_epochs=0),
+    )
+    curves = []
+    for name, strategy in (("one", ONE()), ("four", four_replicas())):
+        loop.train(config, str(tmp_path / name), strategy)
+        curves.append(losses(tmp_path / name))
+    assert len(curves[0]) == 21
+    np.testing.assert_allclose(curves[0], curves[1], rtol=tolerance)
+
+
+def test_writes_what_it_promises(whole_run):
+    names = set(os.listdir(whole_run))
+    assert {"config.json", "run.json", "metrics.jsonl"} <= names
+    assert any(name.startswith("events.") for name in names)
+    assert "views.png" in names
+    assert sorted(os.listdir(rundir.checkpoints(whole_run))) == [
+        f"step_{step:09d}.npz" for step in (12, 16, 17)
+    ]
+    steps = [row["step"] for row in rows(whole_run) if "loss" in row]
+    assert steps == [2, 4, 6, 8, 10, 12, 14, 16, 17]
+    evaluated = [r["step"] for r in rows(whole_run) if "effective_rank" in r]
+    assert evaluated == [8, 16, 17]
+    assert all("knn" in r for r in rows(whole_run) if r["step"] in (8, 16, 17)
+               and "effective_rank" in r)
+    for row in rows(whole_run):
+        if "loss" in row:
+            assert {"grad_norm", "weight_norm", "learning_rate", "accuracy",
+                    "probe_loss", "replaced"} <= set(row)
+
+
+def test_learns(whole_run):
+    assert losses(whole_run)[-1] < losses(whole_run)[0]
+
+
+def test_stops_and_resumes_to_the_same_bits(photos, whole_run, tmp_path):
+    """Stopped after its first rows by --max_hours, then run on."""
+    config = tiny.config(photos)
+    for _ in range(9):
+        stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
+        if not stopped:
+            break
+        assert "max_hours" in stopped
+    assert not stopped
+    for name, array in final_arrays(whole_run).items():
+        np.testing.assert_array_equal(final_arrays(tmp_path)[name], array)
+    assert rows(tmp_path) == rows(whole_run)
+
+
+def test_started_on_four_replicas_resumes_on_one(photos, whole_run, tmp_path):
+    config = tiny.config(photos)
+    assert loop.train(config, str(tmp_path), four_replicas(), max_hours=1e-9)
+    assert losses(tmp_path), "stopped before its first row"
+    assert loop.train(config, str(tmp_path), ONE()) == ""
+    np.testing.assert_allclose(losses(tmp_path), losses(whole_run), rtol=1e-3)
+
+
+def test_a_finished_run_is_left_alone(photos, whole_run):
+    before = rows(whole_run)
+    assert loop.train(tiny.config(photos), whole_run, ONE()) == ""
+    assert rows(whole_run) == before
+
+
+def test_another_config_is_refused(photos, whole_run):
+    config = dataclasses.replace(tiny.config(photos), seed=4)
+    with pytest.raises(ValueError, match="another run .seed: 3 -> 4"):
+        loop.train(config, whole_run, ONE())
+
+
+def test_other_images_are_refused(photos, whole_run, tmp_path):
+    more = tiny.write_photos(tmp_path / "photos", count=65)
+    facts = rundir.read_facts(whole_run)
+    config = tiny.config(more)
+    rundir.open_run(str(tmp_path / "run"), config, facts)
+    with pytest.raises(ValueError, match="other images"):
+        loop.train(config, str(tmp_path / "run"), ONE())
+
+
+def test_not_finite_stops_with_the_last_good_checkpoint(photos, tmp_path):
+    config = tiny.config(
+        photos,
+        optimizer=dataclasses.replace(
+            tiny.CONFIG.optimizer, name="sgd", base_lr=1e25, warmup_epochs=1.5
+        ),
+        train=dataclasses.replace(tiny.CONFIG.train, eval_epochs=0),
+    )
+    with pytest.raises(FloatingPointError) as error:
+        loop.train(config, str(tmp_path), ONE())
+    for words in ("not finite at step", "learning rate", "largest gradients"):
+        assert words in str(error.value)
+    for path in checkpoint.finished(rundir.checkpoints(tmp_path)):
+        for name, array in checkpoint.read(path)[1].items():
+            assert np.isfinite(array).all(), f"{path}: {name}"
+
+
+def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
+    folder = tiny.write_photos(tmp_path / "photos")
+    (folder / "cat" / "000.png").write_bytes(b"no image")
+    config = tiny.config(
+        folder,
+        epochs=2,
+        data=dataclasses.replace(
+            tiny.CONFIG.data, source=str(folder), max_bad_share=0.5
+        ),
+    )
+    loop.train(config, str(tmp_path / "run"), ONE())
+    listed = (tmp_path / "run" / "unreadable_images.tsv").read_text()
+    assert listed.startswith("cat/000.png\t")
+    shares = [r["replaced"] for r in rows(tmp_path / "run") if "loss" in r]
+    # Seen once in each of the two epochs of four steps (and step 9).
+    assert sum(shares[:4]) * 2 * 16 == pytest.approx(2)
+
+    strict = dataclasses.replace(config.data, max_bad_share=0.01)
+    with pytest.raises(ValueError, match="1 of 64 images are unreadable"):
+        loop.train(
+            dataclasses.replace(config, data=strict),
+            str(tmp_path / "strict"),
+            ONE(),
+        )
+
+
+def test_metrics_file_is_plain_json(whole_run):
+    with open(os.path.join(whole_run, "metrics.jsonl")) as file:
+        for line in file:
+            json.loads(line, parse_constant=lambda name: pytest.fail(name))
