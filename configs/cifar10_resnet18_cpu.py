@@ -11,7 +11,7 @@ Expected: see the README's results.
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 
 config = Config(
-    epochs=20,
+    epochs=15,
     batch_size=256,
     # Views of 24 pixels cost 0.56 of 32's; the encoder is evaluated at 32.
     data=Data(source="cifar10/train", image_size=24, eval_image_size=32),
@@ -23,7 +23,7 @@ config = Config(
     model=Model(depth=18, width=0.25, stem="cifar", head_layers=2),
     loss=Loss(temperature=0.2),
     optimizer=Optimizer(
-        name="sgd", base_lr=0.12, weight_decay=5e-4, warmup_epochs=1
+        name="sgd", base_lr=0.25, weight_decay=5e-4, warmup_epochs=1
     ),
-    train=Train(eval_epochs=2.0, checkpoint_epochs=1.0),
+    train=Train(eval_epochs=5.0, checkpoint_epochs=1.0, eval_images=2000),
 )

@@ -42,7 +42,13 @@ class Command:
 
 def run():
     """Entry point of the `simclr` console command."""
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a run stopped half-way leaves the input pipeline's threads
+    # in Python code, and the interpreter's end and theirs can wait for each
+    # other for ever.
+    os._exit(status)
 
 
 def main(argv):

@@ -28,3 +28,35 @@ def contrastive_accuracy(z1, z2):
         similarity[i] = -np.inf
         hits += np.argmax(similarity) == (i + len(z1)) % len(z)
     return hits / len(z)
+
+
+def lars_step(
+    w,
+    g,
+    v,
+    *,
+    learning_rate,
+    momentum,
+    weight_decay,
+    trust_coefficient,
+    classic,
+    nesterov,
+    excluded,
+):
+    """One step of SimCLR's LARS on one weight; returns its new (w, v)."""
+
+    def trust(update):
+        w_norm, u_norm = np.sqrt((w**2).sum()), np.sqrt((update**2).sum())
+        if excluded or w_norm == 0 or u_norm == 0:
+            return 1.0
+        return trust_coefficient * w_norm / u_norm
+
+    if not excluded:
+        g = g + weight_decay * w
+    if classic:
+        g = learning_rate * trust(g) * g
+        v = momentum * v + g
+        return w - (momentum * v + g if nesterov else v), v
+    v = momentum * v + g
+    u = momentum * v + g if nesterov else v
+    return w - learning_rate * trust(u) * u, v

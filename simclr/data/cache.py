@@ -9,7 +9,6 @@ import hashlib
 import os
 import tempfile
 
-
 WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
 
 

@@ -24,6 +24,7 @@ import contextlib
 import dataclasses
 import io
 import threading
+import warnings
 
 import numpy as np
 from PIL import (
@@ -34,6 +35,9 @@ from PIL import (
     PngImagePlugin,
     WebPImagePlugin,
 )
+
+# Pillow's remarks on odd metadata, which would break progress bars.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 MIN_SIDE = 8
 # The short side that is left of a large image: more than any crop needs.
@@ -63,7 +67,7 @@ _PLUGINS = (
     (b"GIF8", "GIF", GifImagePlugin.GifImageFile),
     (b"BM", "BMP", BmpImagePlugin.BmpImageFile),
 )
-# Formats that hide behind .jpg, by the bytes 4-12 (ISO media) or the start.
+# What hides behind .jpg; ISO media begin with their size, then "ftyp".
 _OTHERS = (
     (b"ftyphei", "a HEIC image"),
     (b"ftypmif1", "a HEIC image"),
@@ -208,8 +212,10 @@ def _to_rgb(image):
 
 def _not_an_image(data):
     start = data[:64].lstrip()
+    if data[4:8] == b"ftyp":
+        start = data[4:64]
     for magic, name in _OTHERS:
-        if start.startswith(magic) or data[4:].startswith(magic):
+        if start.startswith(magic):
             return f"{name}, not a JPEG, PNG, GIF, BMP or WebP image"
     return f"no image: it starts with {data[:8]!r}"
 

@@ -104,8 +104,11 @@ def _fields(buffer, start, stop):
 
 def _varint(buffer, start):
     """(value, position after it)."""
+    data = buffer[start : start + 10]
+    if data and data[0] < 0x80:  # Most are one byte.
+        return data[0], start + 1
     value = 0
-    for i, byte in enumerate(buffer[start : start + 10]):
+    for i, byte in enumerate(data):
         value |= (byte & 0x7F) << (7 * i)
         if byte < 0x80:
             return value, start + i + 1

@@ -134,7 +134,8 @@ def _list(path, changed_ns):
             name = entry.name
             if name.startswith("."):
                 continue
-            extension = name.rpartition(".")[2].lower()
+            _, dot, extension = name.rpartition(".")
+            extension = extension.lower() if dot else ""
             # A link that is called an image counts as one without a look at
             # its target: a farm of a million links would cost a stat each.
             if extension in EXTENSIONS and (
@@ -143,7 +144,7 @@ def _list(path, changed_ns):
                 images.append(name)
             elif entry.is_dir():
                 (links if entry.is_symlink() else subfolders).append(name)
-            elif "." in name:
+            elif extension:
                 # x.tfrecord-00000-of-00005 counts as tfrecord.
                 extension = extension.partition("-")[0]
                 others[extension] = others.get(extension, 0) + 1

@@ -5,7 +5,7 @@ Shapes: N = images in the global batch, n = images per replica, s = side.
 
 import tensorflow as tf
 
-from simclr.data import augment, crop, order
+from simclr.data import augment, colour, crop, order
 
 # Neighbours that are read together where a random read is dear (gs://).
 _DEAR_BLOCK = 256
@@ -69,52 +69,103 @@ def training_batches(
         first_row = context.input_pipeline_id * local * n
 
         def rows_of(step):
-            index = order.batch_indices(
-                step,
-                seed=seed,
-                num_examples=num_examples,
-                batch_size=batch_size,
-                block_size=(
-                    _DEAR_BLOCK if reader.source.dear_random_reads else 1
-                ),
-            )
-            draws = augment.draw(step, seed=seed, batch_size=batch_size)
-            rows = {"index": index, "draws": draws}
+            rows = _rows(reader, step, seed=seed, batch_size=batch_size)
             return tf.nest.map_structure(
                 lambda x: x[first_row : first_row + local * n], rows
             )
 
-        def load(row):
-            image, label, replaced = tf.numpy_function(
-                reader.load_labelled,
-                [row["index"]],
-                (tf.uint8, tf.int32, tf.int32),
-                stateful=False,
-            )
-            image.set_shape([None, None, 3])
-            views = crop.random_crops(
-                image,
-                row["draws"]["crop_seeds"],
-                row["draws"]["flip"],
-                size=image_size,
-                area=settings.crop_area,
-            )
-            example = {
-                "view1": views[0],
-                "view2": views[1],
-                "draws": row["draws"],
-                "label": tf.ensure_shape(label, []),
-                "replaced": tf.ensure_shape(replaced, []),
-            }
-            return example
-
-        batches = (
+        examples = (
             tf.data.Dataset.range(first_step, last_step)
-            .map(rows_of, num_parallel_calls=1)
+            .map(rows_of)
             .unbatch()
-            .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(n, drop_remainder=True)
+            .map(
+                lambda row: _load(reader, row, image_size, settings.crop_area),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
         )
+        batches = examples.batch(n, drop_remainder=True)
+        if not on_device:
+            batches = batches.map(
+                lambda batch: _coloured(batch, settings),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
         return batches.prefetch(2 * local)
 
     return strategy.distribute_datasets_from_function(dataset)
+
+
+def sample_views(reader, *, seed, step, count, image_size, settings):
+    """The two views of the first `count` rows of a step, for looking at.
+
+    Args:
+        reader: Reader of the source.
+        seed: int.
+        step: int; a step past the last gives views never trained on.
+        count: number of images.
+        image_size: side, pixels.
+        settings: config.Augment.
+
+    Returns:
+        (view1, view2): float32 arrays [count, s, s, 3] in [0, 1].
+    """
+    batches = training_batches(
+        reader,
+        tf.distribute.get_strategy(),
+        seed=seed,
+        batch_size=count,
+        image_size=image_size,
+        settings=settings,
+        on_device=False,
+        first_step=step,
+        last_step=step + 1,
+    )
+    batch = next(iter(batches))
+    return batch["view1"].numpy(), batch["view2"].numpy()
+
+
+def _rows(reader, step, *, seed, batch_size):
+    """What the rows of a step's global batch are: index and draws."""
+    index = order.batch_indices(
+        step,
+        seed=seed,
+        num_examples=len(reader.source),
+        batch_size=batch_size,
+        block_size=_DEAR_BLOCK if reader.source.dear_random_reads else 1,
+    )
+    draws = augment.draw(step, seed=seed, batch_size=batch_size)
+    return {"index": index, "draws": draws}
+
+
+def _load(reader, row, image_size, crop_area):
+    """One decode, two crops."""
+    image, label, replaced = tf.numpy_function(
+        reader.load_labelled,
+        [row["index"]],
+        (tf.uint8, tf.int32, tf.int32),
+        stateful=False,
+    )
+    views = crop.random_crops(
+        tf.ensure_shape(image, [None, None, 3]),
+        row["draws"]["crop_seeds"],
+        row["draws"]["flip"],
+        size=image_size,
+        area=crop_area,
+    )
+    return {
+        "view1": views[0],
+        "view2": views[1],
+        "draws": row["draws"],
+        "label": tf.ensure_shape(label, []),
+        "replaced": tf.ensure_shape(replaced, []),
+    }
+
+
+def _coloured(batch, settings):
+    """A batch with its colour work done here, on the host."""
+    draws = batch.pop("draws")
+    view1, view2 = colour.colour_views(
+        batch["view1"], batch["view2"], draws, settings, one_by_one=True
+    )
+    return {**batch, "view1": view1, "view2": view2}

@@ -56,6 +56,9 @@ class RecordSource(Source):
         self.dear_random_reads = file_format == "tfrecord" and any(
             map(storage.is_remote, paths)
         )
+        if self.dear_random_reads:
+            mean_bytes = index.sizes.mean()
+            self.block_size = max(1, int(storage.CHUNK_BYTES / mean_bytes))
 
     def __len__(self):
         return len(self._index)

@@ -23,6 +23,8 @@ class Source:
         class_names: list of str, the names of labels 0, 1, ...; or None.
         dear_random_reads: bool, reads of neighbours are much cheaper than
             reads at random, as from gs://.
+        block_size: int, how many neighbours then come with one request, about;
+            1 where random reads are cheap.
         notes: list of str, what a user should know about it, a line each.
     """
 
@@ -31,6 +33,7 @@ class Source:
         self.labels = None
         self.class_names = None
         self.dear_random_reads = False
+        self.block_size = 1
         self.notes = []
 
     def __len__(self):

@@ -17,8 +17,12 @@ class Encode:
 
     def __init__(self, encoder, strategy):
         self._strategy = strategy
-        # A multi-worker cluster is not asked: only the chief evaluates.
-        self._replicas = len(strategy.extended.worker_devices)
+        # This worker's replicas: only the chief of a cluster evaluates.
+        self._replicas = len(
+            strategy.experimental_local_results(
+                strategy.run(lambda: tf.zeros([]))
+            )
+        )
 
         @tf.function(reduce_retracing=True)
         def run(images):

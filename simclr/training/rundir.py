@@ -4,6 +4,7 @@ import json
 import os
 
 from simclr import config as config_lib
+from simclr.training import checkpoint
 
 
 def open_run(workdir, config, facts):
@@ -25,7 +26,8 @@ def open_run(workdir, config, facts):
         )
     if os.path.exists(workdir) and not os.path.isdir(workdir):
         raise ValueError(f"--workdir={workdir} is a file, not a folder.")
-    if not os.path.exists(os.path.join(workdir, "config.json")):
+    # Without a checkpoint there is nothing that a new start could lose.
+    if not checkpoint.finished(checkpoints(workdir)):
         os.makedirs(workdir, exist_ok=True)
         write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
         write(workdir, "config.json", config_lib.to_json(config))

@@ -1,0 +1,85 @@
+"""Optimizers of the training loop, which sums gradients by itself."""
+
+import keras
+
+from simclr.optimizers.lars import LARS
+
+
+class _SummedGradients:
+    """Takes gradients that are summed over the replicas already.
+
+    The loop sums them, because it logs and checks their norms; Keras would
+    multiply them by the number of replicas by summing them again. The method
+    is private in Keras: build_optimizer sees to it that it is there, and the
+    test that 4 replicas train as 1 does sees to it that it is used.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return list(grads_and_vars)
+
+
+class _LARS(_SummedGradients, LARS):
+    pass
+
+
+class _SGD(_SummedGradients, keras.optimizers.SGD):
+    pass
+
+
+class _Adam(_SummedGradients, keras.optimizers.Adam):
+    pass
+
+
+def build_optimizer(name, *, learning_rate, momentum, weight_decay, excluded):
+    """An optimizer for gradients that are summed over the replicas already.
+
+    Args:
+        name: "lars", "sgd" (Nesterov momentum) or "adam".
+        learning_rate: float or a keras LearningRateSchedule.
+        momentum: of lars and sgd.
+        weight_decay: of lars; the others are decayed through the loss.
+        excluded: Keras variables that lars neither decays nor adapts.
+
+    Returns:
+        A keras optimizer; call its `build(variables)` in the strategy's scope
+        before the first step.
+
+    Raises:
+        ValueError: an unknown name.
+        RuntimeError: this Keras sums gradients in a way not known here.
+    """
+    if not hasattr(keras.optimizers.Optimizer, "_all_reduce_sum_gradients"):
+        raise RuntimeError(
+            f"Keras {keras.__version__} does not sum gradients in "
+            "Optimizer._all_reduce_sum_gradients; use Keras 3.5 to 3.15."
+        )
+    if name == "lars":
+        optimizer = _LARS(
+            learning_rate, momentum=momentum, weight_decay=weight_decay
+        )
+        optimizer.exclude(excluded)
+        return optimizer
+    if name == "sgd":
+        return _SGD(learning_rate, momentum=momentum, nesterov=True, name=name)
+    if name == "adam":
+        return _Adam(learning_rate, name=name)
+    raise ValueError(f"optimizer {name!r}; choose one of lars, sgd, adam.")
+
+
+def no_decay_variables(*models):
+    """Batch norm's gamma and beta and all biases, found by layer type.
+
+    Args:
+        *models: built Keras models or layers.
+
+    Returns:
+        list of Keras variables, in the order of the layers.
+    """
+    variables = []
+    for model in models:
+        for layer in getattr(model, "layers", []):
+            variables += no_decay_variables(layer)
+        if isinstance(model, keras.layers.BatchNormalization):
+            variables += [model.gamma, model.beta]
+        variables.append(getattr(model, "bias", None))
+    return [v for v in variables if v is not None]

@@ -1,0 +1,90 @@
+"""Step counts and the learning-rate schedule of SimCLR."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+def total_steps(epochs, num_examples, batch_size):
+    """Steps of a run, as published: whole batches in `epochs`, and one more.
+
+    Args:
+        epochs: passes over the data; may be fractional.
+        num_examples: images in an epoch.
+        batch_size: images in the global batch.
+    """
+    return int(num_examples * epochs // batch_size) + 1
+
+
+def warmup_steps(epochs, num_examples, batch_size):
+    """Steps of the warm-up, as published."""
+    return round(num_examples * epochs // batch_size)
+
+
+def scaled_lr(base_lr, batch_size, scaling="linear"):
+    """The peak learning rate for a batch size.
+
+    Args:
+        base_lr: learning rate before scaling.
+        batch_size: images in the global batch, B.
+        scaling: "linear" (base_lr * B / 256), "sqrt" (base_lr * sqrt(B)) or
+            "none".
+
+    Raises:
+        ValueError: an unknown scaling.
+    """
+    factors = {
+        "linear": batch_size / 256,
+        "sqrt": math.sqrt(batch_size),
+        "none": 1.0,
+    }
+    if scaling not in factors:
+        raise ValueError(
+            f"scaling={scaling!r}; choose one of {', '.join(factors)}."
+        )
+    return base_lr * factors[scaling]
+
+
+@keras.saving.register_keras_serializable(package="simclr")
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up from 0 to the peak, then a cosine to 0.
+
+    Args:
+        peak_lr: learning rate at the end of the warm-up.
+        warmup_steps: steps of the warm-up, 0 or more.
+        total_steps: steps of the run, the warm-up among them.
+
+    Raises:
+        ValueError: a number of steps is out of range.
+    """
+
+    def __init__(self, peak_lr, warmup_steps, total_steps):
+        super().__init__()
+        if warmup_steps < 0:
+            raise ValueError(f"warmup_steps={warmup_steps} must not be below 0.")
+        if total_steps < 1:
+            raise ValueError(f"total_steps={total_steps} must be at least 1.")
+        self.peak_lr = peak_lr
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+
+    def __call__(self, step):
+        """The learning rate of `step` (a scalar), float32; 0 past the end."""
+        # float32 counts steps exactly up to 16 million; a TPU has no float64.
+        step = tf.cast(step, tf.float32)
+        warm = step / max(self.warmup_steps, 1)
+        left = (self.total_steps - step) / max(
+            self.total_steps - self.warmup_steps, 1
+        )
+        # (1 + cos(pi * (1 - left))) / 2, exact to the end, where it nears 0.
+        cosine = tf.sin(math.pi / 2 * tf.clip_by_value(left, 0.0, 1.0)) ** 2
+        return self.peak_lr * tf.where(step < self.warmup_steps, warm, cosine)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        return {
+            "peak_lr": self.peak_lr,
+            "warmup_steps": self.warmup_steps,
+            "total_steps": self.total_steps,
+        }

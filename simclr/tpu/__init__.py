@@ -1,0 +1,1 @@
+"""What a TPU needs besides the training loop."""

@@ -1,0 +1,112 @@
+"""Lowers a training step to XLA's HLO for many replicas, without a device.
+
+The step is traced as one replica of R sees it: collectives become XLA's own
+operations, as TPUStrategy makes them. What lowers here is what a TPU is asked
+to compile.
+"""
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+
+def lower(step, args, *, num_replicas, stage="hlo"):
+    """Lowers one replica's program of `step`.
+
+    Args:
+        step: function of `args` that reads and writes variables; it must be
+            built (models, optimizer slots) outside any strategy.
+        args: list of one replica's arguments: nests of tensors or of
+            tf.TensorSpec, of static shapes.
+        num_replicas: R.
+        stage: "hlo" for text, "hlo_serialized" for bytes.
+
+    Returns:
+        The HLO module before optimization. Its parameters are the flattened
+        `args`, then the variables; its results those of the step, then the
+        variables that it changed.
+
+    Raises:
+        ValueError: called where a strategy is in use.
+    """
+    function = replica_function(step, args, num_replicas=num_replicas)
+    generate = function.experimental_get_compiler_ir(*tf.nest.flatten(args))
+    return generate(stage=stage, platform_name="CPU")
+
+
+def replica_function(step, args, *, num_replicas):
+    """`step` as a compiled tf.function, as one of `num_replicas` runs it.
+
+    Args:
+        step, args, num_replicas: as in `lower`.
+
+    Returns:
+        A tf.function of the tensors in the flattened `args`.
+
+    Raises:
+        ValueError: called where a strategy is in use.
+    """
+    if tf.distribute.has_strategy():
+        raise ValueError("Lower a step outside any tf.distribute strategy.")
+
+    @tf.function(jit_compile=True, autograph=False)
+    def replica_step(*tensors):
+        # Entered here: a graph being traced has its own stack of contexts.
+        with XlaReplicaContext(num_replicas):
+            return step(*tf.nest.pack_sequence_as(args, tensors))
+
+    return replica_step
+
+
+class XlaReplicaContext(tf.distribute.ReplicaContext):
+    """One of R replicas, whose collectives are XLA operations.
+
+    The strategy below it is the default one, so that plain variables are
+    updated in place, as each replica of a TPU does with its own copy.
+    """
+
+    def __init__(self, num_replicas):
+        super().__init__(
+            tf.distribute.get_strategy(), replica_id_in_sync_group=0
+        )
+        self._num_replicas = num_replicas
+
+    @property
+    def num_replicas_in_sync(self):
+        """R."""
+        return self._num_replicas
+
+    @property
+    def replica_id_in_sync_group(self):
+        """An int32 scalar that only the running program knows."""
+        return gen_xla_ops.xla_replica_id()
+
+    def all_reduce(self, reduce_op, value, options=None):
+        """Sums or averages a nest of tensors over the replicas."""
+        del options
+        if reduce_op not in (
+            tf.distribute.ReduceOp.SUM,
+            tf.distribute.ReduceOp.MEAN,
+        ):
+            raise ValueError(f"reduce_op={reduce_op!r} is not a ReduceOp.")
+        total = tf.nest.map_structure(self._sum, value)
+        if reduce_op == tf.distribute.ReduceOp.SUM:
+            return total
+        return tf.nest.map_structure(lambda x: x / self._num_replicas, total)
+
+    def all_gather(self, value, axis, options=None):
+        """Not lowered here; use simclr.training.distributed.gather."""
+        raise NotImplementedError("Use simclr.training.distributed.gather.")
+
+    def _sum(self, x):
+        @tf.custom_gradient
+        def total(x):
+            everyone = [list(range(self._num_replicas))]
+            # The gradient of a sum over replicas is again such a sum.
+            return gen_xla_ops.xla_all_reduce(
+                x,
+                group_assignment=everyone,
+                reduce_op="Add",
+                mode="CrossReplica",
+            ), self._sum
+
+        return total(x)

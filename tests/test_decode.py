@@ -1,0 +1,313 @@
+"""Every odd image has one decision; see simclr/data/decode.py."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simclr.data.decode import decode, header
+
+WHITE = (255, 255, 255)
+
+
+def picture(height=24, width=40):
+    """A smooth colour picture that no turn or flip leaves alone."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack(
+        [255 * x // (width - 1), 255 * y // (height - 1), 128 + 0 * x], axis=-1
+    ).astype(np.uint8)
+
+
+def encode(image, file_format, **options):
+    file = io.BytesIO()
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def png(pixels, *, depth, colour, width, height):
+    """A PNG of raw big-endian rows, for what Pillow does not write."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return (
+            struct.pack(">I", len(data))
+            + body
+            + struct.pack(">I", zlib.crc32(body))
+        )
+
+    rows = np.asarray(pixels, ">u2" if depth == 16 else "u1")
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(raw))
+        + chunk(b"IEND", b"")
+    )
+
+
+def half_transparent():
+    """The picture with alpha: 255 above, 0 below, and 128 in one pixel."""
+    alpha = np.full([24, 40, 1], 255, np.uint8)
+    alpha[12:] = 0
+    alpha[0, 0] = 128
+    return np.concatenate([picture(), alpha], axis=-1)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "WEBP"])
+def test_lossless_formats_keep_every_pixel(file_format):
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    pixels = decode(encode(picture(), file_format, **options))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, picture())
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_jpeg_is_close(options):
+    pixels = decode(encode(picture(), "JPEG", quality=95, **options))
+    assert np.abs(pixels.astype(int) - picture()).max() < 24
+    assert np.abs(pixels.astype(int) - picture()).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_exif_orientation_is_applied(file_format, orientation):
+    # EXIF 2.32, tag 0x0112: where the stored row 0 and column 0 belong.
+    turns = {
+        1: lambda x: x,
+        2: lambda x: x[:, ::-1],
+        3: lambda x: x[::-1, ::-1],
+        4: lambda x: x[::-1],
+        5: lambda x: x.transpose(1, 0, 2),
+        6: lambda x: np.rot90(x, -1),
+        7: lambda x: x[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda x: np.rot90(x, 1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode(encode(picture(), file_format, exif=exif))
+    expected = turns[orientation](picture())
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected).mean() < 8
+
+
+def test_damaged_exif_is_no_reason_to_refuse():
+    data = encode(picture(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert decode(data).shape == (24, 40, 3)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_alpha_lies_over_white(file_format):
+    options = {"lossless": True, "exact": True} if file_format == "WEBP" else {}
+    pixels = decode(encode(half_transparent(), file_format, **options))
+    np.testing.assert_array_equal(pixels[1:12], picture()[1:12])
+    assert (pixels[12:] == WHITE).all()
+    blended = picture()[0, 0] * (128 / 255) + 255 * (127 / 255)
+    np.testing.assert_allclose(pixels[0, 0], blended, atol=1)
+
+
+def test_alpha_and_orientation_together():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = decode(encode(half_transparent(), "PNG", exif=exif))
+    assert pixels.shape == (40, 24, 3)
+    assert (pixels[:, :12] == WHITE).all()  # The lower half, turned right.
+
+
+def test_transparent_palette_colour_is_white():
+    image = Image.new("P", [16, 16], 1)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.paste(0, (0, 0, 16, 8))
+    for file_format in ("PNG", "GIF"):
+        pixels = decode(encode(image, file_format, transparency=0))
+        assert (pixels[:8] == WHITE).all()
+        assert (pixels[8:] == (0, 0, 255)).all()
+
+
+def test_grey_with_alpha():
+    grey = Image.fromarray(half_transparent()).convert("LA")
+    pixels = decode(encode(grey, "PNG"))
+    assert (pixels[12:] == WHITE).all()
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P"])
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "GIF"])
+def test_grey_bilevel_and_palette(mode, file_format):
+    image = Image.fromarray(picture()).convert(mode)
+    expected = np.asarray(image.convert("RGB"))
+    pixels = decode(encode(image, file_format))
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_grey_jpeg():
+    pixels = decode(encode(Image.fromarray(picture()).convert("L"), "JPEG"))
+    assert pixels.shape == (24, 40, 3)
+    assert (pixels[..., 0] == pixels[..., 1]).all()
+
+
+def test_cmyk_jpeg_keeps_its_colours():
+    image = Image.fromarray(picture()).convert("CMYK")
+    data = encode(image, "JPEG", quality=95)
+    assert header(data).mode == "CMYK"
+    pixels = decode(data)
+    assert np.abs(pixels.astype(int) - picture()).mean() < 4
+
+
+def test_16_bit_grey_is_not_white():
+    grey = np.linspace(0, 65535, 40).astype(np.uint16)[None].repeat(24, 0)
+    data = png(grey, depth=16, colour=0, width=40, height=24)
+    pixels = decode(data)
+    np.testing.assert_array_equal(pixels[..., 1], grey >> 8)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4)])
+def test_16_bit_colour(colour, channels):
+    wide = half_transparent()[..., :channels].astype(np.uint16) * 257
+    data = png(wide, depth=16, colour=colour, width=40, height=24)
+    pixels = decode(data)
+    np.testing.assert_array_equal(pixels[1:12], picture()[1:12])
+    below = (
+        picture()[12:] if channels == 3 else np.broadcast_to(255, [12, 40, 3])
+    )
+    np.testing.assert_array_equal(pixels[12:], below)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG"])
+def test_animation_gives_its_first_frame(file_format):
+    frames = [Image.new("RGB", [16, 16], c) for c in ("red", "green", "blue")]
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    data = encode(
+        frames[0],
+        file_format,
+        save_all=True,
+        append_images=frames[1:],
+        **options,
+    )
+    assert (decode(data) == (255, 0, 0)).all()
+
+
+def test_two_lens_jpeg_gives_its_first_image():
+    frames = [Image.new("RGB", [16, 16], c) for c in ("white", "black")]
+    data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert (decode(data) == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("side", "left"), [(2047, 2047), (2048, 1024), (4100, 1025), (7900, 1975)]
+)
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
+def test_large_images_are_reduced(file_format, side, left):
+    data = encode(Image.new("L", [side + 8, side], 128), file_format)
+    pixels = decode(data)
+    assert pixels.shape[0] == left
+    assert (pixels == 128).all()
+
+
+def test_large_jpegs_are_decoded_at_a_scale():
+    # libjpeg's own 1/2, not a full decode that is reduced afterwards.
+    noise = np.random.default_rng(0).integers(0, 256, [2048, 2100], np.uint8)
+    data = encode(noise, "JPEG", quality=95)
+    scaled = Image.open(io.BytesIO(data))
+    scaled.draft(None, (1024, 1024))
+    np.testing.assert_array_equal(decode(data)[..., 0], np.asarray(scaled))
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded():
+    # 3.6 thousand million pixels, in a file of 70 bytes.
+    bomb = png([[0]], depth=8, colour=2, width=60000, height=60000)
+    with pytest.raises(ValueError, match="too large: 60000 x 60000"):
+        decode(bomb)
+    # A JPEG's size is in its frame header: forge one.
+    data = bytearray(encode(picture(), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 60000, 60000)
+    with pytest.raises(ValueError, match="too large"):
+        decode(bytes(data))
+
+
+def test_progressive_jpegs_are_refused_earlier():
+    plain, progressive = (
+        bytearray(encode(picture(), "JPEG", progressive=progressive))
+        for progressive in (False, True)
+    )
+    for data, marker in ((plain, b"\xff\xc0"), (progressive, b"\xff\xc2")):
+        frame = data.index(marker)
+        data[frame + 5 : frame + 9] = struct.pack(">HH", 10000, 10000)
+    with pytest.raises(ValueError, match="over 64 million"):
+        decode(bytes(progressive))
+    # Let in, at an eighth; libjpeg fills the pixels that it lacks with grey.
+    assert decode(bytes(plain)).shape == (1250, 1250, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 100), (100, 7)])
+def test_tiny_images_are_refused(size):
+    with pytest.raises(ValueError, match="too small"):
+        decode(encode(Image.new("RGB", size), "PNG"))
+
+
+def test_eight_pixels_are_enough():
+    assert decode(encode(Image.new("RGB", [8, 8]), "PNG")).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
+def test_truncated_files_are_refused(file_format, share):
+    noise = np.random.default_rng(0).integers(0, 256, [64, 64, 3], np.uint8)
+    data = encode(noise, file_format)
+    with pytest.raises(ValueError, match=r"truncated|damaged"):
+        decode(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"my holiday", "no image: it starts with b'my holid'"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
+        (b"\0" * 4096, "zeros"),
+        (b"RIFF\0\0\0\0WAVE", "no image"),
+        (b"\x89PNG\r\n\x1a\n", "damaged"),
+        (b"\xff\xd8\xff", "damaged|truncated"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_a_reason(data, reason):
+    with pytest.raises(ValueError, match=reason):
+        decode(data)
+    with pytest.raises(ValueError, match=reason):
+        header(data)
+
+
+def test_tiff_under_another_name():
+    with pytest.raises(ValueError, match="a TIFF image"):
+        decode(encode(picture(), "TIFF"))
+
+
+def test_header_reads_the_stored_size():
+    head = header(encode(picture(), "JPEG"))
+    assert (head.format, head.mode) == ("JPEG", "RGB")
+    assert (head.width, head.height) == (40, 24)
+
+
+def test_damage_never_raises_anything_else():
+    rng = np.random.default_rng(0)
+    for file_format in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+        whole = encode(picture(), file_format)
+        for _ in range(60):
+            data = bytearray(whole)
+            for place in rng.integers(0, len(data), 3):
+                data[place] = rng.integers(256)
+            try:
+                pixels = decode(bytes(data))
+            except ValueError as error:
+                assert "\n" not in str(error)
+            else:
+                assert pixels.shape[2] == 3

@@ -1,0 +1,84 @@
+import concurrent.futures
+
+import numpy as np
+import pytest
+
+from simclr.data.decode import decode
+from simclr.data.reader import Reader
+from tests.images import ListSource, encoded
+
+BAD = b"no image"
+
+
+def test_readable_images_come_as_they_are():
+    reader = Reader(ListSource([encoded(i) for i in range(3)]))
+    for index in (2, 0, np.int64(1)):
+        image, replaced = reader.load(index)
+        np.testing.assert_array_equal(image, decode(encoded(index)))
+        assert not replaced
+    assert reader.bad == {}
+    assert reader.bad_share() == 0
+
+
+def test_unreadable_images_become_the_next_readable_one():
+    items = [encoded(0), BAD, OSError(5, "Input/output error"), encoded(3), b""]
+    reader = Reader(ListSource(items, labels=[0, 1, 2, 3, 4]))
+    for index, loaded in ((0, 0), (1, 3), (2, 3), (3, 3), (4, 0)):
+        image, label, replaced = reader.load_labelled(index)
+        np.testing.assert_array_equal(image, decode(encoded(loaded)))
+        assert label == loaded  # The label goes with the pixels.
+        assert replaced == (index != loaded)
+        assert label.dtype == replaced.dtype == np.int32
+    assert reader.bad == {
+        "item/1": "no image: it starts with b'no image'",
+        "item/2": "Input/output error",
+        "item/4": "empty file",
+    }
+    assert reader.bad_share() == 3 / 5
+
+
+def test_without_labels_the_label_is_minus_one():
+    reader = Reader(ListSource([encoded(0)]))
+    assert reader.load_labelled(0)[1] == -1
+
+
+def test_a_bad_image_is_read_once():
+    reads = []
+
+    class Counting(ListSource):
+        def read(self, index):
+            reads.append(index)
+            return super().read(index)
+
+    reader = Reader(Counting([BAD, encoded(1)]))
+    for _ in range(3):
+        assert reader.load(0)[1]
+    assert reads.count(0) == 1
+
+
+def test_threads_agree():
+    items = [BAD if i % 3 else encoded(i) for i in range(60)]
+    reader = Reader(ListSource(items))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(reader.load, range(60)))
+    for index, (image, replaced) in enumerate(loaded):
+        expected = -(-index // 3) * 3 % 60
+        np.testing.assert_array_equal(image, decode(encoded(expected)))
+        assert replaced == bool(index % 3)
+    assert len(reader.bad) == 40
+    assert reader.bad_share() == 2 / 3
+
+
+@pytest.mark.parametrize(("num", "tries"), [(3, 3), (150, 100)])
+def test_a_hundred_in_a_row_stop_the_run(num, tries):
+    items = [BAD] * num
+    if num > 100:
+        items[120] = encoded(0)
+    reader = Reader(ListSource(items))
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=f"^{tries} images in a row .*no im"
+        ):
+            reader.load(1)
+    if num > 100:
+        assert reader.load(21)[1]  # 99 bad ones, then a good one.
