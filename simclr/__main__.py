@@ -130,7 +130,9 @@ def help_text(name):
     for flag in sorted(values):
         kind = values[flag].flag_type()
         default = values[flag].default
-        shown = f" (default: {default})" if default not in ("", [], None) else ""
+        shown = (
+            f" (default: {default})" if default not in ("", [], None) else ""
+        )
         text = f"{values[flag].help}{shown}"
         lines += [f"  --{flag}  [{kind}]"]
         lines += [f"      {line}" for line in textwrap.wrap(text, 72)]

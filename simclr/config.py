@@ -16,7 +16,7 @@ _AUTO = "auto"
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Which images; see simclr/data/sources.py for the spelling of a source."""
+    """Which images; simclr/data/sources.py has the spelling of a source."""
 
     source: str = "sample/train"
     labels: str = ""  # A labels.csv (id,label); empty: the source's own labels.

@@ -119,9 +119,7 @@ def test_is_global_over_replicas(strategy):
     def shards(whole):
         parts = np.split(whole, count)
         return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(
-                parts[context.replica_id_in_sync_group]
-            )
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
         )
 
     y, gradient = (
@@ -132,9 +130,7 @@ def test_is_global_over_replicas(strategy):
     np.testing.assert_allclose(
         gradient, expected_gradient, rtol=1e-4, atol=2e-4
     )
-    np.testing.assert_allclose(
-        layer.moving_mean, alone.moving_mean, rtol=1e-5
-    )
+    np.testing.assert_allclose(layer.moving_mean, alone.moving_mean, rtol=1e-5)
     np.testing.assert_allclose(
         layer.moving_variance, alone.moving_variance, rtol=1e-5
     )

@@ -96,8 +96,10 @@ def test_exif_orientation_is_applied(file_format, orientation):
     assert np.abs(pixels.astype(int) - expected).mean() < 8
 
 
-def test_damaged_exif_is_no_reason_to_refuse():
-    data = encode(picture(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"MM\0*\xff\xff\xff\xff", b"", b"nonsense"])
+def test_damaged_exif_is_no_reason_to_refuse(exif):
+    data = encode(picture(), "JPEG", exif=b"Exif\0\0" + exif)
     assert decode(data).shape == (24, 40, 3)
 
 
@@ -295,6 +297,12 @@ def test_header_reads_the_stored_size():
     head = header(encode(picture(), "JPEG"))
     assert (head.format, head.mode) == ("JPEG", "RGB")
     assert (head.width, head.height) == (40, 24)
+
+
+def test_broken_png_chunk():
+    data = encode(picture(), "PNG").replace(b"IEND", b"\xefEND")
+    with pytest.raises(ValueError, match="damaged: broken PNG file"):
+        decode(data)
 
 
 def test_damage_never_raises_anything_else():

@@ -172,13 +172,13 @@ def test_config_round_trip():
 def test_is_trained_by_fit_and_survives_save_and_load(tmp_path):
     """Saved half way and loaded, a model trains on as if it never stopped."""
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)]
-    )
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(2)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
     optimizer = LARS(
         WarmupCosine(0.01, 2, 100), weight_decay=0.01, trust_coefficient=0.1
     )
-    optimizer.exclude(layer.bias for layer in model.layers)
+    optimizer.exclude(layer.bias for layer in model.layers[1:])
     model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(16, 3))
     fit = {"x": x, "y": x @ [[1], [2], [3]], "batch_size": 8, "verbose": 0}
@@ -249,6 +249,13 @@ def test_replicas_train_as_one(strategy):
 def test_bad_values_are_errors(options, message):
     with pytest.raises(ValueError, match=message):
         LARS(0.1, **options)
+
+
+def test_excluded_variable_that_is_not_trained_is_an_error():
+    w, other = variable([3, 4]), variable([3, 4], "other")
+    optimizer = LARS(0.1, excluded=[w.path, other.path])
+    with pytest.raises(ValueError, match=r"1 excluded .*'other' first"):
+        optimizer.build([w])
 
 
 def test_exclusion_comes_before_build():

@@ -80,9 +80,7 @@ def test_gradient_is_that_of_one_big_batch(strategy, temperature):
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
 def test_gradient_matches_finite_differences(temperature):
     z = views(n=3, d=4, dtype=np.float64)
-    _, _, gradient = on_replicas(
-        tf.distribute.get_strategy(), *z, temperature
-    )
+    _, _, gradient = on_replicas(tf.distribute.get_strategy(), *z, temperature)
     expected, step = np.zeros_like(z), 1e-6
     for index in np.ndindex(*z.shape):
         up, down = z.copy(), z.copy()

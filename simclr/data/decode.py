@@ -114,7 +114,7 @@ def decode(data):
     with _ONE_LARGE if pixels > _LARGE_PIXELS else contextlib.nullcontext():
         try:
             image.load()
-            turn = _TURNS.get(_orientation(image))
+            turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG))
             image = _to_rgb(image)
             factor = min(image.size) // ENOUGH_SIDE
             if factor >= 2:
@@ -122,9 +122,8 @@ def decode(data):
             if turn is not None:
                 image = image.transpose(turn)
             return np.asarray(image)
-        except (
-            Exception
-        ) as error:  # A damaged file makes Pillow raise anything.
+        # A damaged file makes Pillow raise anything.
+        except Exception as error:
             raise ValueError(_reason(error)) from None
 
 
@@ -186,14 +185,6 @@ def _reduce_jpeg(image):
     """Lets libjpeg decode at 1/2, 1/4 or 1/8 of a large image's size."""
     if min(image.size) >= 2 * ENOUGH_SIDE:
         image.draft(None, (ENOUGH_SIDE, ENOUGH_SIDE))
-
-
-def _orientation(image):
-    """The EXIF orientation, 1 to 8, or None; damaged EXIF says nothing."""
-    try:
-        return image.getexif().get(_ORIENTATION_TAG)
-    except Exception:
-        return None
 
 
 def _to_rgb(image):

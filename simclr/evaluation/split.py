@@ -28,7 +28,7 @@ def split(reader, eval_reader=None, *, limit=0, seed=0):
 
     With an `eval_reader`, fit on the reader's labelled images and score that
     one's. When only one of them has labels, a seeded tenth of those images is
-    held out to be scored. Without labels, so are the parts.
+    held out to be scored. Without labels both parts are the same images.
 
     Args:
         reader: Reader of the training images.
@@ -57,12 +57,14 @@ def split(reader, eval_reader=None, *, limit=0, seed=0):
             _part(reader, labelled, limit, rng),
             _part(eval_reader, _labelled(eval_reader), limit, rng),
         )
-    rows = labelled if len(labelled) else np.arange(len(reader.source))
-    rows = rng.permutation(rows)
+    if len(labelled) == 0:
+        everything = _part(reader, np.arange(len(reader.source)), limit, rng)
+        return everything, everything
+    rows = rng.permutation(labelled)
     held_out = max(1, round(_HELD_OUT * len(rows)))
     return (
-        _part(reader, rows[held_out:], limit),
-        _part(reader, rows[:held_out], limit),
+        _part(reader, rows[held_out:], limit, rng),
+        _part(reader, rows[:held_out], limit, rng),
     )
 
 
@@ -71,9 +73,8 @@ def _labelled(reader):
     return np.array([], int) if labels is None else np.flatnonzero(labels >= 0)
 
 
-def _part(reader, rows, limit, rng=None):
-    if rng is not None:
-        rows = rng.permutation(rows)
+def _part(reader, rows, limit, rng):
+    rows = rng.permutation(rows)
     rows = np.sort(rows[:limit] if limit else rows)
     labels = reader.source.labels
     if labels is not None and np.all(labels[rows] < 0):

@@ -81,7 +81,7 @@ def resnet(*, depth, width=1.0, stem="imagenet", sk_ratio=0.0, se_ratio=0.0):
 
 
 def at_least_float32(dtype):
-    """"float64" for "float64", "float32" for any other floating dtype."""
+    """ "float64" for "float64", "float32" for any other floating dtype."""
     return "float64" if dtype == "float64" else "float32"
 
 
@@ -103,9 +103,7 @@ def _imagenet_stem(x, channels, sk_ratio):
 _STEMS = {"cifar": _cifar_stem, "imagenet": _imagenet_stem}
 
 
-def _basic_block(
-    x, channels, *, stride, project, sk_ratio, se_ratio, name
-):
+def _basic_block(x, channels, *, stride, project, sk_ratio, se_ratio, name):
     """Two 3x3 convolutions. Published nets never select kernels here."""
     shortcut = x
     if project:
@@ -129,9 +127,7 @@ def _bottleneck_block(
         x = _select_kernels(x, channels, stride, sk_ratio, name)
     else:
         x = _conv_bn(x, channels, 3, stride=stride, name=name + "_{}2")
-    x = _conv_bn(
-        x, 4 * channels, 1, relu=False, last=True, name=name + "_{}3"
-    )
+    x = _conv_bn(x, 4 * channels, 1, relu=False, last=True, name=name + "_{}3")
     if se_ratio:
         x = _squeeze_excite(x, channels, se_ratio, name)
     return _merge(x, shortcut, name)
@@ -167,9 +163,9 @@ def _select_kernels(x, channels, stride, ratio, name):
     x = _conv_bn(x, 2 * channels, 3, stride=stride, name=name + "_{}2")
     one, two = keras.ops.split(x, 2, axis=-1)
     both = layers.Add(name=name + "_sk_sum")([one, two])
-    gate = layers.GlobalAveragePooling2D(
-        keepdims=True, name=name + "_sk_pool"
-    )(both)
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=name + "_sk_pool")(
+        both
+    )
     squeezed = max(int(channels * ratio), 32)
     gate = _conv_bn(gate, squeezed, 1, name=name + "_sk_{}1")
     gate = _conv(gate, 2 * channels, 1, name=name + "_sk_conv2")
@@ -182,9 +178,9 @@ def _select_kernels(x, channels, stride, ratio, name):
 
 def _squeeze_excite(x, channels, ratio, name):
     """Scales each channel by a gate computed from the whole image."""
-    gate = layers.GlobalAveragePooling2D(
-        keepdims=True, name=name + "_se_pool"
-    )(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=name + "_se_pool")(
+        x
+    )
     gate = _conv(
         gate, max(1, int(channels * ratio)), 1, bias=True, name=name + "_se_1"
     )

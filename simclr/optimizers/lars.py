@@ -1,4 +1,4 @@
-"""LARS, layer-wise adaptive rate scaling (You et al. 2017, arXiv 1708.03888)."""
+"""LARS, layer-wise adaptive rate scaling (You et al., arXiv 1708.03888)."""
 
 import keras
 import tensorflow as tf
@@ -64,7 +64,9 @@ class LARS(keras.optimizers.Optimizer):
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum={momentum} must be within [0, 1].")
         if weight_decay < 0:
-            raise ValueError(f"weight_decay={weight_decay} must not be below 0.")
+            raise ValueError(
+                f"weight_decay={weight_decay} must not be below 0."
+            )
         if trust_coefficient <= 0:
             raise ValueError(
                 f"trust_coefficient={trust_coefficient} must be above 0."
@@ -79,7 +81,8 @@ class LARS(keras.optimizers.Optimizer):
     def exclude(self, variables):
         """Excludes Keras variables from decay and adaptation; before `build`.
 
-        They are stored by path, so that the choice is part of the config.
+        They are stored by path, so that the choice is part of the config; all
+        of them must be trained.
 
         Raises:
             ValueError: the optimizer is built already.
@@ -89,11 +92,24 @@ class LARS(keras.optimizers.Optimizer):
         self.excluded = sorted({*self.excluded, *(v.path for v in variables)})
 
     def build(self, variables):
-        """Makes one momentum slot per Keras variable."""
+        """Makes one momentum slot per Keras variable.
+
+        Raises:
+            ValueError: an excluded path is not among `variables`: a model
+                whose paths changed (a loaded Sequential's do) would otherwise
+                be decayed where it must not.
+        """
         if self.built:
             return
         super().build(variables)
-        self._plain = [v.path in set(self.excluded) for v in variables]
+        paths = [v.path for v in variables]
+        unknown = sorted(set(self.excluded) - set(paths))
+        if unknown:
+            raise ValueError(
+                f"{len(unknown)} excluded variables are not among the trained "
+                f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
+            )
+        self._plain = [path in set(self.excluded) for path in paths]
         self.momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient, variable, learning_rate):

@@ -62,7 +62,9 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, peak_lr, warmup_steps, total_steps):
         super().__init__()
         if warmup_steps < 0:
-            raise ValueError(f"warmup_steps={warmup_steps} must not be below 0.")
+            raise ValueError(
+                f"warmup_steps={warmup_steps} must not be below 0."
+            )
         if total_steps < 1:
             raise ValueError(f"total_steps={total_steps} must be at least 1.")
         self.peak_lr = peak_lr

@@ -34,7 +34,10 @@ def lower(step, args, *, num_replicas, stage="hlo"):
 
 
 def replica_function(step, args, *, num_replicas):
-    """`step` as a compiled tf.function, as one of `num_replicas` runs it.
+    """`step` as a tf.function, as one of `num_replicas` runs it.
+
+    To trace and to lower: called, it ends the process, because TensorFlow's
+    own runtime on a CPU has nothing to run XLA's collectives with.
 
     Args:
         step, args, num_replicas: as in `lower`.

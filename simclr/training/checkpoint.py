@@ -103,7 +103,9 @@ def assign(variables, arrays):
     Raises:
         ValueError: names that are missing, extra or of another shape, listed.
     """
-    problems = [f"{name} is missing" for name in variables if name not in arrays]
+    problems = [
+        f"{name} is missing" for name in variables if name not in arrays
+    ]
     problems += [f"{name} is extra" for name in arrays if name not in variables]
     problems += [
         f"{name} has shape {arrays[name].shape}, not {tuple(v.shape)}"

@@ -55,3 +55,13 @@ class Encode:
         )
         results = self._strategy.experimental_local_results(self._run(shards))
         return np.concatenate([part.numpy() for part in results])[:count]
+
+
+def in_batches(encode, images, batch_size=256):
+    """`encode` of many images, some at a time: float32 [m, f]."""
+    return np.concatenate(
+        [
+            encode(images[i : i + batch_size])
+            for i in range(0, len(images), batch_size)
+        ]
+    )

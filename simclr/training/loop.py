@@ -6,11 +6,12 @@ import time
 
 import tensorflow as tf
 
+from simclr import __version__
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
-from simclr.training import checkpoint, metrics, rundir
-from simclr.training.monitor import Monitor
+from simclr.training import checkpoint, rundir
+from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Stopper
 from simclr.training.strategy import is_accelerator, is_chief
 from simclr.training.tasks import Pretrain
@@ -37,15 +38,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
     source = open_source(config.data.source, labels=config.data.labels)
     reader = Reader(source)
     chief = is_chief(strategy)
-    facts = {
-        "data": {"images": len(source), "fingerprint": source.fingerprint()},
-        "classes": source.class_names,
-        "replicas": strategy.num_replicas_in_sync,
-        "tensorflow": tf.__version__,
-        "notes": list(notes),
-    }
     if chief:
-        rundir.open_run(workdir, config, facts)
+        rundir.open_run(workdir, config, _facts(source, strategy, notes))
 
     with strategy.scope():
         task = Pretrain(
@@ -53,93 +47,64 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             num_examples=len(source),
             num_classes=len(source.class_names or ()),
         )
-        found = checkpoint.read_newest(rundir.checkpoints(workdir))
-        step = 0
-        if found is not None:
-            step, arrays = found
-            checkpoint.assign(task.state, arrays)
+        step = _restore(task, workdir)
 
-    views = {
-        "seed": config.seed,
-        "image_size": config.data.image_size,
-        "settings": config.augment,
-    }
     batches = iter(
         pipeline.training_batches(
             reader,
             strategy,
+            seed=config.seed,
             batch_size=config.batch_size,
+            image_size=config.data.image_size,
+            settings=config.augment,
             on_device=_on_device(config, strategy),
             first_step=step,
             last_step=task.total_steps,
-            **views,
         )
     )
     boundaries = Boundaries(config, len(source), task.total_steps)
     train_steps = make_train_steps(task, strategy)
-    writer = metrics.Writer(workdir, step) if chief else None
-    monitor = Monitor(config, reader, task, strategy, workdir) if chief else None
-    bar = metrics.Progress(task.total_steps, step, config.batch_size)
-
-    def log(**values):
-        if chief:
-            writer.write(step, **values)
-
-    def save():
-        if chief:
-            checkpoint.save(
-                rundir.checkpoints(workdir),
-                step,
-                task.state,
-                keep=config.train.keep_checkpoints,
-            )
-
-    if chief and step == 0:
-        log(**monitor.baselines())
-    with Stopper(strategy, max_hours) as stopper:
+    outlook = (
+        Chief(config, reader, task, strategy, workdir, step)
+        if chief
+        else Bystander()
+    )
+    with outlook, Stopper(strategy, max_hours) as stopper:
+        if step and boundaries.evaluate(step):
+            outlook.evaluate(step)  # It may have been killed before that.
         while step < task.total_steps:
-            started = time.monotonic()
             count = boundaries.next(step) - step
-            values, first_bad = train_steps(batches, tf.constant(count))
-            values = {k: v.numpy() for k, v in values.items()}
-            norms = values.pop("grad_norms")
-            if first_bad.numpy() >= 0:
+            started = time.monotonic()
+            means, norms, first_bad = train_steps(batches, tf.constant(count))
+            first_bad = int(first_bad)
+            seconds = time.monotonic() - started
+            if first_bad >= 0:
                 raise FloatingPointError(
-                    _not_finite(task, step + int(first_bad), norms, workdir)
+                    _not_finite(task, step + first_bad, norms, workdir)
                 )
             step += count
-            seconds = time.monotonic() - started
-            speed = count * config.batch_size / seconds
-            scalars = {k: float(v) for k, v in values.items()}
-            log(
-                **scalars,
-                epoch=step * config.batch_size / len(source),
-                images_per_second=speed,
-            )
-            bar.update(
-                step, speed, loss=scalars["loss"], acc=scalars["accuracy"]
-            )
+            outlook.log(step, means, count * config.batch_size / seconds)
             _check_images(reader, config.data.max_bad_share, workdir, chief)
-
             stop = stopper.reason() if step < task.total_steps else ""
             if stop or boundaries.checkpoint(step):
-                save()
-            if chief and boundaries.evaluate(step) and not stop:
-                log(**monitor.run(step, bar.say))
+                outlook.save(step)
             if stop:
-                bar.close()
                 return stop
-    bar.close()
-    if chief:
-        writer.close()
+            if boundaries.evaluate(step):
+                outlook.evaluate(step)
     return ""
 
 
 def make_train_steps(task, strategy):
-    """One dispatch for several steps: (iterator, count) -> (means, first_bad).
+    """One dispatch for several steps.
 
-    `first_bad` is the first of the steps whose loss or gradient was not
-    finite, from 0, or -1; "grad_norms" are that step's (else the last one's).
+    Returns:
+        Function of (iterator of batches, count) to
+            means: dict of scalars, means over the `count` steps.
+            norms: [variables], norms of the gradients of step `first_bad`, or
+                of the last step.
+            first_bad: the first step, from 0, whose loss or gradient was not
+                finite; -1 when all were.
     """
 
     @tf.function
@@ -159,10 +124,8 @@ def make_train_steps(task, strategy):
                 if not tf.math.is_finite(result["loss"] + result["grad_norm"]):
                     first_bad = i
             totals = {k: totals[k] + result[k] for k in totals}
-        means = {
-            k: v / tf.cast(count, v.dtype) for k, v in totals.items()
-        }
-        return {**means, "grad_norms": norms}, first_bad
+        means = {k: v / tf.cast(count, v.dtype) for k, v in totals.items()}
+        return means, norms, first_bad
 
     return train_steps
 
@@ -204,6 +167,28 @@ def _due(step, period, total):
     return step % period == 0 or step == total
 
 
+def _facts(source, strategy, notes):
+    """What run.json says about a run."""
+    return {
+        "data": {"images": len(source), "fingerprint": source.fingerprint()},
+        "classes": source.class_names,
+        "replicas": strategy.num_replicas_in_sync,
+        "tensorflow": tf.__version__,
+        "simclr": __version__,
+        "notes": [*notes, *source.notes],
+    }
+
+
+def _restore(task, workdir):
+    """The newest checkpoint into the task; returns its step, 0 without one."""
+    found = checkpoint.read_newest(rundir.checkpoints(workdir))
+    if found is None:
+        return 0
+    step, arrays = found
+    checkpoint.assign(task.state, arrays)
+    return step
+
+
 def _zeros(task):
     names = ["loss", "accuracy", "replaced"]
     if task.probe is not None:
@@ -221,6 +206,7 @@ def _on_device(config, strategy):
 
 def _not_finite(task, step, norms, workdir):
     """One line: where it broke and what is left."""
+    norms = norms.numpy()
     order = sorted(
         range(len(norms)),
         key=lambda i: norms[i] if math.isfinite(norms[i]) else math.inf,

@@ -13,13 +13,17 @@ from tqdm import tqdm
 class Writer:
     """Appends rows to metrics.jsonl and to TensorBoard's event file.
 
-    Rows of steps after `step` are dropped first: they belong to a run that was
-    killed after its last checkpoint, and will be written again.
+    What came after the checkpoint of `step` is dropped first, its evaluation
+    too: the run was killed somewhere there, and writes it again.
     """
 
     def __init__(self, workdir, step):
         path = os.path.join(workdir, "metrics.jsonl")
-        rows = [row for row in read(path) if row["step"] <= step]
+        rows = [
+            row
+            for row in read(path)
+            if row["step"] < step or (row["step"] == step and "loss" in row)
+        ]
         with open(path + ".tmp", "w") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         os.replace(path + ".tmp", path)
@@ -28,6 +32,10 @@ class Writer:
 
     def write(self, step, **values):
         """Adds one row; floats, ints and strings only."""
+        values = {  # JSON has no NaN.
+            name: None if isinstance(v, float) and not math.isfinite(v) else v
+            for name, v in values.items()
+        }
         row = {"step": step, **values}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()

@@ -2,15 +2,13 @@
 
 import os
 
-import numpy as np
-
 from simclr import config as config_lib
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.evaluation import features, health, knn, pictures
 from simclr.evaluation.split import split
-from simclr.training.inference import Encode
+from simclr.training.inference import Encode, in_batches
 
 # Images whose two views measure alignment, and pairs on the sheet of views.
 _PAIRS = 512
@@ -37,16 +35,13 @@ class Monitor:
                 )
             )
         self._size = config_lib.eval_image_size(config)
-        self._batch_size = config.batch_size
         self._fit, self._score = split(
             reader,
             eval_reader,
             limit=config.train.eval_images,
             seed=config.seed,
         )
-        self._classes = reader.source.class_names or (
-            eval_reader.source.class_names if eval_reader else None
-        )
+        self._num_features = task.encoder.output["h"].shape[-1]
         self._encode = Encode(task.encoder, strategy)
         # Views of a step that is never trained on.
         self._pairs = pipeline.sample_views(
@@ -73,29 +68,30 @@ class Monitor:
         """Scores the encoder as it is; `say` gets warnings of a collapse.
 
         Returns:
-            dict of floats: effective_rank, alignment, uniformity, feature_std,
-            and knn (top-1) where there are labels.
+            dict of floats: health.health's, and "knn", the top-1 accuracy of
+            weighted kNN with k = 20, where there are labels.
         """
         scores = self._scores()
-        for warning in health.diagnose(**scores):
+        for warning in health.diagnose(scores, self._num_features):
             say(f"Warning: {warning}")
         return scores
 
     def _scores(self):
-        view1, view2 = (self._pair_features(view) for view in self._pairs)
         h = self._embed(self._score, self._encode)
+        view1, view2 = (in_batches(self._encode, view) for view in self._pairs)
         scores = health.health(h, view1, view2)
         if self._score.labels is not None:
             scores["knn"] = self._knn(self._encode, h)
         return scores
 
-    def _knn(self, encode, h=None):
-        """Top-1 of weighted kNN, k = 20."""
+    def _knn(self, encode, score_h=None):
+        if score_h is None:
+            score_h = self._embed(self._score, encode)
         votes = knn.knn_predict(
             self._embed(self._fit, encode),
             self._fit.labels,
-            self._embed(self._score, encode) if h is None else h,
-            len(self._classes),
+            score_h,
+            len(self._fit.reader.source.class_names),
         )
         return knn.top_k_accuracy(votes, self._score.labels)
 
@@ -105,15 +101,5 @@ class Monitor:
             part.reader,
             part.rows,
             image_size=self._size,
-            batch_size=self._batch_size,
             progress=False,
-        )
-
-    def _pair_features(self, views):
-        size = self._batch_size
-        return np.concatenate(
-            [
-                self._encode(views[i : i + size])
-                for i in range(0, len(views), size)
-            ]
         )

@@ -13,9 +13,9 @@ def make_strategy(kind="auto", replicas=0):
     """A strategy over this machine's (or this cluster's) devices.
 
     Args:
-        kind: "tpu" (TPUStrategy), "gpu" (MirroredStrategy over the GPUs), "cpu",
-            "multiworker" (MultiWorkerMirroredStrategy by TF_CONFIG), or "auto":
-            the first of multiworker, tpu, gpu and cpu that is there.
+        kind: "tpu" (TPUStrategy), "gpu" (MirroredStrategy over the GPUs),
+            "cpu", "multiworker" (MultiWorkerMirroredStrategy by TF_CONFIG), or
+            "auto": the first of multiworker, tpu, gpu, cpu that is there.
         replicas: logical CPU replicas (kind "cpu") or number of GPUs to use;
             0 takes all GPUs, or one CPU replica.
 

@@ -187,9 +187,7 @@ def build_encoder(config):
     stem = config.model.stem
     if stem == "auto":
         stem = "cifar" if config.data.image_size <= 64 else "imagenet"
-    return resnet(
-        depth=config.model.depth, width=config.model.width, stem=stem
-    )
+    return resnet(depth=config.model.depth, width=config.model.width, stem=stem)
 
 
 def probe_scores(probe, h, label):

@@ -1,0 +1,136 @@
+"""Features h of many images, for everything that looks at a trained encoder.
+
+Letters: m = images, b = images in a batch, s = side of a view, f = features.
+"""
+
+import collections
+import concurrent.futures
+import os
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from simclr.data.center_crop import center_view
+
+# Batches decoded ahead of the encoder.
+_AHEAD = 3
+# Raw pixels of larger views are averaged down to this side: 3072 numbers.
+_RAW_SIDE = 32
+
+
+def embed(
+    encoder,
+    reader,
+    rows=None,
+    *,
+    image_size,
+    batch_size=256,
+    num_threads=0,
+    progress=True,
+):
+    """Features of a source's images, as evaluation sees them (center_view).
+
+    An image that cannot be read has the features of the one that replaces it;
+    `readable` tells which those are.
+
+    Args:
+        encoder: function of float32 [b, s, s, 3] images in [0, 1], b always
+            `batch_size`, that returns features [b, f] or a dict of them:
+            several encoders then share one pass over the images. It must be
+            in inference mode (see training/inference.py): a row's features
+            must not depend on the batch it is in.
+        reader: has `load(row) -> (uint8 [h, w, 3], replaced)`, thread-safe.
+        rows: int [m], indices into the reader's source; None for all.
+        image_size: s, pixels.
+        batch_size: b; the last batch is filled up, so that every call has the
+            same shape.
+        num_threads: threads that read and decode; 0: one a CPU core.
+        progress: show a bar.
+
+    Returns:
+        float32 [m, f], or a dict of them.
+
+    Raises:
+        ValueError: no row, or the reader finds no readable image.
+    """
+    rows = np.arange(len(reader.source)) if rows is None else np.asarray(rows)
+    if len(rows) == 0:
+        raise ValueError("There is no image to embed.")
+    batch_size = min(batch_size, len(rows))
+    results = None
+    with tqdm(
+        total=len(rows), desc="Embedding", unit="img", disable=not progress
+    ) as bar:
+        for start, views in _batches(
+            reader, rows, image_size, batch_size, num_threads
+        ):
+            count = len(views)
+            filler = np.zeros([batch_size - count, *views.shape[1:]], "float32")
+            parts = encoder(np.concatenate([views, filler]))
+            if results is None:
+                results = tf.nest.map_structure(
+                    lambda h: np.zeros([len(rows), *h.shape[1:]], np.float32),
+                    parts,
+                )
+            for h, part in zip(
+                tf.nest.flatten(results), tf.nest.flatten(parts)
+            ):
+                h[start : start + count] = np.asarray(part)[:count]
+            bar.update(count)
+    return results
+
+
+def readable(reader, rows):
+    """Which of the rows that were embedded were not replaced by another image.
+
+    Args:
+        reader: Reader that `embed` has read the rows with.
+        rows: int [m].
+
+    Returns:
+        bool [m].
+    """
+    return np.array([reader.source.id(row) not in reader.bad for row in rows])
+
+
+def raw_pixels(views):
+    """The baseline that knows nothing: pixel values as features.
+
+    Args:
+        views: float [b, s, s, 3] images in [0, 1].
+
+    Returns:
+        float32 [b, r * r * 3], r = min(s, 32); larger views are averaged down.
+    """
+    views = np.asarray(views, np.float32)
+    if views.shape[1] > _RAW_SIDE:
+        side = [_RAW_SIDE, _RAW_SIDE]
+        views = tf.image.resize(views, side, method="area").numpy()
+    return views.reshape(len(views), -1)
+
+
+def _batches(reader, rows, image_size, batch_size, num_threads):
+    """Yields (start, float32 [<= b, s, s, 3]), in order of `rows`."""
+
+    def view(row):
+        image, _ = reader.load(row)
+        return center_view(image, image_size)
+
+    num_threads = num_threads or os.cpu_count()
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
+        ahead = collections.deque()
+        try:
+            for start in range(0, len(rows), batch_size):
+                batch = rows[start : start + batch_size]
+                ahead.append((start, [pool.submit(view, row) for row in batch]))
+                if len(ahead) > _AHEAD:
+                    yield _stack(*ahead.popleft())
+            while ahead:
+                yield _stack(*ahead.popleft())
+        finally:  # After an error, what is still queued is not read.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _stack(start, futures):
+    return start, np.stack([future.result() for future in futures])

@@ -1,0 +1,135 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from simclr.data.center_crop import center_view
+from simclr.data.reader import Reader
+from simclr.data.sources import open_source
+from simclr.evaluation import features
+
+SIZE = 16
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """Eleven images of different sizes; the fourth is cut short."""
+    rng = np.random.default_rng(0)
+    for i in range(11):
+        image = rng.integers(0, 256, [*rng.integers(16, 40, 2), 3], np.uint8)
+        path = tmp_path / f"{i:02d}.png"
+        Image.fromarray(image).save(path)
+        if i == 3:
+            path.write_bytes(path.read_bytes()[:200])
+    return Reader(open_source(str(tmp_path)))
+
+
+def views(reader):
+    return np.stack([center_view(reader.load(i)[0], SIZE) for i in range(11)])
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 11, 100])
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_rows_are_in_order_whatever_the_batch(reader, batch_size, num_threads):
+    shapes = set()
+
+    def encoder(x):
+        shapes.add(x.shape)
+        return x.mean(axis=(1, 2))
+
+    h = features.embed(
+        encoder,
+        reader,
+        image_size=SIZE,
+        batch_size=batch_size,
+        num_threads=num_threads,
+        progress=False,
+    )
+    assert h.dtype == np.float32
+    np.testing.assert_array_equal(h, views(reader).mean(axis=(1, 2)))
+    assert shapes == {(min(batch_size, 11), SIZE, SIZE, 3)}
+
+
+def test_some_rows(reader):
+    rows = [7, 2, 7]
+    h = features.embed(
+        features.raw_pixels, reader, rows, image_size=SIZE, progress=False
+    )
+    expected = features.raw_pixels(views(reader)[rows])
+    np.testing.assert_array_equal(h, expected)
+
+
+def test_several_encoders_share_a_pass(reader):
+    h = features.embed(
+        lambda x: {"mean": tf.reduce_mean(x, [1, 2]), "raw": x.reshape(4, -1)},
+        reader,
+        image_size=SIZE,
+        batch_size=4,
+        progress=False,
+    )
+    assert h["mean"].shape == (11, 3)
+    assert h["raw"].shape == (11, SIZE * SIZE * 3)
+    np.testing.assert_allclose(
+        h["raw"].reshape(11, -1, 3).mean(1), h["mean"], rtol=1e-5
+    )
+
+
+def test_batch_norm_in_inference_mode_ignores_the_batch(reader):
+    model = keras.Sequential(
+        [
+            keras.Input([SIZE, SIZE, 3]),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    )
+    before = [v.numpy() for v in model.non_trainable_variables]
+    one, many = (
+        features.embed(
+            lambda x: model(x, training=False),
+            reader,
+            image_size=SIZE,
+            batch_size=batch_size,
+            progress=False,
+        )
+        for batch_size in (1, 8)
+    )
+    np.testing.assert_allclose(one, many, rtol=1e-5)
+    for old, variable in zip(before, model.non_trainable_variables):
+        np.testing.assert_array_equal(old, variable.numpy())
+
+
+def test_unreadable_images_are_named(reader):
+    features.embed(features.raw_pixels, reader, image_size=SIZE, progress=False)
+    expected = np.arange(11) != 3
+    np.testing.assert_array_equal(
+        features.readable(reader, np.arange(11)), expected
+    )
+
+
+def test_raw_pixels():
+    small = np.random.default_rng(0).random([2, 28, 28, 3], np.float32)
+    np.testing.assert_array_equal(
+        features.raw_pixels(small), small.reshape(2, -1)
+    )
+    large = np.random.default_rng(0).random([2, 64, 64, 3], np.float32)
+    means = large.reshape(2, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(
+        features.raw_pixels(large), means.reshape(2, -1), rtol=1e-5
+    )
+    assert features.raw_pixels(np.zeros([1, 224, 224, 3])).shape == (1, 3072)
+
+
+def test_an_error_of_the_encoder_ends_the_pass(reader):
+    def broken(_):
+        raise ValueError("no weights")
+
+    with pytest.raises(ValueError, match="no weights"):
+        features.embed(broken, reader, image_size=SIZE, progress=False)
+
+
+def test_no_rows(reader):
+    with pytest.raises(ValueError, match="no image to embed"):
+        features.embed(
+            features.raw_pixels, reader, [], image_size=SIZE, progress=False
+        )

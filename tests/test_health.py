@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from simclr.evaluation import health
+from tests import reference_evaluation as reference
+
+
+def gauss(m=200, f=16, seed=0):
+    return np.random.default_rng(seed).normal(size=(m, f)).astype(np.float32)
+
+
+def low_rank(rank, m=2000, f=128):
+    return gauss(m, rank) @ gauss(rank, f, seed=1)
+
+
+def relu(h):
+    return np.maximum(h, 0)
+
+
+@pytest.mark.parametrize("shape", [(200, 16), (12, 40), (1, 3)])
+def test_effective_rank_matches_the_paper(shape):
+    h = gauss(*shape) + 1
+    np.testing.assert_allclose(
+        health.effective_rank(h), reference.effective_rank(h), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("f", [1, 4, 64])
+def test_effective_rank_of_equal_directions_is_their_number(f):
+    h = np.concatenate([np.eye(f), -np.eye(f)] * 50)
+    np.testing.assert_allclose(health.effective_rank(h), f, rtol=1e-6)
+
+
+def test_effective_rank_of_constant_and_zero_features():
+    h = np.tile(gauss(1, 512), [3000, 1])
+    np.testing.assert_allclose(health.effective_rank(h), 1, rtol=1e-4)
+    assert health.effective_rank(h * 0) == 0
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_effective_rank_ignores_scale_and_rotation(scale):
+    h = gauss() * np.arange(1, 17)
+    rotation = np.linalg.qr(gauss(16, 16, seed=3))[0]
+    np.testing.assert_allclose(
+        health.effective_rank(scale * h @ rotation),
+        health.effective_rank(h),
+        rtol=1e-5,
+    )
+
+
+def test_alignment_and_uniformity_match_the_paper():
+    h1, h2 = gauss(), gauss(seed=1)
+    np.testing.assert_allclose(
+        health.alignment(h1, h2), reference.alignment(h1, h2), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        health.uniformity(h1), reference.uniformity(h1), rtol=1e-5
+    )
+
+
+def test_uniformity_in_blocks(monkeypatch):
+    monkeypatch.setattr(health, "_BLOCK", 64)
+    h = gauss()
+    np.testing.assert_allclose(
+        health.uniformity(h), reference.uniformity(h), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        health.effective_rank(h), reference.effective_rank(h), rtol=1e-5
+    )
+
+
+def test_closed_forms():
+    h = gauss()
+    assert health.alignment(h, 3 * h) == pytest.approx(0, abs=1e-12)
+    assert health.alignment(h, -h) == pytest.approx(4)
+    assert health.uniformity(np.ones([50, 8])) == pytest.approx(0, abs=1e-6)
+    assert health.uniformity([[1.0, 0], [-1, 0]]) == pytest.approx(-8)
+    assert np.isnan(health.uniformity([[1.0, 0]]))
+    # Random directions of many dimensions are at right angles: -2 * 2.
+    assert health.uniformity(gauss(500, 2000)) == pytest.approx(-4, abs=0.01)
+
+
+@pytest.mark.parametrize("f", [32, 512])
+def test_feature_std(f):
+    std = health.feature_std(gauss(4000, f))
+    assert std.shape == (f,)
+    np.testing.assert_allclose(std.mean(), 1, rtol=0.02)
+    constant = np.tile(gauss(1, f), [100, 1])
+    np.testing.assert_allclose(health.feature_std(constant), 0, atol=1e-9)
+
+
+def test_row_of_figures():
+    h, h1, h2 = gauss(), gauss(seed=1), gauss(seed=2)
+    figures = health.health(h, h1, h2)
+    assert figures == {
+        "effective_rank": health.effective_rank(h),
+        "uniformity": health.uniformity(h),
+        "feature_std": health.feature_std(h).mean(),
+        "dead_features": 0.0,
+        "alignment": health.alignment(h1, h2),
+    }
+    assert "alignment" not in health.health(h)
+
+
+@pytest.mark.parametrize(
+    "h",
+    [
+        gauss(2000, 128),
+        relu(gauss(2000, 128)),
+        gauss(2000, 128) / np.arange(1, 129),
+        relu(gauss(2000, 2048)),
+        gauss(50, 2048),
+        low_rank(12, f=2048),
+        gauss(2000, 4),
+        gauss(20, 128),
+    ],
+    ids="{}".format,
+)
+def test_healthy_features_are_not_complained_about(h):
+    assert health.diagnose(health.health(h), h.shape[1]) == []
+
+
+@pytest.mark.parametrize(
+    "h, message",
+    [
+        (np.ones([100, 64]), "nearly the same features for every image"),
+        (np.zeros([100, 64]), "nearly the same features for every image"),
+        (5 + 0.01 * gauss(500, 64), "nearly the same features"),
+        (low_rank(1), "use about 1.0 of their 128 dimensions"),
+        (low_rank(2), "use about 2.0 of their 128 dimensions"),
+        (low_rank(6, f=2048), "of their 2048 dimensions"),
+        (gauss(500, 64) * (np.arange(64) < 20), "69% of the 64 features"),
+        (np.where(gauss() > 2, np.nan, gauss()), "not finite"),
+    ],
+)
+def test_collapse_is_named(h, message):
+    [warning] = health.diagnose(health.health(h), h.shape[1])
+    assert message in warning
+    assert "\n" not in warning
+
+
+def test_bad_input_is_explained():
+    with pytest.raises(ValueError, match="not finite"):
+        health.effective_rank(np.full([3, 2], np.inf))
+    with pytest.raises(ValueError, match=r"shape \(0, 4\)"):
+        health.health(np.zeros([0, 4]))

@@ -1,0 +1,221 @@
+"""The exact training step lowers for 8 replicas of a TPU."""
+
+import collections
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.config import Augment, Config, Data, Model, Train
+from simclr.data import augment
+from simclr.optimizers.lars import LARS
+from simclr.tpu import lowering
+from simclr.training import distributed
+from simclr.training.tasks import Pretrain
+
+REPLICAS, PER_REPLICA, SIZE = 8, 4, 32
+
+# What a TPU does not run, or only by asking its host.
+HOST_OPS = {
+    "custom-call",
+    "infeed",
+    "outfeed",
+    "recv",
+    "recv-done",
+    "send",
+    "send-done",
+}
+DYNAMIC_OPS = {"dynamic-reshape", "get-dimension-size", "set-dimension-size"}
+# uint8 views; int32 labels, draws and indices; Keras counts steps in int64;
+# XLA's replica id is uint32.
+TYPES = {"pred", "u8", "s32", "s64", "u32", "f32"}
+
+
+def opcodes(hlo):
+    """Counter of the operations in an HLO text."""
+    lines = re.findall(r"^\s+(?:ROOT )?%?\S+ = (.*)$", hlo, re.MULTILINE)
+    matches = (re.search(r"[\])}] ([a-z][\w-]*)\(", line) for line in lines)
+    return collections.Counter(match[1] for match in matches if match)
+
+
+def problems(hlo, types=TYPES):
+    """Everything in an HLO text that a TPU cannot take."""
+    found = set(opcodes(hlo))
+    shapes = set(re.findall(r"\b([a-z]+\d*)\[[^\]]*\]", hlo)) - {"attr"}
+    return sorted(
+        [op for op in found & (HOST_OPS | DYNAMIC_OPS)]
+        + [kind for kind in shapes - types if re.match(r"[a-z]+\d+$", kind)]
+        + (["a bounded dimension"] if re.search(r"\[[^\]]*<=", hlo) else [])
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+)
+def lowered(request):
+    """(precision, the task, its arguments, its HLO)."""
+    config = Config(
+        batch_size=REPLICAS * PER_REPLICA,
+        data=Data(image_size=SIZE),
+        augment=Augment(solarize_probs=(0.0, 0.2)),
+        model=Model(depth=18, width=0.125, stem="cifar"),
+        train=Train(precision=request.param),
+    )
+    try:
+        task = Pretrain(config, num_examples=1000, num_classes=10)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    draws = augment.draw(0, seed=0, batch_size=config.batch_size)
+    view = tf.TensorSpec([PER_REPLICA, SIZE, SIZE, 3], tf.uint8)
+    count = tf.TensorSpec([PER_REPLICA], tf.int32)
+    batch = {
+        "view1": view,
+        "view2": view,
+        "label": count,
+        "replaced": count,
+        "draws": {
+            name: tf.TensorSpec([PER_REPLICA, *x.shape[1:]], x.dtype)
+            for name, x in draws.items()
+        },
+    }
+    hlo = lowering.lower(task.step, [batch], num_replicas=REPLICAS)
+    return request.param, task, batch, hlo
+
+
+def test_step_is_fit_for_a_tpu(lowered):
+    precision, _, _, hlo = lowered
+    types = TYPES | ({"bf16"} if precision == "mixed_bfloat16" else set())
+    assert problems(hlo, types) == []
+    found = opcodes(hlo)
+    # Gathered loss, its match among N, and batch norm know their replica.
+    assert found["replica-id"] >= 1
+    # Forward and backward of each batch norm, the gather, the gradients.
+    norms = 20 + 3  # ResNet-18's, the head's.
+    assert found["all-reduce"] > 2 * norms + 2
+    assert found["convolution"] >= 3 * 20 - 1  # Forward, two gradients.
+
+
+def test_every_collective_spans_all_replicas(lowered):
+    _, _, _, hlo = lowered
+    groups = re.findall(r"all-reduce\(.*replica_groups=(\{\{.*?\}\})", hlo)
+    assert len(groups) == opcodes(hlo)["all-reduce"]
+    assert set(groups) == {"{{0,1,2,3,4,5,6,7}}"}
+
+
+def test_convolutions_run_in_the_chosen_precision(lowered):
+    precision, _, _, hlo = lowered
+    types = set(re.findall(r"= (\w+)\[.* convolution\(", hlo))
+    assert types == {"f32" if precision == "float32" else "bf16"}
+
+
+def test_parameters_are_arguments_then_variables(lowered):
+    """What a runner of the lowered program must feed, in this order."""
+    _, task, batch, hlo = lowered
+    entry = hlo[hlo.index("\nENTRY") :]
+    numbers = re.findall(r" parameter\((\d+)\)", entry)
+    arguments, variables = tf.nest.flatten(batch), task.state
+    assert len(numbers) == len(arguments) + len(variables)
+    header = entry[: entry.index("->")]
+    shapes = re.findall(r"arg\d+\.\d+: (\w+)\[([\d,]*)\]", header)
+    names = {"float32": "f32", "int32": "s32", "uint8": "u8"}
+    for (kind, dims), spec in zip(shapes, arguments):
+        assert kind == names[spec.dtype.name]
+        assert dims == ",".join(map(str, spec.shape))
+    expected = collections.Counter(
+        ",".join(map(str, v.shape)) for v in variables.values()
+    )
+    left = shapes[len(arguments) :]
+    assert collections.Counter(dims for _, dims in left) == expected
+
+
+def test_serialized():
+    """The form that compilers of other packages read."""
+    weight = tf.Variable([1.0, 2.0])
+    module = lowering.lower(
+        lambda x: weight.assign_add(x),
+        [tf.TensorSpec([2])],
+        num_replicas=2,
+        stage="hlo_serialized",
+    )
+    assert isinstance(module, bytes) and module
+
+
+def host_step(x):
+    return tf.numpy_function(np.sin, [x], tf.float32)
+
+
+def dynamic_step(x):
+    return tf.boolean_mask(x, x > 0)
+
+
+def double_step(x):
+    return tf.cast(x, tf.float64) * 2
+
+
+def test_problems_are_seen():
+    """The checks above notice a step that a TPU cannot take."""
+    spec = [tf.TensorSpec([4])]
+    dynamic = lowering.lower(dynamic_step, spec, num_replicas=2)
+    assert "a bounded dimension" in problems(dynamic)
+    double = lowering.lower(double_step, spec, num_replicas=2)
+    assert problems(double) == ["f64"]
+    with pytest.raises((ValueError, tf.errors.OpError), match="PyFunc"):
+        lowering.lower(host_step, spec, num_replicas=2)
+
+
+def test_keras_sums_gradients_in_the_lowered_step():
+    """Also for an optimizer that sums by itself, as in `fit`."""
+    dense = keras.layers.Dense(6, use_bias=False)
+    dense.build((None, 3))
+    optimizer = LARS(0.5)
+    optimizer.build(dense.trainable_variables)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(dense(x) ** 2) / distributed.num_replicas()
+        gradients = tape.gradient(loss, dense.trainable_variables)
+        optimizer.apply(gradients, dense.trainable_variables)
+
+    hlo = lowering.lower(step, [tf.TensorSpec([8, 3])], num_replicas=4)
+    sums = re.findall(
+        r"= (\w+\[[\d,]*\])\S* all-reduce\(.*\{\{0,1,2,3\}\}", hlo
+    )
+    assert sums == ["f32[3,6]"]
+    assert problems(hlo) == []
+
+
+@pytest.mark.parametrize("op", ["SUM", "MEAN"])
+def test_gradient_of_a_sum_is_a_sum(op):
+    weight = tf.Variable(tf.ones([5]))
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            context = tf.distribute.get_replica_context()
+            reduced = context.all_reduce(
+                tf.distribute.ReduceOp[op], {"product": weight * x}
+            )
+            loss = tf.reduce_sum(reduced["product"] ** 2)
+        return tape.gradient(loss, weight)
+
+    hlo = lowering.lower(step, [tf.TensorSpec([5])], num_replicas=2)
+    assert opcodes(hlo)["all-reduce"] == 2
+    assert (opcodes(hlo)["divide"] > 0) == (op == "MEAN")
+
+
+def test_other_collectives_are_refused():
+    def step(x):
+        return tf.distribute.get_replica_context().all_gather(x, axis=0)
+
+    with pytest.raises(NotImplementedError, match=r"distributed\.gather"):
+        lowering.lower(step, [tf.TensorSpec([5])], num_replicas=2)
+
+
+def test_a_strategy_in_use_is_an_error():
+    with (
+        tf.distribute.OneDeviceStrategy("CPU:0").scope(),
+        pytest.raises(ValueError, match="outside any"),
+    ):
+        lowering.lower(lambda x: x, [tf.TensorSpec([2])], num_replicas=2)
