@@ -29,7 +29,7 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """Two views of an image; defaults are SimCLR's for ImageNet (Appendix A)."""
+    """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A)."""
 
     place: str = _AUTO  # Colour work on the "host", the "device" or "auto".
     crop_area: tuple[float, float] = (0.08, 1.0)  # Share of the image's area.

@@ -1,5 +1,6 @@
 """Four logical CPUs for every test; strategies of one and four replicas."""
 
+import functools
 import os
 
 # Read by TensorFlow at import; the command line sets the same (__main__.py).
@@ -28,8 +29,9 @@ def strategy(request):
     return four_replicas()
 
 
+@functools.cache
 def four_replicas():
-    """The suite's one multi-replica strategy."""
+    """The suite's one multi-replica strategy; a second would reuse its keys."""
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(4)])
 
 

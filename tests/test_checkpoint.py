@@ -57,7 +57,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     with open(path, "wb") as file:
         file.write(data)
     warnings = []
-    step, arrays = checkpoint.read_newest(tmp_path, warn=warnings.append)
+    step, _ = checkpoint.read_newest(tmp_path, warn=warnings.append)
     assert step == 1
     assert len(warnings) == 1 and path in warnings[0]
 

@@ -150,7 +150,14 @@ def test_class_folders_are_labels(root):
     "names",
     [
         ["a/1.png", "a/2.png"],  # One folder tells nothing.
-        ["a/1.png", "b/2.png", "3.png"],  # One image without a folder.
+        [
+            "a/1.png",
+            "a/2.png",
+            "b/3.png",
+            "b/4.png",
+            "5.png",
+            "6.png",
+        ],  # Some without.
         ["a/1.png", "a/2.png", "b/c/3.png", "b/c/4.png"],  # Deeper.
         ["a/1.png", "b/2.png"],  # A folder for each image.
         ["train/1.png", "train/2.png", "Test/3.png", "Test/4.png"],
@@ -255,7 +262,7 @@ def test_labels_file(root):
 
 
 def test_labels_file_as_spreadsheets_write_it(root):
-    text = '\ufeffwho, id ,label\r\nme,2.png,"a, b"\r\nme,.\\b\\1.png,\r\n'
+    text = '\ufeffid, who ,label\r\n2.png,me,"a, b"\r\n.\\b\\1.png,me,\r\n'
     source = labelled(root, text)
     assert source.class_names == ["a, b"]
     assert source.labels.tolist() == [-1, 0, -1]

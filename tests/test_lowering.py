@@ -119,7 +119,7 @@ def test_parameters_are_arguments_then_variables(lowered):
     arguments, variables = tf.nest.flatten(batch), task.state
     assert len(numbers) == len(arguments) + len(variables)
     header = entry[: entry.index("->")]
-    shapes = re.findall(r"arg\d+\.\d+: (\w+)\[([\d,]*)\]", header)
+    shapes = re.findall(r"[(,] ?[\w.]+: (\w+)\[([\d,]*)\]", header)
     names = {"float32": "f32", "int32": "s32", "uint8": "u8"}
     for (kind, dims), spec in zip(shapes, arguments):
         assert kind == names[spec.dtype.name]

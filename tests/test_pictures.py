@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -105,7 +107,7 @@ def test_names_of_lines_do_not_overlap():
         text.get_window_extent().bounds[1::2] for text in axes.texts
     )
     assert len(heights) == 5
-    for (y, height), (above, _) in zip(heights, heights[1:]):
+    for (y, height), (above, _) in itertools.pairwise(heights):
         assert y + 0.8 * height < above
 
 

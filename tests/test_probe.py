@@ -19,7 +19,7 @@ def blobs(m=300, f=5, c=3, seed=0, spread=1.5):
 def test_matches_newtons_method(monkeypatch):
     monkeypatch.setattr(probe, "_TOLERANCE", 1e-12)
     monkeypatch.setattr(probe, "_L2", (1e-2,))
-    h, labels = blobs()
+    h, labels = blobs(m=150)
     fitted = probe.fit_probe(h, labels, 3)
     x = (h - h.mean(0)) / h.std(0)
     w = reference.logistic_regression(x, labels, 3, fitted.l2)

@@ -53,14 +53,16 @@ def test_four_replicas_follow_one(photos, tmp_path, precision, tolerance):
     """The same global batch gives the same losses for 20 steps."""
     config = tiny.config(
         photos,
-        epochs=5,
+        epochs=4.9,
+        # A larger step would blow the last bits of the first losses up.
+        optimizer=dataclasses.replace(tiny.CONFIG.optimizer, base_lr=0.1),
         train=Train(precision=precision, log_steps=1, eval_epochs=0),
     )
     curves = []
     for name, strategy in (("one", ONE()), ("four", four_replicas())):
         loop.train(config, str(tmp_path / name), strategy)
         curves.append(losses(tmp_path / name))
-    assert len(curves[0]) == 21
+    assert len(curves[0]) == 20
     np.testing.assert_allclose(curves[0], curves[1], rtol=tolerance)
 
 
@@ -85,7 +87,8 @@ def test_writes_what_it_promises(whole_run):
 
 
 def test_learns(whole_run):
-    assert losses(whole_run)[-1] < losses(whole_run)[0]
+    curve = losses(whole_run)
+    assert np.mean(curve[-4:]) < np.mean(curve[:4])
 
 
 def test_stops_and_resumes_to_the_same_bits(photos, whole_run, tmp_path):
@@ -118,17 +121,18 @@ def test_a_finished_run_is_left_alone(photos, whole_run):
 
 def test_another_config_is_refused(photos, whole_run):
     config = dataclasses.replace(tiny.config(photos), seed=4)
-    with pytest.raises(ValueError, match="another run .seed: 3 -> 4"):
+    with pytest.raises(ValueError, match=r"another run \(seed: 3 -> 4"):
         loop.train(config, whole_run, ONE())
 
 
 def test_other_images_are_refused(photos, whole_run, tmp_path):
+    """The folder of photos has changed since the run's checkpoint."""
     more = tiny.write_photos(tmp_path / "photos", count=65)
-    facts = rundir.read_facts(whole_run)
-    config = tiny.config(more)
-    rundir.open_run(str(tmp_path / "run"), config, facts)
+    run = str(tmp_path / "run")
+    rundir.open_run(run, tiny.config(more), rundir.read_facts(whole_run))
+    checkpoint.save(rundir.checkpoints(run), 1, {})
     with pytest.raises(ValueError, match="other images"):
-        loop.train(config, str(tmp_path / "run"), ONE())
+        loop.train(tiny.config(more), run, ONE())
 
 
 def test_not_finite_stops_with_the_last_good_checkpoint(photos, tmp_path):
@@ -162,7 +166,7 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
     listed = (tmp_path / "run" / "unreadable_images.tsv").read_text()
     assert listed.startswith("cat/000.png\t")
     shares = [r["replaced"] for r in rows(tmp_path / "run") if "loss" in r]
-    # Seen once in each of the two epochs of four steps (and step 9).
+    # Rows are means over two steps of 16; each epoch is four steps.
     assert sum(shares[:4]) * 2 * 16 == pytest.approx(2)
 
     strict = dataclasses.replace(config.data, max_bad_share=0.01)

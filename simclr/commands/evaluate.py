@@ -74,7 +74,7 @@ def run(
     if score.labels is None:
         print(
             f"{workdir}, step {step}: {len(score.rows):,} images without "
-            "labels: health and neighbours. kNN and the probe need a few labels "
+            "labels: health and neighbours. kNN and the probe need some "
             "(--labels=labels.csv)."
         )
     else:

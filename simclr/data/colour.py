@@ -79,7 +79,7 @@ def colour(
 
     def blur(x):
         low, high = blur_sigma
-        sigma = low + draws["sigma"][0] * (high - low)
+        sigma = low + tf.cast(draws["sigma"][0], x.dtype) * (high - low)
         return blur_lib.gaussian_blur(x, sigma, kernel_size=x.shape[2] // 10)
 
     x = some("jitter", jitter_prob, jitter, x)

@@ -18,6 +18,7 @@ from simclr.evaluation.page import (
 _MARGIN = 0.35
 _GAP = 0.06  # Between images that belong together.
 _NEIGHBOURS = 8
+_CAPTION_WIDTH = 5.8  # Of the longest neighbours_caption.
 _CHARACTERS = 17  # Small ones that fit an inch.
 
 
@@ -106,7 +107,7 @@ def neighbours_sheet(
     """
     side = 1.0
     width, height = neighbours_size(len(query_idx), neighbour_idx, side)
-    page = Page(width + 2 * _MARGIN, height + 1.15)
+    page = Page(max(width, _CAPTION_WIDTH) + 2 * _MARGIN, height + 1.15)
     page.text(_MARGIN, 0.3, "Nearest neighbours", size=HEADING, bold=True)
     page.text(_MARGIN, 0.54, neighbours_caption(labels), color=MUTED)
     draw_neighbours(
@@ -126,10 +127,10 @@ def neighbours_sheet(
 
 def neighbours_caption(labels):
     """One sentence on how to read the sheet."""
-    text = "Query to the left, then the images most similar to it"
+    text = "Query left, most similar images right"
     if labels is None:
         return text + ", with their cosine similarity."
-    return text + "; green frame: the query's class, red: another."
+    return text + "; green: the query's class, red: another."
 
 
 def neighbours_size(count, neighbour_idx, side):

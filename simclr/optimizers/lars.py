@@ -101,7 +101,6 @@ class LARS(keras.optimizers.Optimizer):
         """
         if self.built:
             return
-        super().build(variables)
         paths = [v.path for v in variables]
         unknown = sorted(set(self.excluded) - set(paths))
         if unknown:
@@ -109,6 +108,7 @@ class LARS(keras.optimizers.Optimizer):
                 f"{len(unknown)} excluded variables are not among the trained "
                 f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
             )
+        super().build(variables)
         self._plain = [path in set(self.excluded) for path in paths]
         self.momentums = self.add_optimizer_variables(variables, "momentum")
 

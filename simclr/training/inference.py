@@ -24,7 +24,7 @@ class Encode:
             )
         )
 
-        @tf.function(reduce_retracing=True)
+        @tf.function  # One trace a shape: a TPU takes static shapes only.
         def run(images):
             return strategy.run(
                 lambda x: tf.cast(encoder(x, training=False)["h"], tf.float32),

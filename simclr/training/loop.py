@@ -69,29 +69,33 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         if chief
         else Bystander()
     )
-    with outlook, Stopper(strategy, max_hours) as stopper:
-        if step and boundaries.evaluate(step):
-            outlook.evaluate(step)  # It may have been killed before that.
-        while step < task.total_steps:
-            count = boundaries.next(step) - step
-            started = time.monotonic()
-            means, norms, first_bad = train_steps(batches, tf.constant(count))
-            first_bad = int(first_bad)
-            seconds = time.monotonic() - started
-            if first_bad >= 0:
-                raise FloatingPointError(
-                    _not_finite(task, step + first_bad, norms, workdir)
-                )
-            step += count
-            outlook.log(step, means, count * config.batch_size / seconds)
-            _check_images(reader, config.data.max_bad_share, workdir, chief)
-            stop = stopper.reason() if step < task.total_steps else ""
-            if stop or boundaries.checkpoint(step):
-                outlook.save(step)
-            if stop:
-                return stop
-            if boundaries.evaluate(step):
-                outlook.evaluate(step)
+    try:
+        with outlook, Stopper(strategy, max_hours) as stopper:
+            if step and boundaries.evaluate(step):
+                outlook.evaluate(step)  # It may have been killed before that.
+            while step < task.total_steps:
+                count = boundaries.next(step) - step
+                started = time.monotonic()
+                means, norms, bad = train_steps(batches, tf.constant(count))
+                bad = int(bad)
+                seconds = time.monotonic() - started
+                if bad >= 0:
+                    raise FloatingPointError(
+                        _not_finite(task, step + bad, norms, workdir)
+                    )
+                step += count
+                outlook.log(step, means, count * config.batch_size / seconds)
+                _check_images(reader, config.data.max_bad_share, workdir, chief)
+                stop = stopper.reason() if step < task.total_steps else ""
+                if stop or boundaries.checkpoint(step):
+                    outlook.save(step)
+                if stop:
+                    return stop
+                if boundaries.evaluate(step):
+                    outlook.evaluate(step)
+    finally:
+        # Its threads run Python code; the interpreter cannot end beside them.
+        del batches
     return ""
 
 

@@ -1,0 +1,130 @@
+"""The command line: help, errors in one line, exit statuses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simclr import __main__ as cli
+from tests import tiny
+
+
+def test_help_shows_that_commands_flags_only(capsys):
+    assert cli.main(["check", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--out" in shown and "simclr check DATA" in shown
+    assert "--config" not in shown and "--logtostderr" not in shown
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help(name, capsys):
+    assert cli.main([name, "-h"]) == 0
+    assert capsys.readouterr().out.startswith(cli.COMMANDS[name].summary)
+
+
+def test_overview(capsys):
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"simclr {name}" in shown for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("pretrian", "did you mean pretrain"),
+        ("check", "usage: simclr check DATA"),
+        ("pretrain photos", "got photos"),
+        ("pretrain --lr=1", "Unknown command line flag"),
+        ("pretrain --strategy=ipu", "auto"),
+        ("pretrain", "--data=FOLDER"),
+        ("pretrain --config=nowhere.py", "No recipe at nowhere.py"),
+        ("pretrain --data=/no/such/folder", "/no/such/folder"),
+        (
+            "pretrain --config=configs/demo.py --set model.deph=50",
+            "Did you mean model.depth",
+        ),
+        (
+            "pretrain --config=configs/demo.py --workdir=gs://bucket/run",
+            "local disk",
+        ),
+        ("evaluate /no/such/run", "no run folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(line, message, capsys):
+    assert cli.main(line.split()) == 2
+    said = capsys.readouterr().err
+    error = said.splitlines()[-1]  # After the plan of the run, if any.
+    assert error.startswith("simclr: ") and message in error
+    assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(ValueError, match="No recipe"):
+        cli.main(["pretrain", "--config=nowhere.py", "--debug"])
+
+
+def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    for line in ("pretrain --data=x", "evaluate x", "check x", "prepare x y"):
+        assert cli.main(line.split()) == 2
+        said = capsys.readouterr().err
+        for extra in ("cpu", "gpu", "tpu"):
+            assert f"simclr[{extra}]" in said
+
+
+def test_help_does_not_import_tensorflow():
+    code = (
+        "import sys; from simclr.__main__ import main; main(['pretrain', '-h'])"
+        "; assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+
+def test_from_a_folder_to_a_picture(tmp_path, capsys):
+    """The whole way: check, pretrain with a suggested recipe, evaluate."""
+    photos = tiny.write_photos(tmp_path / "photos", count=80)
+    assert cli.main(["check", str(photos)]) == 0
+    run = str(tmp_path / "run")
+    arguments = [
+        "pretrain",
+        f"--data={photos}",
+        f"--workdir={run}",
+        "--set=model.width=0.125",
+        "--set=epochs=2",
+        "--set=data.image_size=16",
+        "--set=model.stem=imagenet",
+    ]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().err
+    assert "short side 24 pixels" in said, "the recipe's reasons"
+    assert cli.main(["evaluate", run]) == 0
+    shown = capsys.readouterr().out
+    for words in ("trained encoder", "raw pixels", "linear top-1", "Health"):
+        assert words in shown
+    for name in ("summary.png", "neighbours.png", "results.json", "views.png"):
+        assert os.path.getsize(os.path.join(run, name)) > 100
+
+
+def test_evaluates_photos_without_labels(tmp_path, capsys):
+    photos = tiny.write_photos(tmp_path / "photos", count=40, classes=["all"])
+    run = str(tmp_path / "run")
+    arguments = [
+        "pretrain",
+        f"--data={photos}/all",
+        f"--workdir={run}",
+        "--set=model.width=0.125",
+        "--set=epochs=1",
+        "--set=data.image_size=16",
+        "--set=model.stem=imagenet",
+    ]
+    assert cli.main(arguments) == 0
+    assert cli.main(["evaluate", run, "--nobaselines"]) == 0
+    shown = capsys.readouterr().out
+    assert "without labels" in shown
+    assert "effective rank" in shown and "kNN top-1" not in shown

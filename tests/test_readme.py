@@ -1,0 +1,49 @@
+"""Every command in the README is one that the program takes."""
+
+import os
+import re
+import shlex
+
+import pytest
+
+from simclr.__main__ import parse
+
+
+def commands():
+    with open("README.md") as file:
+        blocks = re.findall(r"```\n(.*?)```", file.read(), re.DOTALL)
+    return [
+        line
+        for block in blocks
+        for line in block.splitlines()
+        if re.match(r"(simclr|make|pip) ", line)
+    ]
+
+
+def test_there_are_some():
+    assert sum(line.startswith("simclr ") for line in commands()) >= 6
+
+
+@pytest.mark.parametrize("line", commands())
+def test_command_is_true(line):
+    program, *words = shlex.split(line)
+    if program == "simclr":
+        _, values, _ = parse(words)
+        if "config" in values and values.config:
+            assert os.path.exists(values.config)
+    elif program == "make":
+        with open("Makefile") as file:
+            assert f"\n{words[0]}: " in file.read()
+    else:
+        extra = re.search(r"\[(\w+)\]", line).group(1)
+        with open("setup.py") as file:
+            assert f'"{extra}": ' in file.read()
+
+
+def test_pictures_and_files_exist():
+    with open("README.md") as file:
+        text = file.read()
+    for path in re.findall(r"\]\((docs/[^)]+)\)", text):
+        assert os.path.exists(path), path
+    for path in re.findall(r"`((?:configs|tests|benchmarks)/\w+\.py)`", text):
+        assert os.path.exists(path), path
