@@ -12,9 +12,7 @@ from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 config = Config(
     epochs=6,
     batch_size=256,
-    data=Data(
-        source="sample/train", eval_source="sample/test", image_size=28
-    ),
+    data=Data(source="sample/train", eval_source="sample/test", image_size=28),
     augment=Augment(
         crop_area=(0.2, 1.0), color_strength=0.5, blur_probs=(0.0, 0.0)
     ),

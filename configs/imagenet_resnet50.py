@@ -36,7 +36,5 @@ config = Config(
         weight_decay=1e-4,  # The README's; the paper's text says 1e-6.
         warmup_epochs=10,
     ),
-    train=Train(
-        precision="mixed_bfloat16", log_steps=100, eval_epochs=10.0
-    ),
+    train=Train(precision="mixed_bfloat16", log_steps=100, eval_epochs=10.0),
 )

@@ -12,9 +12,7 @@ from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 config = Config(
     epochs=20,
     batch_size=256,
-    data=Data(
-        source="sample/train", eval_source="sample/test", image_size=28
-    ),
+    data=Data(source="sample/train", eval_source="sample/test", image_size=28),
     augment=Augment(
         crop_area=(0.2, 1.0),  # A tenth of a shoe is no longer a shoe.
         color_strength=0.5,  # Grey images: brightness and contrast remain.

@@ -2,13 +2,14 @@
 
 import dataclasses
 import difflib
-import importlib.util
 import os
 import sys
 import textwrap
 from collections.abc import Callable
 
 from absl import flags
+
+from simclr import startup
 
 USAGE = """\
 Self-supervised image training: from a folder of photos to an encoder.
@@ -22,12 +23,6 @@ DATA is a folder, folder:PATH, tfds:NAME[/SPLIT], tfrecord:GLOB,
 arrayrecord:GLOB or sample[/train|/test].
 simclr COMMAND --help shows the flags of a command.
 """
-
-_NO_TENSORFLOW = """\
-simclr: TensorFlow is not installed. Install one of
-  pip install "simclr[cpu]"    this machine's CPU
-  pip install "simclr[gpu]"    NVIDIA GPUs (brings CUDA)
-  pip install "simclr[tpu]"    a Cloud TPU VM"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +67,8 @@ def main(argv):
     except (flags.Error, ValueError) as error:
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
         return 2
-    if importlib.util.find_spec("tensorflow") is None:
-        print(_NO_TENSORFLOW, file=sys.stderr)
-        return 2
-    _quiet_tensorflow(values.debug)
     try:
+        startup.require_tensorflow()
         return command.run(values, *arguments) or 0
     except KeyboardInterrupt:
         print("simclr: interrupted.", file=sys.stderr)
@@ -211,6 +203,7 @@ def _define_pretrain(values):
 
 
 def _pretrain(values):
+    startup.start_tensorflow(values.debug)
     from simclr.commands import pretrain
     from simclr.training.stopping import EXIT_STOPPED
 
@@ -254,6 +247,7 @@ def _define_evaluate(values):
 
 
 def _evaluate(values, workdir):
+    startup.start_tensorflow(values.debug)
     from simclr.commands import evaluate
 
     evaluate.run(
@@ -334,18 +328,6 @@ COMMANDS = {
         "Packs images into large shards that read fast anywhere.",
     ),
 }
-
-
-def _quiet_tensorflow(debug):
-    """Settings that TensorFlow reads once, at import."""
-    # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
-    # (measured, BUILD_NOTES.md).
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if not debug:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from absl import logging
-
-        logging.set_verbosity(logging.ERROR)
 
 
 def _one_line(error):

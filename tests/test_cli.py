@@ -65,7 +65,8 @@ def test_debug_shows_the_traceback():
 
 
 def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    find_spec = "simclr.startup.importlib.util.find_spec"
+    monkeypatch.setattr(find_spec, lambda name: None)
     for line in ("pretrain --data=x", "evaluate x", "check x", "prepare x y"):
         assert cli.main(line.split()) == 2
         said = capsys.readouterr().err

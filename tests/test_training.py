@@ -78,12 +78,21 @@ def test_writes_what_it_promises(whole_run):
     assert steps == [2, 4, 6, 8, 10, 12, 14, 16, 17]
     evaluated = [r["step"] for r in rows(whole_run) if "effective_rank" in r]
     assert evaluated == [8, 16, 17]
-    assert all("knn" in r for r in rows(whole_run) if r["step"] in (8, 16, 17)
-               and "effective_rank" in r)
+    assert all(
+        "knn" in r
+        for r in rows(whole_run)
+        if r["step"] in (8, 16, 17) and "effective_rank" in r
+    )
     for row in rows(whole_run):
         if "loss" in row:
-            assert {"grad_norm", "weight_norm", "learning_rate", "accuracy",
-                    "probe_loss", "replaced"} <= set(row)
+            assert {
+                "grad_norm",
+                "weight_norm",
+                "learning_rate",
+                "accuracy",
+                "probe_loss",
+                "replaced",
+            } <= set(row)
 
 
 def test_learns(whole_run):

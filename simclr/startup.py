@@ -1,0 +1,50 @@
+"""TensorFlow before its first use: is it there, and does it keep quiet?"""
+
+import importlib
+import importlib.util
+import os
+import sys
+import tempfile
+
+from absl import logging
+
+_NO_TENSORFLOW = (
+    "TensorFlow is not installed: pip install simclr[cpu] for this machine's "
+    "CPU, simclr[gpu] for NVIDIA GPUs, or simclr[tpu] on a Cloud TPU VM."
+)
+
+
+def require_tensorflow():
+    """Raises ValueError, naming the extras, where TensorFlow is missing.
+
+    The wheels tensorflow, tensorflow-cpu and tensorflow-tpu are one package
+    and break each other, so installing this package brings none by itself.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ValueError(_NO_TENSORFLOW)
+
+
+def start_tensorflow(debug):
+    """Imports TensorFlow with the settings that it reads once, at import."""
+    # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
+    # (measured, BUILD_NOTES.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if debug or "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.ERROR)
+    # While it is imported TensorFlow logs past that setting, to the process's
+    # standard error: kept aside, and shown when the import fails.
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except Exception:
+            log.seek(0)
+            os.write(shown, log.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
