@@ -78,3 +78,9 @@ def test_other_sizes_are_cropped_and_resized(shape):
     view = center_view(np.full([*shape, 3], 51, np.uint8), 32)
     assert view.shape == (32, 32, 3)
     np.testing.assert_allclose(view, 0.2, atol=1e-6)
+
+
+def test_the_odd_pixel_goes_to_the_top_and_left():
+    data = np.random.default_rng(0).random([10, 26, 3], np.float32)
+    crop = center_crop(data, 9)  # 9 = round(0.875 * 10): nothing to resize.
+    np.testing.assert_allclose(crop, data[1:10, 9:18], atol=1e-6)

@@ -113,6 +113,21 @@ def test_the_index_says_what_a_walk_finds(tmp_path, file_format):
     assert walked.to_bytes() == data
 
 
+def test_an_index_of_another_shard_is_not_used(tmp_path):
+    for folder, count in (("a", 3), ("b", 4)):
+        prepare(
+            ListSource([encoded(i) for i in range(count)], labels=range(count)),
+            str(tmp_path / folder),
+            file_format="tfrecord",
+            progress=False,
+        )
+    name = "images-00000.tfrecord"
+    os.replace(tmp_path / "b" / name, tmp_path / "a" / name)
+    mixed = open_source(f"tfrecord:{tmp_path}/a/{name}")
+    assert mixed.labels.tolist() == [0, 1, 2, 3]
+    assert mixed.read(3) == encoded(3)
+
+
 def test_bad_images_are_left_out_and_listed(tmp_path):
     items = [encoded(0), b"", encoded(2), encoded(3)[:-60], encoded(4), b"x"]
     prepared = prepare(ListSource(items), str(tmp_path / "out"), progress=False)
@@ -163,7 +178,10 @@ def test_killed_and_run_again_is_the_same_as_not_killed(tmp_path):
     # Read-ahead means that the kill comes while an earlier shard is written.
     assert run("killed", "60") == -signal.SIGKILL
     begun = contents(tmp_path / "killed")
-    assert any(name.endswith(".arrayrecord") for name in begun)
+    visible = [name for name in begun if name.startswith("images-")]
+    assert any(name.endswith(".arrayrecord") for name in visible)
+    for name in visible:  # Whole or not there.
+        assert begun[name] == expected[name]
     with pytest.raises(ValueError, match="is not finished: run the same"):
         open_source(str(tmp_path / "killed"))
     (tmp_path / "killed" / ".writing-abc").write_bytes(b"torn")

@@ -314,6 +314,16 @@ def test_empty_lists_are_nothing():
     features = example.find_features(data, len(data))
     assert example.first_int(data, features["label"]) is None
     assert example.first_bytes(data, features["image"]) is None
+    # An int64_list whose packed values take no bytes, as some writers do.
+    feature = bytes([3 << 3 | 2, 2, 1 << 3 | 2, 0])
+    assert example.first_int(feature, (0, 4)) is None
+
+
+def test_example_that_is_cut_off():
+    data = serialize(image=b"x" * 300)
+    for size in (len(data) - 1, len(data) - 200):
+        with pytest.raises(ValueError, match="or cut off"):
+            example.find_features(data[:size], size)
 
 
 def test_random_bytes_are_no_example():

@@ -1,8 +1,8 @@
 """Colour jitter: brightness, contrast, saturation and hue in random order.
 
 Everything here works on planes, float [n, 3, h, w] in [0, 1]: with colour last,
-loops of length three keep compilers from using vectors (about 1.5 to 4 times
-slower on a CPU). Arithmetic only, so that XLA compiles it for any device.
+loops of length three keep compilers from using vectors (about twice as slow on
+a CPU). Arithmetic only, so that XLA compiles it for any device.
 """
 
 import tensorflow as tf
