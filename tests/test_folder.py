@@ -52,7 +52,7 @@ def test_any_depth_and_every_extension(root):
     assert source.read(index) == encoded(2)
     assert source.labels is None
     assert source.class_names is None
-    assert not source.dear_random_reads
+    assert source.block_size == 1
 
 
 def test_spellings_of_the_same_folder(root, monkeypatch):

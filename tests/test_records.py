@@ -73,7 +73,7 @@ def test_reads_at_random(shards):
     assert source.labels.tolist() == list(range(7))
     assert source.labels.dtype == np.int32
     assert source.class_names is None
-    assert not source.dear_random_reads
+    assert source.block_size == 1
 
 
 def test_ids_are_shard_and_position(shards):
@@ -270,7 +270,6 @@ def test_remote_shards(tmp_path, file_format, monkeypatch):
             file.write(data)
     source = open_source(f"{file_format}:{folder}/x-*")
     # ArrayRecord shards are copied to the local cache.
-    assert source.dear_random_reads == (file_format == "tfrecord")
     # An image here is about 450 bytes, a chunk 1000.
     assert source.block_size == (2 if file_format == "tfrecord" else 1)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

@@ -42,7 +42,7 @@ def golden_net(net):
 def assert_close(actual, expected):
     """Equal to float32 accuracy, measured by the largest of all values."""
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6 * scale)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5 * scale)
 
 
 def parameters(variables):

@@ -1,13 +1,16 @@
 """The words that open a source; prepared tfds sets; the embedded sample."""
 
+import socket
 import subprocess
 import sys
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from simclr.data import tfds_download
 from simclr.data.decode import decode
 from simclr.data.sources import open_source
 from tests.images import ListSource, encoded
@@ -115,13 +118,89 @@ def test_tfds_configs_and_versions(tmp_path):
         ("tfds:", "names nothing after tfds:"),
     ],
 )
-def test_tfds_set_that_is_not_there(tmp_path, spec, message):
+def test_tfds_set_that_is_not_there(tmp_path, spec, message, monkeypatch):
+    monkeypatch.setattr(tfds_download.socket, "create_connection", no_network)
     store(tmp_path)
     store(tmp_path, "two", config="a")
     store(tmp_path, "two", config="b")
     with pytest.raises((OSError, ValueError), match=message) as error:
         open_source(spec)
     assert "\n" not in str(error.value)
+
+
+def no_network(*_):
+    raise OSError("Network is unreachable")
+
+
+class DownloadedOnce(tfds.core.GeneratorBasedBuilder):
+    """A data set that tensorflow-datasets knows; its host is a fake one."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = (
+        tfds.core.BuilderConfig(name="plain"),
+        tfds.core.BuilderConfig(name="other"),
+    )
+    url_infos = MappingProxyType({"https://images.example/all.zip": None})
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(9, 8, 3)),
+                    "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+                }
+            )
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(4)}
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            image = np.full([9, 8, 3], i, np.uint8)
+            yield i, {"image": image, "label": i % 2}
+
+
+def test_tfds_set_is_downloaded_where_there_is_a_network(monkeypatch):
+    asked = []
+
+    def answer(address, timeout):
+        asked.append(address)
+        return socket.socket()
+
+    monkeypatch.setattr(tfds_download.socket, "create_connection", answer)
+    source = open_source("tfds:downloaded_once/other/train")
+    assert asked == [("images.example", 443)]
+    assert len(source) == 4 and source.class_names == ["cat", "dog"]
+    # Now it is there, and nobody is asked.
+    monkeypatch.setattr(tfds_download, "download", None)
+    assert len(open_source("tfds:downloaded_once")) == 4
+
+
+def test_tfds_set_fails_at_once_without_a_network(monkeypatch):
+    monkeypatch.setattr(tfds_download.socket, "create_connection", no_network)
+    with pytest.raises(OSError, match=r"images\.example does not answer"):
+        open_source("tfds:downloaded_once")
+
+
+def test_tfds_set_that_must_be_fetched_by_hand():
+    with pytest.raises(ValueError, match=r"by hand into .*downloads/manual"):
+        open_source("tfds:imagenet2012/train")
+
+
+def test_tfds_set_whose_preparation_fails(monkeypatch):
+    def broken(self, count):
+        raise RuntimeError("checksum differs\nmore")
+        yield
+
+    monkeypatch.setattr(DownloadedOnce, "_generate_examples", broken)
+    monkeypatch.setattr(
+        tfds_download.socket, "create_connection", lambda *_: socket.socket()
+    )
+    for _ in range(2):  # What the first try left does not look prepared.
+        with pytest.raises(OSError, match=r"prepared: .*checksum d") as error:
+            open_source("tfds:downloaded_once")
+        assert "\n" not in str(error.value)
 
 
 def test_tfds_set_without_images(tmp_path):

@@ -7,9 +7,6 @@ import tensorflow as tf
 
 from simclr.data import augment, colour, crop, order
 
-# Neighbours that are read together where a random read is dear (gs://).
-_DEAR_BLOCK = 256
-
 
 def training_batches(
     reader,
@@ -132,7 +129,7 @@ def _rows(reader, step, *, seed, batch_size):
         seed=seed,
         num_examples=len(reader.source),
         batch_size=batch_size,
-        block_size=_DEAR_BLOCK if reader.source.dear_random_reads else 1,
+        block_size=reader.source.block_size,
     )
     draws = augment.draw(step, seed=seed, batch_size=batch_size)
     return {"index": index, "draws": draws}

@@ -53,10 +53,7 @@ class RecordSource(Source):
         self._own_ids = self._has_own_ids()
         self.labels = labels_or_none(index.labels)
         # ArrayRecord shards are copied to this machine.
-        self.dear_random_reads = file_format == "tfrecord" and any(
-            map(storage.is_remote, paths)
-        )
-        if self.dear_random_reads:
+        if file_format == "tfrecord" and any(map(storage.is_remote, paths)):
             mean_bytes = index.sizes.mean()
             self.block_size = max(1, int(storage.CHUNK_BYTES / mean_bytes))
 

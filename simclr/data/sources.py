@@ -21,10 +21,8 @@ class Source:
         labels: int32 [num], -1 where an image has no label; None when no
             image has one.
         class_names: list of str, the names of labels 0, 1, ...; or None.
-        dear_random_reads: bool, reads of neighbours are much cheaper than
-            reads at random, as from gs://.
-        block_size: int, how many neighbours then come with one request, about;
-            1 where random reads are cheap.
+        block_size: int, how many neighbours come with one request, about,
+            where reads at random are dear, as from gs://; else 1.
         notes: list of str, what a user should know about it, a line each.
     """
 
@@ -32,7 +30,6 @@ class Source:
         self.name = name
         self.labels = None
         self.class_names = None
-        self.dear_random_reads = False
         self.block_size = 1
         self.notes = []
 

@@ -2,17 +2,15 @@
 
 Everything needed lies in the prepared folder (dataset_info.json,
 features.json, LABEL.labels.txt, the shards), so neither tensorflow-datasets
-nor a network is asked: `tfds.load` of a set that is not there tries its
-download for about 200 seconds before it fails on a machine without a network.
+nor a network is asked, unless the set is not there (tfds_download.py).
 """
 
-import difflib
 import json
 import os
 import posixpath
 import re
 
-from simclr.data import records, shard_index, storage
+from simclr.data import records, shard_index, storage, tfds_download
 
 _FORMATS = {"tfrecord": "tfrecord", "array_record": "arrayrecord"}
 
@@ -23,25 +21,26 @@ def open_tfds(rest, name):
     Args:
         rest: NAME[/CONFIG][:VERSION][/SPLIT], found in $TFDS_DATA_DIR or
             ~/tensorflow_datasets; the newest version, the split "train", and
-            the only config where nothing is said.
+            the only config where nothing is said. What is not there is
+            downloaded and prepared first.
         name: the words of the user.
 
     Returns:
         records.RecordSource; ids as tfds's own `tfds_id`.
 
     Raises:
-        ValueError, OSError: not prepared, no such config, version or split,
-            or a set without images; says what is there.
+        ValueError, OSError: not prepared and no network, no such config,
+            version or split, or a set without images; says what is there.
     """
     root = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     root = storage.expand(root)
     dataset, _, tail = rest.partition("/")
     dataset, _, version = dataset.partition(":")
     folder = posixpath.join(root, dataset)
-    names = storage.list_folder(folder)
-    if not names:
-        raise FileNotFoundError(_not_prepared(dataset, root))
     parts = tail.split("/") if tail else []
+    if not _is_prepared(folder):
+        tfds_download.download(dataset, parts, root)
+    names = storage.list_folder(folder)
     configs = [n for n in names if not _is_version(n) and n[0] != "."]
     if parts and (":" in parts[0] or parts[0].partition(":")[0] in configs):
         config, _, version = parts.pop(0).partition(":")
@@ -56,13 +55,24 @@ def open_tfds(rest, name):
         folder = posixpath.join(folder, configs[0])
     versions = [n for n in storage.list_folder(folder) if _is_version(n)]
     if not versions:
-        raise FileNotFoundError(_not_prepared(dataset, root))
+        raise FileNotFoundError(
+            f"{folder} holds no prepared version of {dataset}: prepare it "
+            f"again: tfds build {dataset} --file_format=array_record"
+        )
     if version:
         _require(version, versions, "version", folder)
     else:
         version = max(versions, key=_version_key)
     split = "/".join(parts) or "train"
     return _open_split(posixpath.join(folder, version), split, name)
+
+
+def _is_prepared(folder):
+    """Whether any version of any config is whole."""
+    return any(
+        storage.glob_files(posixpath.join(folder, depth, "dataset_info.json"))
+        for depth in ("*", "*/*")
+    )
 
 
 def _open_split(folder, split, name):
@@ -143,17 +153,6 @@ def _read_json(folder, file):
             f"{folder} is not a prepared data set: it has no {file}; "
             "prepare it again."
         ) from None
-
-
-def _not_prepared(dataset, root):
-    there = storage.list_folder(root)
-    near = difflib.get_close_matches(dataset, there, n=1)
-    hint = f" Did you mean tfds:{near[0]}?" if near else ""
-    return (
-        f"tfds data set {dataset!r} is not prepared in {root}.{hint} Point "
-        "TFDS_DATA_DIR to where it is, or prepare it once where there is a "
-        f"network: tfds build {dataset} --file_format=array_record"
-    )
 
 
 def _require(name, names, what, folder):

@@ -1,0 +1,127 @@
+"""Batches: the same pixels from any step on, on any number of replicas."""
+
+import uuid
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.config import Augment
+from simclr.data import colour, pipeline
+from simclr.data.prepare import prepare
+from simclr.data.reader import Reader
+from simclr.data.sources import open_source
+from tests.conftest import four_replicas
+from tests.images import ListSource, encoded
+
+ONE = tf.distribute.get_strategy
+NUM, SIZE = 40, 16
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def reader():
+    return Reader(
+        ListSource([encoded(i) for i in range(NUM)], labels=range(NUM))
+    )
+
+
+def batches(source, strategy, first, last, *, on_device=False, batch_size=8):
+    """Global batches of steps first .. last - 1: dicts of arrays."""
+    distributed = pipeline.training_batches(
+        source,
+        strategy,
+        seed=5,
+        batch_size=batch_size,
+        image_size=SIZE,
+        settings=Augment(solarize_probs=(0.5, 0.0)),
+        on_device=on_device,
+        first_step=first,
+        last_step=last,
+    )
+
+    def whole(x):
+        return np.concatenate(strategy.experimental_local_results(x))
+
+    return [tf.nest.map_structure(whole, batch) for batch in iter(distributed)]
+
+
+def assert_equal(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_any_step_can_be_the_first():
+    assert_equal(
+        batches(reader(), ONE(), 0, 9)[4:], batches(reader(), ONE(), 4, 9)
+    )
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_replicas_share_the_global_batch(on_device):
+    one = batches(reader(), ONE(), 3, 6, on_device=on_device)
+    four = batches(reader(), four_replicas(), 3, 6, on_device=on_device)
+    assert one[0]["view1"].shape == (8, SIZE, SIZE, 3)
+    assert one[0]["view1"].dtype == (np.uint8 if on_device else np.float32)
+    assert_equal(one, four)
+
+
+def test_colour_left_to_the_device_is_the_colour_of_the_host():
+    [host] = batches(reader(), ONE(), 2, 3)
+    [raw] = batches(reader(), ONE(), 2, 3, on_device=True)
+    raw = tf.nest.map_structure(tf.constant, raw)
+    views = colour.colour_views(
+        raw["view1"],
+        raw["view2"],
+        raw["draws"],
+        Augment(solarize_probs=(0.5, 0.0)),
+    )
+    # Rounding may put a pixel on the other side of the solarise threshold.
+    for view, other in zip(views, (host["view1"], host["view2"])):
+        far = np.abs(view - other) > 1e-5
+        assert far.mean() < 1e-3
+
+
+def test_an_epoch_is_every_image_once_with_its_own_label():
+    labels = [batch["label"] for batch in batches(reader(), ONE(), 0, 10)]
+    first, second = np.split(np.concatenate(labels), 2)
+    assert sorted(first) == sorted(second) == list(range(NUM))
+    assert first.tolist() != second.tolist()
+
+
+def test_views_do_not_repeat_from_epoch_to_epoch():
+    data = Reader(ListSource([encoded(0)] * 8))
+    views = np.concatenate([b["view1"] for b in batches(data, ONE(), 0, 4)])
+    assert len(np.unique(views.reshape(len(views), -1), axis=0)) == len(views)
+
+
+def test_remote_shards_are_read_in_blocks_and_resume(tmp_path):
+    """ram:// takes the same way through tf.io.gfile as gs://."""
+    source = ListSource([encoded(i) for i in range(NUM)], labels=range(NUM))
+    prepare(source, str(tmp_path), file_format="tfrecord", progress=False)
+    folder = f"ram://{uuid.uuid4()}"
+    tf.io.gfile.makedirs(folder)
+    for path in tmp_path.glob("images-*"):
+        tf.io.gfile.copy(str(path), f"{folder}/{path.name}")
+    remote = open_source(f"tfrecord:{folder}")
+    remote.block_size = 4  # By its own account, all of it.
+
+    whole = batches(Reader(remote), ONE(), 0, 10)
+    assert_equal(whole[7:], batches(Reader(remote), ONE(), 7, 10))
+    first, second = np.split(np.concatenate([b["label"] for b in whole]), 2)
+    assert sorted(first) == sorted(second) == list(range(NUM))
+    assert first.tolist() != second.tolist()
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "replicas", "message"),
+    [(6, 4, "does not divide by 4"), (48, 1, "more than the 40 images")],
+)
+def test_batches_that_cannot_be(batch_size, replicas, message):
+    strategy = four_replicas() if replicas == 4 else ONE()
+    with pytest.raises(ValueError, match=message):
+        batches(reader(), strategy, 0, 1, batch_size=batch_size)
