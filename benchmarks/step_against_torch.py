@@ -3,12 +3,14 @@
     pip install torch; python benchmarks/step_against_torch.py
 
 Both train the same narrow ResNet-18 (CIFAR stem, width 0.25, 2-layer head,
-NT-Xent, SGD with momentum) on the same number of random images, float32, all
-cores; steps alternate in one process and the medians' ratio is printed.
-PyTorch is the plain way: torch.nn modules in channels_last, no compilation.
+NT-Xent, SGD with momentum) on the same number of random images, on all cores,
+in float32 or (--bfloat16) in mixed precision; steps alternate in one process
+and the medians' ratio is printed. PyTorch is the plain way: torch.nn modules in
+channels_last, autocast for mixed precision, no compilation.
 """
 
 import argparse
+import dataclasses
 import os
 import time
 
@@ -30,14 +32,19 @@ def main():
     parser.add_argument("--config", default="configs/cifar10_resnet18_cpu.py")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--image_size", type=int, default=0)
+    parser.add_argument("--bfloat16", action="store_true")
     arguments = parser.parse_args()
     config = config_lib.load(arguments.config)
+    precision = "mixed_bfloat16" if arguments.bfloat16 else "float32"
+    config = dataclasses.replace(
+        config, train=dataclasses.replace(config.train, precision=precision)
+    )
     size = arguments.image_size or config.data.image_size
     n = config.batch_size
     views = np.random.default_rng(0).random((2, n, size, size, 3), np.float32)
     steps = {
         "simclr": tensorflow_step(config, views),
-        "torch": torch_step(config.model.width, views),
+        "torch": torch_step(config.model.width, views, arguments.bfloat16),
     }
     seconds = {name: [] for name in steps}
     for step in steps.values():  # Tracing and warm-up.
@@ -68,7 +75,7 @@ def tensorflow_step(config, views):
     return lambda: step(batch)["loss"].numpy()
 
 
-def torch_step(width, views):
+def torch_step(width, views, bfloat16):
     """A plain PyTorch SimCLR step of the same net."""
     channels = round(64 * width)
     encoder = TorchResNet18(channels)
@@ -89,7 +96,9 @@ def torch_step(width, views):
     match = torch.arange(count).roll(count // 2)
 
     def step():
-        z = functional.normalize(model(images))
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            z = model(images)
+        z = functional.normalize(z.float())
         logits = z @ z.T / 0.2 - 1e9 * torch.eye(count)
         loss = functional.cross_entropy(logits, match)
         optimizer.zero_grad()
