@@ -51,9 +51,15 @@ class Model:
 
     depth: int = 18  # Layers of the ResNet: 18, 34, 50, 101, 152 or 200.
     width: float = 1.0  # Multiplies every number of channels.
-    stem: str = _AUTO  # "cifar", "imagenet", or "auto": cifar up to 64 pixels.
-    head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 0 none.
+    # "cifar", "imagenet", "torchvision", or "auto": cifar up to 64 pixels.
+    stem: str = _AUTO
+    sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
+    se_ratio: float = 0.0  # Above 0: squeeze and excitation.
+    normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
+    head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 1 linear, 0 none.
+    head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
     head_dim: int = 128  # d, length of a projection z.
+    head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +115,8 @@ _CHOICES = {
     "augment.place": (_AUTO, "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
     "model.depth": (18, 34, 50, 101, 152, 200),
-    "model.stem": (_AUTO, "cifar", "imagenet"),
+    "model.stem": (_AUTO, "cifar", "imagenet", "torchvision"),
+    "model.normalization": ("none", "imagenet"),
     "loss.name": ("nt_xent",),
     "optimizer.name": ("lars", "sgd", "adam"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),

@@ -91,3 +91,16 @@ def test_float64_keeps_its_precision(float64):
 def test_negative_number_of_layers_is_an_error():
     with pytest.raises(ValueError, match="num_layers=-1"):
         projection_head(16, 4, -1)
+
+
+def test_barlow_twins_projector():
+    """Three layers of 8192; the last is Dense alone (Zbontar et al. 2021)."""
+    head = projection_head(2048, 8192, 3, hidden_dim=8192, last_norm=False)
+    trainable = sum(int(np.prod(v.shape)) for v in head.trainable_variables)
+    assert trainable == 151_027_712
+    assert [end.shape[-1] for end in head.output.values()] == [
+        2048,
+        8192,
+        8192,
+        8192,
+    ]

@@ -251,3 +251,33 @@ def test_survives_save_and_load(tmp_path):
 def test_bad_options_are_errors(options, message):
     with pytest.raises(ValueError, match=message):
         resnet(**{"depth": 18, **options})
+
+
+def test_torchvision_stem_pools_as_pytorch_does():
+    """A row and a column of padding on every side, whatever the size."""
+    model = resnet(depth=18, width=0.125, stem="torchvision")
+    images = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+    pooled = model(images, training=False)["stem"].numpy()
+    before = keras.Model(model.input, model.get_layer("stem_relu").output)
+    x = np.pad(before(images)[0], [[1, 1], [1, 1], [0, 0]])
+    expected = [
+        [x[2 * i : 2 * i + 3, 2 * j : 2 * j + 3].max((0, 1)) for j in range(8)]
+        for i in range(8)
+    ]
+    np.testing.assert_array_equal(pooled[0], expected)
+
+
+def test_normalization_is_part_of_the_net():
+    mean, deviation = np.float32([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+    plain = resnet(depth=18, width=0.125)
+    net = resnet(depth=18, width=0.125, normalization="imagenet")
+    assert len(net.variables) == len(plain.variables)
+    for ours, theirs in zip(net.variables, plain.variables):
+        ours.assign(theirs)
+    images = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    np.testing.assert_allclose(
+        net(images)["h"],
+        plain((images - mean) / deviation)["h"],
+        rtol=1e-4,
+        atol=1e-5,
+    )

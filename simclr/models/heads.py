@@ -10,18 +10,23 @@ from simclr.models.batch_norm import BatchNorm
 from simclr.models.resnet import at_least_float32
 
 
-def projection_head(in_dim, out_dim=128, num_layers=3):
+def projection_head(
+    in_dim, out_dim=128, num_layers=3, *, hidden_dim=0, last_norm=True
+):
     """The projection head g, z = g(h).
 
     Hidden layers are Dense, batch norm, ReLU and as wide as the input; the
     last is Dense and batch norm without an offset (SimCLRv2's code). Two
     layers are SimCLR v1's head, three SimCLRv2's, one a linear head, and none
-    leaves z = h.
+    leaves z = h. Barlow Twins' projector has three layers of 8192 and no
+    batch norm after the last (arXiv 2103.03230; its loss has one).
 
     Args:
         in_dim: f, features that come in.
         out_dim: d; unused when there are no layers.
         num_layers: Dense layers, 0 or more.
+        hidden_dim: width of the hidden layers; 0: f.
+        last_norm: batch norm after the last layer.
 
     Returns:
         A functional keras.Model from [n, f] to a dict of "layer0" (the input),
@@ -29,20 +34,25 @@ def projection_head(in_dim, out_dim=128, num_layers=3):
         float32): a later stage may start from any of them.
 
     Raises:
-        ValueError: num_layers is below 0.
+        ValueError: num_layers or hidden_dim is below 0.
     """
-    if num_layers < 0:
-        raise ValueError(f"num_layers={num_layers} must be at least 0.")
+    for name, value in {
+        "num_layers": num_layers,
+        "hidden_dim": hidden_dim,
+    }.items():
+        if value < 0:
+            raise ValueError(f"{name}={value} must be at least 0.")
     wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
     x = keras.Input((in_dim,), dtype=wide, name="layer0")
     inputs, ends = x, {"layer0": x}
     for i in range(1, num_layers):
-        x = _dense(x, in_dim, name=f"layer{i}_dense")
+        x = _dense(x, hidden_dim or in_dim, name=f"layer{i}_dense")
         x = BatchNorm(name=f"layer{i}_bn")(x)
         x = layers.ReLU(name=f"layer{i}_relu")(x)
         ends[f"layer{i}"] = x
     if num_layers:
         x = _dense(x, out_dim, name="z_dense")
+    if num_layers and last_norm:
         ends["z"] = BatchNorm(center=False, dtype=wide, name="z_bn")(x)
     else:
         ends["z"] = layers.Identity(dtype=wide, name="z")(x)

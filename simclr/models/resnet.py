@@ -18,7 +18,23 @@ _BOTTLENECK = {
 }
 
 
-def resnet(*, depth, width=1.0, stem="imagenet", sk_ratio=0.0, se_ratio=0.0):
+# Mean and standard deviation of ImageNet's pixels in [0, 1], per channel, as
+# torchvision's nets expect their input. SimCLR's take the pixels as they are.
+NORMALIZATIONS = {
+    "none": None,
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+def resnet(
+    *,
+    depth,
+    width=1.0,
+    stem="imagenet",
+    sk_ratio=0.0,
+    se_ratio=0.0,
+    normalization="none",
+):
     """A ResNet (v1, post-activation), its weights fresh.
 
     As published: a projection shortcut opens every group, the first too; the
@@ -30,12 +46,16 @@ def resnet(*, depth, width=1.0, stem="imagenet", sk_ratio=0.0, se_ratio=0.0):
         width: multiplies every number of channels. The first group's 64 is
             rounded to a multiple of 8 (of at least 8) and each later group
             doubles it, so that a narrow net keeps the shape of the wide one.
-        stem: "imagenet" (7x7 stride 2, then a 3x3 max pool) or "cifar" (3x3,
-            full resolution).
+        stem: "imagenet" (7x7 stride 2, then a 3x3 max pool), "cifar" (3x3,
+            full resolution), or "torchvision" (as "imagenet", but the pool
+            pads a row and a column on every side, as PyTorch's nets do).
         sk_ratio: above 0, selective kernels (arXiv 1903.06586) in bottleneck
             blocks, and the shortcuts and ImageNet stem of ResNet-D
             (arXiv 1812.01187); the published nets use 0.0625.
         se_ratio: above 0, squeeze and excitation (arXiv 1709.01507).
+        normalization: "none", or "imagenet": images are normalized by
+            ImageNet's mean and deviation in the net, so that no later stage
+            can forget it.
 
     Returns:
         A functional keras.Model from images [n, h, w, 3] in [0, 1] to a dict
@@ -51,6 +71,11 @@ def resnet(*, depth, width=1.0, stem="imagenet", sk_ratio=0.0, se_ratio=0.0):
         raise ValueError(f"depth={depth}; choose one of {known}.")
     if stem not in _STEMS:
         raise ValueError(f"stem={stem!r}; choose one of {', '.join(_STEMS)}.")
+    if normalization not in NORMALIZATIONS:
+        raise ValueError(
+            f"normalization={normalization!r}; choose one of "
+            f"{', '.join(NORMALIZATIONS)}."
+        )
     for name, value in {"sk_ratio": sk_ratio, "se_ratio": se_ratio}.items():
         if value < 0:
             raise ValueError(f"{name}={value} must be at least 0.")
@@ -62,7 +87,16 @@ def resnet(*, depth, width=1.0, stem="imagenet", sk_ratio=0.0, se_ratio=0.0):
     # Statistics of a whole image lose too much in bfloat16.
     wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
     images = keras.Input((None, None, 3), dtype=wide, name="images")
-    x = _STEMS[stem](images, channels, sk_ratio)
+    x = images
+    if NORMALIZATIONS[normalization] is not None:
+        mean, deviation = NORMALIZATIONS[normalization]
+        x = layers.Normalization(
+            mean=mean,
+            variance=[d**2 for d in deviation],
+            dtype=wide,
+            name="normalization",
+        )(x)
+    x = _STEMS[stem](x, channels, sk_ratio)
     ends = {"stem": x}
     for group, count in enumerate(blocks, start=1):
         for i in range(count):
@@ -91,16 +125,30 @@ def _cifar_stem(x, channels, sk_ratio):
 
 
 def _imagenet_stem(x, channels, sk_ratio):
-    if sk_ratio:
-        x = _conv_bn(x, channels // 2, 3, stride=2, name="stem_{}1")
-        x = _conv_bn(x, channels // 2, 3, name="stem_{}2")
-        x = _conv_bn(x, channels, 3, name="stem_{}3")
-    else:
-        x = _conv_bn(x, channels, 7, stride=2, name="stem_{}")
+    x = _imagenet_convolutions(x, channels, sk_ratio)
     return layers.MaxPooling2D(3, 2, "same", name="stem_pool")(x)
 
 
-_STEMS = {"cifar": _cifar_stem, "imagenet": _imagenet_stem}
+def _torchvision_stem(x, channels, sk_ratio):
+    x = _imagenet_convolutions(x, channels, sk_ratio)
+    # Zeros do for the padding: what is pooled comes from a ReLU.
+    x = layers.ZeroPadding2D(1, name="stem_pad")(x)
+    return layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+
+
+def _imagenet_convolutions(x, channels, sk_ratio):
+    if sk_ratio:
+        x = _conv_bn(x, channels // 2, 3, stride=2, name="stem_{}1")
+        x = _conv_bn(x, channels // 2, 3, name="stem_{}2")
+        return _conv_bn(x, channels, 3, name="stem_{}3")
+    return _conv_bn(x, channels, 7, stride=2, name="stem_{}")
+
+
+_STEMS = {
+    "cifar": _cifar_stem,
+    "imagenet": _imagenet_stem,
+    "torchvision": _torchvision_stem,
+}
 
 
 def _basic_block(x, channels, *, stride, project, sk_ratio, se_ratio, name):

@@ -44,9 +44,7 @@ class Pretrain:
         )
         self.encoder = build_encoder(config)
         features = self.encoder.output["h"].shape[-1]
-        self.head = heads.projection_head(
-            features, config.model.head_dim, config.model.head_layers
-        )
+        self.head = build_head(config, features)
         models = {"encoder": self.encoder, "head": self.head}
         self.probe = None
         if num_classes and config.train.probe:
@@ -187,7 +185,27 @@ def build_encoder(config):
     stem = config.model.stem
     if stem == "auto":
         stem = "cifar" if config.data.image_size <= 64 else "imagenet"
-    return resnet(depth=config.model.depth, width=config.model.width, stem=stem)
+    model = config.model
+    return resnet(
+        depth=model.depth,
+        width=model.width,
+        stem=stem,
+        sk_ratio=model.sk_ratio,
+        se_ratio=model.se_ratio,
+        normalization=model.normalization,
+    )
+
+
+def build_head(config, features):
+    """The projection head g of a config on `features` features."""
+    model = config.model
+    return heads.projection_head(
+        features,
+        model.head_dim,
+        model.head_layers,
+        hidden_dim=model.head_hidden,
+        last_norm=model.head_norm,
+    )
 
 
 def probe_scores(probe, h, label):
