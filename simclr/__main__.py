@@ -182,6 +182,13 @@ def _define_pretrain(values):
         "images and the device.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "init",
+        "",
+        "Weights to start from: a run folder or a checkpoint. (Resuming needs "
+        "no flag: it is the same command again.)",
+        flag_values=values,
+    )
     flags.DEFINE_multi_string(
         "set", [], "KEY=VALUE over the recipe; repeatable.", flag_values=values
     )
@@ -211,6 +218,7 @@ def _pretrain(values):
         data=values.data,
         labels=values.labels,
         eval_data=values.eval_data,
+        init=values.init,
         recipe=values.config,
         overrides=values.set,
         workdir=values.workdir,

@@ -73,14 +73,19 @@ class Loss:
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """Update rule and learning-rate schedule (warm-up, then cosine to 0)."""
+    """Update rule and learning-rate schedule (warm-up, then cosine)."""
 
     name: str = "lars"  # "lars", "sgd" (Nesterov) or "adam".
+    lars_variant: str = "classic"  # SimCLR's; or "popular", "barlow".
+    lars_nesterov: bool = False
     base_lr: float = 0.3  # Scaled by the batch size, see lr_scaling.
     lr_scaling: str = "linear"  # "linear": x B/256, "sqrt": x sqrt(B), "none".
     momentum: float = 0.9
     weight_decay: float = 1e-6
     warmup_epochs: float = 10.0
+    final_lr_share: float = 0.0  # Where the cosine ends, of the peak.
+    # Of LARS: learning rate of biases and batch norm, times the others'.
+    bias_lr_factor: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +108,7 @@ class Config:
     epochs: float = 100.0
     batch_size: int = 256  # Global.
     seed: int = 0
+    init: str = ""  # Weights to start from: a run folder or a checkpoint.
     data: Data = Data()
     augment: Augment = Augment()
     model: Model = Model()
@@ -119,6 +125,7 @@ _CHOICES = {
     "model.normalization": ("none", "imagenet"),
     "loss.name": ("nt_xent",),
     "optimizer.name": ("lars", "sgd", "adam"),
+    "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
     "train.precision": ("float32", "mixed_bfloat16", "float64"),
 }
@@ -135,7 +142,19 @@ _POSITIVE = (
     "train.keep_checkpoints",
     "train.eval_images",
 )
+_NOT_NEGATIVE = (
+    "model.sk_ratio",
+    "model.se_ratio",
+    "model.head_layers",
+    "model.head_hidden",
+    "optimizer.weight_decay",
+    "optimizer.warmup_epochs",
+    "optimizer.bias_lr_factor",
+    "train.eval_epochs",
+)
 _SHARES = (
+    "optimizer.momentum",
+    "optimizer.final_lr_share",
     "data.max_bad_share",
     "augment.jitter_prob",
     "augment.gray_prob",
@@ -182,6 +201,9 @@ def validate(config):
     for key in _POSITIVE:
         if not get(config, key) > 0:
             raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
+    for key in _NOT_NEGATIVE:
+        if get(config, key) < 0:
+            raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
     for key in _SHARES:
         values = get(config, key)
         for value in values if isinstance(values, tuple) else (values,):

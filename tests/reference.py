@@ -39,11 +39,12 @@ def lars_step(
     momentum,
     weight_decay,
     trust_coefficient,
-    classic,
+    variant,
     nesterov,
     excluded,
+    excluded_lr_factor,
 ):
-    """One step of SimCLR's LARS on one weight; returns its new (w, v)."""
+    """One step of a published LARS on one weight; returns its new (w, v)."""
 
     def trust(update):
         w_norm, u_norm = np.sqrt((w**2).sum()), np.sqrt((update**2).sum())
@@ -51,12 +52,17 @@ def lars_step(
             return 1.0
         return trust_coefficient * w_norm / u_norm
 
-    if not excluded:
+    if excluded:
+        learning_rate = learning_rate * excluded_lr_factor
+    else:
         g = g + weight_decay * w
-    if classic:
+    if variant == "classic":
         g = learning_rate * trust(g) * g
         v = momentum * v + g
         return w - (momentum * v + g if nesterov else v), v
+    if variant == "barlow":
+        v = momentum * v + trust(g) * g
+        return w - learning_rate * v, v
     v = momentum * v + g
     u = momentum * v + g if nesterov else v
     return w - learning_rate * trust(u) * u, v

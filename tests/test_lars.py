@@ -14,7 +14,11 @@ from tests import reference
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "lars.npz")
 NAMES = [str(name) for name in GOLDEN["names"]]
 EXCLUDED = ("batch_normalization", "bias", "head_supervised")
-FORMS = list(itertools.product([True, False], [True, False]))
+BARLOW = np.load(pathlib.Path(__file__).parent / "golden" / "barlow.npz")
+FORMS = [
+    *itertools.product(["classic", "popular"], [True, False]),
+    ("barlow", False),
+]
 
 
 def variable(value, name="w"):
@@ -44,7 +48,7 @@ def test_golden(case):
         keras.optimizers.schedules.PolynomialDecay(1.6, 10, 0.0),
         momentum=config["momentum"],
         weight_decay=config["weight_decay"],
-        classic_momentum=config["classic_momentum"],
+        variant="classic" if config["classic_momentum"] else "popular",
         nesterov=config["use_nesterov"],
     )
     optimizer.exclude(
@@ -67,6 +71,46 @@ def test_golden(case):
         )
 
 
+def test_golden_barlow():
+    """8 steps of Barlow Twins' optimizer during its warm-up.
+
+    Weights learn at 0.2, what has one axis at 0.0048, times the schedule.
+    """
+    variables = [variable(BARLOW[f"lars_w0_{i}"], f"w{i}") for i in range(4)]
+    rates = tf.constant(BARLOW["lr_trace"][:8, 0], tf.float32)
+    optimizer = LARS(
+        _Table(rates),
+        weight_decay=1e-6,
+        variant="barlow",
+        excluded_lr_factor=0.0048 / 0.2,
+    )
+    optimizer.exclude(v for v in variables if len(v.shape) == 1)
+    optimizer.build(variables)
+    for step in range(8):
+        gradients = [
+            np.random.Generator(
+                np.random.PCG64(5000 + 100 * step + i)
+            ).standard_normal(v.shape)
+            for i, v in enumerate(variables)
+        ]
+        optimizer.apply(
+            [tf.constant(g, "float32") for g in gradients], variables
+        )
+        for i, v in enumerate(variables):
+            expected = BARLOW[f"lars_s{step}_{i}"]
+            np.testing.assert_allclose(v, expected, rtol=1e-5, atol=1e-6)
+
+
+class _Table(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rates of given steps."""
+
+    def __init__(self, rates):
+        self._rates = rates
+
+    def __call__(self, step):
+        return tf.gather(self._rates, step)
+
+
 def test_one_step_by_hand():
     """w = (3, 4), g = (0, 2): |w| = 5, |g| = 2, q = 0.1 * 5 / 2."""
     w = variable([3, 4])
@@ -77,16 +121,16 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(optimizer.momentums[0], [0, 1], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("classic", "nesterov"), FORMS)
+@pytest.mark.parametrize(("variant", "nesterov"), FORMS)
 @pytest.mark.parametrize("excluded", [True, False])
-def test_matches_the_equations(classic, nesterov, excluded):
+def test_matches_the_equations(variant, nesterov, excluded):
     rng = np.random.default_rng(0)
     w = rng.normal(size=(3, 4)).astype(np.float32)
     weight, expected, v = variable(w), w.astype(np.float64), 0.0
     options = {"momentum": 0.8, "weight_decay": 0.1, "trust_coefficient": 0.3}
-    optimizer = LARS(
-        0.7, classic_momentum=classic, nesterov=nesterov, **options
-    )
+    options |= {"variant": variant, "nesterov": nesterov}
+    options["excluded_lr_factor"] = 0.4
+    optimizer = LARS(0.7, **options)
     optimizer.exclude([weight] if excluded else [])
     optimizer.build([weight])
     for _ in range(5):
@@ -97,8 +141,6 @@ def test_matches_the_equations(classic, nesterov, excluded):
             g,
             v,
             learning_rate=0.7,
-            classic=classic,
-            nesterov=nesterov,
             excluded=excluded,
             **options,
         )
@@ -118,22 +160,21 @@ def test_excluded_variables_take_sgd_steps(nesterov):
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("classic", "nesterov"), FORMS)
-def test_zero_weight_or_gradient_gives_trust_1(classic, nesterov):
+@pytest.mark.parametrize(("variant", "nesterov"), FORMS)
+def test_zero_weight_or_gradient_gives_trust_1(variant, nesterov):
     w, still = variable([0, 0]), variable([3, 4])
-    optimizer = LARS(
-        0.5, momentum=0.0, classic_momentum=classic, nesterov=nesterov
-    )
+    optimizer = LARS(0.5, momentum=0.0, variant=variant, nesterov=nesterov)
     optimizer.build([w, still])
     optimizer.apply([tf.constant([1.0, 2.0]), tf.zeros([2])], [w, still])
     np.testing.assert_allclose(w, [-0.5, -1])
     np.testing.assert_array_equal(still, [3, 4])
 
 
+@pytest.mark.parametrize("variant", ["classic", "barlow"])
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
-def test_scale_of_the_gradient_does_not_matter(scale):
+def test_scale_of_the_gradient_does_not_matter(scale, variant):
     a, b = variable([3, 4]), variable([3, 4])
-    optimizer = LARS(1.0)
+    optimizer = LARS(1.0, variant=variant)
     optimizer.build([a, b])
     g = tf.constant([1.0, -2.0])
     for _ in range(3):
@@ -159,8 +200,9 @@ def test_config_round_trip():
         momentum=0.8,
         weight_decay=0.1,
         trust_coefficient=0.01,
-        classic_momentum=False,
+        variant="popular",
         nesterov=True,
+        excluded_lr_factor=0.5,
     )
     optimizer.exclude([w])
     config = keras.optimizers.serialize(optimizer)
@@ -244,6 +286,9 @@ def test_replicas_train_as_one(strategy):
         ({"momentum": 1.5}, "momentum=1.5"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1"),
         ({"trust_coefficient": 0.0}, "trust_coefficient=0.0"),
+        ({"excluded_lr_factor": -1.0}, "excluded_lr_factor=-1.0"),
+        ({"variant": "modern"}, "choose one of classic, popular, barlow"),
+        ({"variant": "barlow", "nesterov": True}, "has no nesterov"),
     ],
 )
 def test_bad_values_are_errors(options, message):

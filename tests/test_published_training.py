@@ -1,78 +1,143 @@
-"""Five whole training steps end where the published code's end."""
+"""Five whole training steps are the published code's, on 1 and 4 replicas."""
 
 import pathlib
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from simclr.losses.nt_xent import nt_xent
-from simclr.models.heads import linear_probe, projection_head
-from simclr.models.resnet import resnet
-from simclr.optimizers import build_optimizer, no_decay_variables
-from simclr.optimizers.schedules import WarmupCosine
+from simclr.config import Config, Data, Loss, Model, Optimizer
+from simclr.training.tasks import Pretrain
 from tests import published
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "model.npz")
-DECAY = 1e-4
+# ResNet-18, 3-layer head, LARS, the online linear head; nothing is augmented.
+CONFIG = Config(
+    epochs=10,
+    batch_size=16,
+    data=Data(image_size=32),
+    model=Model(depth=18, stem="cifar", head_layers=3),
+    # The published loss is twice the paper's mean.
+    loss=Loss(temperature=0.5, weight=2.0),
+    optimizer=Optimizer(
+        name="lars", base_lr=1.0, weight_decay=1e-4, warmup_epochs=1
+    ),
+)
+NAMES = [
+    *published.encoder_weights(18),
+    *published.head_weights(3),
+    "probe/kernel",
+    "probe/bias",
+]
 
 
-def both_views(seed):
-    """[view 1; view 2] of 16 images, drawn as six channels."""
+def views(seed):
+    """Two views of 16 images, drawn as six channels."""
     images = np.random.Generator(np.random.PCG64(seed)).random((16, 32, 32, 6))
-    return tf.constant(np.concatenate(np.split(images, 2, axis=-1)), tf.float32)
+    return np.split(images.astype(np.float32), 2, axis=-1)
 
 
-def test_five_steps():
-    """ResNet-18, 3-layer head, LARS, online probe; nothing is augmented."""
-    encoder = resnet(depth=18, stem="cifar")
-    head, probe = projection_head(512), linear_probe(512, 10)
-    names = published.encoder_weights(18)
-    published.fill(encoder.variables, names)
-    published.fill(head.variables, published.head_weights(3), len(names))
-    names = ["probe/kernel", "probe/bias"]
-    published.fill(probe.variables, names, start=119)
-    models = (encoder, head, probe)
-    variables = [v for m in models for v in m.trainable_variables]
-    schedule = WarmupCosine(0.0625, warmup_steps=10, total_steps=101)
-    optimizer = build_optimizer(
-        "lars",
-        learning_rate=schedule,
-        momentum=0.9,
-        weight_decay=DECAY,
-        excluded=[*no_decay_variables(encoder, head), *probe.variables],
-    )
-    optimizer.build(variables)
-    labels = tf.range(32) % 16 % 10
+def make_task():
+    """The task with the published initial weights."""
+    task = Pretrain(CONFIG, num_examples=160, num_classes=10)
+    encoder = published.encoder_weights(18)
+    published.fill(task.encoder.variables, encoder)
+    published.fill(task.head.variables, published.head_weights(3), len(encoder))
+    probe = ["probe/kernel", "probe/bias"]
+    published.fill(task.probe.variables, probe, start=119)
+    return task
 
-    @tf.function
-    def step(views):
-        with tf.GradientTape() as tape:
-            h = encoder(views, training=True)["h"]
-            z = head(h, training=True)["z"]
-            # The published loss is twice the paper's mean.
-            contrastive = 2 * nt_xent(*tf.split(z, 2), temperature=0.5)[0]
-            supervised = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    labels, probe(tf.stop_gradient(h))
-                )
+
+def spread(strategy, batch):
+    """The replicas' shares of a global batch."""
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return tf.nest.map_structure(tf.constant, batch)
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: {
+            name: tf.constant(
+                np.split(x, count)[context.replica_id_in_sync_group]
             )
-            decay = DECAY * tf.nn.l2_loss(probe.kernel.value)
-            total = contrastive + supervised + decay
-        gradients = tape.gradient(total, variables)
-        rate = schedule(optimizer.iterations)
-        optimizer.apply(gradients, variables)
-        return contrastive, supervised, decay, total, rate
-
-    # Rounding grows over the steps: in float64 this run ends 1e-4 away from
-    # the golden float32 losses and 7e-3 (1.7e-3 on average) from the outputs.
-    log = [step(both_views(200 + i)) for i in range(5)]
-    np.testing.assert_allclose(
-        log, GOLDEN["train_lars_log"], rtol=3e-4, atol=1e-8
+            for name, x in batch.items()
+        }
     )
-    h = encoder(both_views(11), training=False)["h"]
+
+
+@pytest.fixture(scope="module")
+def trained(strategy):
+    """The task after five steps, and a dict of arrays per step."""
+    with strategy.scope():
+        task = make_task()
+    step = tf.function(lambda batch: strategy.run(task.step, args=(batch,)))
+    log = []
+    for i in range(5):
+        view1, view2 = views(200 + i)
+        batch = {
+            "view1": view1,
+            "view2": view2,
+            "label": np.arange(16, dtype=np.int32) % 10,
+            "replaced": np.zeros(16, np.int32),
+        }
+        kernel = task.probe.kernel.numpy()
+        result = tf.nest.map_structure(
+            lambda x: strategy.experimental_local_results(x)[0].numpy(),
+            step(spread(strategy, batch)),
+        )
+        result["decay"] = 1e-4 * np.sum(kernel**2) / 2
+        log.append(result)
+    return task, log
+
+
+def test_losses_and_learning_rates(trained):
+    _, log = trained
+    ours = [
+        (
+            2 * row["loss"],
+            row["probe_loss"],
+            row["decay"],
+            2 * row["loss"] + row["probe_loss"] + row["decay"],
+            row["learning_rate"],
+        )
+        for row in log
+    ]
+    np.testing.assert_allclose(
+        ours, GOLDEN["train_lars_log"], rtol=1e-4, atol=1e-8
+    )
+
+
+def test_norms_of_the_first_gradients(trained):
+    """float32 is up to 1e-3 from float64 here, with oneDNN's kernels 2e-3."""
+    task, log = trained
+    order = [v.path for v in task.variables]
+    ours = [
+        log[0]["grad_norms"][order.index(name)]
+        for name in NAMES
+        if name in order
+    ]
+    expected = GOLDEN["train_lars_gradnorms"]
+    np.testing.assert_allclose(ours, expected, rtol=5e-3)
+    assert np.abs(ours / expected - 1).mean() < 1e-3
+
+
+def test_norms_of_the_final_weights(trained):
+    task, _ = trained
+    by_path = {
+        v.path: v
+        for model in (task.encoder, task.head, task.probe)
+        for v in model.variables
+    }
+    ours = [np.linalg.norm(by_path[name]) for name in NAMES]
+    np.testing.assert_allclose(ours, GOLDEN["train_lars_wnorms"], rtol=2e-3)
+
+
+def test_final_outputs(trained):
+    """One unit in the last place of the initial weights moves them by 4e-3 to
+    8e-3, 1e-3 to 1.6e-3 on average (BUILD_NOTES.md)."""
+    task, _ = trained
+    h = task.encoder(np.concatenate(views(11)), training=False)["h"]
     for outputs, expected in (
-        (head(h, training=False)["z"], GOLDEN["train_lars_final_proj"]),
-        (probe(h), GOLDEN["train_lars_final_sup"]),
+        (task.head(h, training=False)["z"], GOLDEN["train_lars_final_proj"]),
+        (task.probe(h), GOLDEN["train_lars_final_sup"]),
     ):
         np.testing.assert_allclose(outputs, expected, atol=0.02)
-        assert np.std(outputs - expected) < 0.005
+        assert np.abs(outputs - expected).mean() < 4e-3

@@ -15,6 +15,7 @@ from simclr.optimizers.schedules import (
 )
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "lr_schedule.npz")
+BARLOW = np.load(pathlib.Path(__file__).parent / "golden" / "barlow.npz")
 
 
 def published(case):
@@ -51,13 +52,27 @@ def test_golden(case):
 @pytest.mark.parametrize("case", ["c0", "c2"])
 def test_is_exact_to_the_last_step(case):
     schedule, _, _ = published(case)
-    peak, warm, total = schedule.get_config().values()
+    peak, warm = schedule.peak_lr, schedule.warmup_steps
+    total = schedule.total_steps
     steps = np.r_[0:10, warm - 2 : warm + 3, total - 100 : total]
     done = np.maximum(steps - warm, 0) / (total - warm)
     cosine = peak * np.sin(np.pi / 2 * (1 - done)) ** 2
     expected = np.where(steps < warm, peak * steps / warm, cosine)
     rates = tf.map_fn(schedule, tf.constant(steps), tf.float32)
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
+
+
+def test_golden_barlow():
+    """12 epochs of 5 steps: 10 of warm-up, then down to a thousandth."""
+    _, _, batch_size, weight_lr, bias_lr = BARLOW["lr_cfg"]
+    for column, base_lr in enumerate([weight_lr, bias_lr]):
+        peak_lr = scaled_lr(base_lr, batch_size)
+        schedule = WarmupCosine(peak_lr, 50, 60, final_share=0.001)
+        rates = tf.map_fn(schedule, tf.range(60), tf.float32)
+        np.testing.assert_allclose(
+            rates, BARLOW["lr_trace"][:, column], rtol=1e-5, atol=1e-9
+        )
+        assert float(schedule(60)) == pytest.approx(0.001 * peak_lr)
 
 
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.float32])
@@ -81,7 +96,7 @@ def test_degenerate_lengths(warm, total, expected):
 
 
 def test_config_round_trip():
-    schedule = WarmupCosine(peak_lr=2.0, warmup_steps=4, total_steps=12)
+    schedule = WarmupCosine(2.0, 4, 12, final_share=0.1)
     config = keras.optimizers.schedules.serialize(schedule)
     again = keras.optimizers.schedules.deserialize(config)
     assert again.get_config() == schedule.get_config()
@@ -109,3 +124,5 @@ def test_bad_values_are_errors():
         WarmupCosine(1.0, -1, 10)
     with pytest.raises(ValueError, match="total_steps=0"):
         WarmupCosine(1.0, 0, 0)
+    with pytest.raises(ValueError, match=r"final_share=1.5"):
+        WarmupCosine(1.0, 0, 10, final_share=1.5)

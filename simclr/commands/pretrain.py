@@ -8,7 +8,7 @@ import sys
 from simclr import config as config_lib
 from simclr.commands import recipe as recipe_lib
 from simclr.data.sources import open_source
-from simclr.training import loop
+from simclr.training import initial, loop
 from simclr.training.strategy import is_accelerator, is_chief, make_strategy
 
 
@@ -17,6 +17,7 @@ def run(
     data="",
     labels="",
     eval_data="",
+    init="",
     recipe="",
     overrides=(),
     workdir="",
@@ -57,7 +58,11 @@ def run(
             config.data, **{k: v for k, v in given.items() if v}
         ),
     )
+    if init:
+        config = dataclasses.replace(config, init=init)
     config = config_lib.override(config, overrides)
+    if config.init:
+        initial.read_weights(config.init)  # Bad ones stop it here.
     workdir = workdir or os.path.join("runs", _name(recipe or data))
 
     say(f"Images    {config.data.source}")

@@ -30,22 +30,33 @@ class _Adam(_SummedGradients, keras.optimizers.Adam):
     pass
 
 
-def build_optimizer(name, *, learning_rate, momentum, weight_decay, excluded):
+def build_optimizer(
+    name,
+    *,
+    learning_rate,
+    momentum=0.9,
+    weight_decay=0.0,
+    excluded=(),
+    variant="classic",
+    nesterov=False,
+    excluded_lr_factor=1.0,
+):
     """An optimizer for gradients that are summed over the replicas already.
 
     Args:
-        name: "lars", "sgd" (Nesterov momentum) or "adam".
+        name: "lars", "sgd" (Nesterov momentum, as published) or "adam".
         learning_rate: float or a keras LearningRateSchedule.
         momentum: of lars and sgd.
         weight_decay: of lars; the others are decayed through the loss.
         excluded: Keras variables that lars neither decays nor adapts.
+        variant, nesterov, excluded_lr_factor: of lars; see LARS.
 
     Returns:
         A keras optimizer; call its `build(variables)` in the strategy's scope
         before the first step.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or what LARS refuses.
         RuntimeError: this Keras sums gradients in a way not known here.
     """
     if not hasattr(keras.optimizers.Optimizer, "_all_reduce_sum_gradients"):
@@ -55,7 +66,12 @@ def build_optimizer(name, *, learning_rate, momentum, weight_decay, excluded):
         )
     if name == "lars":
         optimizer = _LARS(
-            learning_rate, momentum=momentum, weight_decay=weight_decay
+            learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            variant=variant,
+            nesterov=nesterov,
+            excluded_lr_factor=excluded_lr_factor,
         )
         optimizer.exclude(excluded)
         return optimizer

@@ -3,30 +3,36 @@
 import keras
 import tensorflow as tf
 
+VARIANTS = ("classic", "popular", "barlow")
+
 
 @keras.saving.register_keras_serializable(package="simclr")
 class LARS(keras.optimizers.Optimizer):
-    """LARS with momentum, in SimCLR's two forms.
+    """LARS with momentum, in the three forms of the published codes.
 
-    For a weight w with gradient g:
+    For a weight w with gradient g, learning rate r and momentum m:
 
         g += weight_decay * w
-        classic momentum (SimCLR's default):
+        "classic" (SimCLR's default):
             q = trust_coefficient * |w| / |g|
-            v = momentum * v + learning_rate * q * g
-            u = momentum * v + learning_rate * q * g if nesterov else v
+            v = m * v + r * q * g
+            u = m * v + r * q * g if nesterov else v
             w -= u
-        otherwise:
-            v = momentum * v + g
-            u = momentum * v + g if nesterov else v
+        "popular" (SimCLR's with classic_momentum=False):
+            v = m * v + g
+            u = m * v + g if nesterov else v
             q = trust_coefficient * |w| / |u|
-            w -= learning_rate * q * u
+            w -= r * q * u
+        "barlow" (Barlow Twins, arXiv 2103.03230; it has no nesterov):
+            q = trust_coefficient * |w| / |g|
+            v = m * v + q * g
+            w -= r * v
 
     q is 1 where |w| or the norm below it is 0. Excluded variables are not
-    decayed and have q = 1. In the classic form the learning rate is inside the
-    buffer v, so that a change of it acts with the momentum's delay. Scaling
-    the gradient of a variable that is not excluded and not decayed leaves a
-    classic step as it is.
+    decayed, have q = 1, and learn at r * excluded_lr_factor. In the classic
+    form the learning rate is inside the buffer v, so that a change of it acts
+    with the momentum's delay. Scaling the gradient of a variable that is not
+    excluded and not decayed leaves a classic or a barlow step as it is.
 
     Args:
         learning_rate: float or a keras LearningRateSchedule.
@@ -34,14 +40,16 @@ class LARS(keras.optimizers.Optimizer):
         weight_decay: added to the gradient, times w (not Keras's decoupled
             decay).
         trust_coefficient: "eeta" in the published code.
-        classic_momentum: the learning rate and q enter v.
+        variant: "classic", "popular" or "barlow".
         nesterov: looks one step ahead.
+        excluded_lr_factor: learning rate of excluded variables, as a multiple
+            of the others'; Barlow Twins' is 0.0048 / 0.2.
         excluded: paths of excluded variables; see `exclude`.
         name: name of the optimizer.
 
     Raises:
-        ValueError: a momentum outside [0, 1], or a weight decay or trust
-            coefficient out of range.
+        ValueError: an unknown variant, nesterov with "barlow", a momentum
+            outside [0, 1], or a number below its range.
     """
 
     def __init__(
@@ -51,8 +59,9 @@ class LARS(keras.optimizers.Optimizer):
         momentum=0.9,
         weight_decay=0.0,
         trust_coefficient=0.001,
-        classic_momentum=True,
+        variant="classic",
         nesterov=False,
+        excluded_lr_factor=1.0,
         excluded=(),
         name="lars",
         **kwargs,
@@ -61,12 +70,20 @@ class LARS(keras.optimizers.Optimizer):
         super().__init__(
             learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
         )
+        if variant not in VARIANTS:
+            raise ValueError(
+                f"variant={variant!r}; choose one of {', '.join(VARIANTS)}."
+            )
+        if nesterov and variant == "barlow":
+            raise ValueError("LARS's variant 'barlow' has no nesterov.")
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum={momentum} must be within [0, 1].")
-        if weight_decay < 0:
-            raise ValueError(
-                f"weight_decay={weight_decay} must not be below 0."
-            )
+        for key, value in {
+            "weight_decay": weight_decay,
+            "excluded_lr_factor": excluded_lr_factor,
+        }.items():
+            if value < 0:
+                raise ValueError(f"{key}={value} must not be below 0.")
         if trust_coefficient <= 0:
             raise ValueError(
                 f"trust_coefficient={trust_coefficient} must be above 0."
@@ -74,8 +91,9 @@ class LARS(keras.optimizers.Optimizer):
         self.momentum = momentum
         self.gradient_decay = weight_decay
         self.trust_coefficient = trust_coefficient
-        self.classic_momentum = classic_momentum
+        self.variant = variant
         self.nesterov = nesterov
+        self.excluded_lr_factor = excluded_lr_factor
         self.excluded = sorted(excluded)
 
     def exclude(self, variables):
@@ -119,16 +137,22 @@ class LARS(keras.optimizers.Optimizer):
         weight = tf.convert_to_tensor(variable)
         gradient = tf.cast(gradient, weight.dtype)
         rate = tf.cast(learning_rate, weight.dtype)
-        if not self._plain[index]:
+        if self._plain[index]:
+            rate *= self.excluded_lr_factor
+        else:
             gradient += self.gradient_decay * weight
 
-        if self.classic_momentum:
-            gradient *= rate * self._trust(index, weight, gradient)
+        if self.variant != "popular":
+            gradient *= self._trust(index, weight, gradient)
+        if self.variant == "classic":
+            gradient *= rate
         update = kept = self.momentum * velocity + gradient
         if self.nesterov:
             update = self.momentum * kept + gradient
-        if not self.classic_momentum:
-            update *= rate * self._trust(index, weight, update)
+        if self.variant == "popular":
+            update *= self._trust(index, weight, update)
+        if self.variant != "classic":
+            update *= rate
         self.assign(velocity, kept)
         self.assign_sub(variable, update)
 
@@ -139,8 +163,9 @@ class LARS(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "weight_decay": self.gradient_decay,
             "trust_coefficient": self.trust_coefficient,
-            "classic_momentum": self.classic_momentum,
+            "variant": self.variant,
             "nesterov": self.nesterov,
+            "excluded_lr_factor": self.excluded_lr_factor,
             "excluded": list(self.excluded),
         }
 

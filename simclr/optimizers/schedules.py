@@ -48,18 +48,20 @@ def scaled_lr(base_lr, batch_size, scaling="linear"):
 
 @keras.saving.register_keras_serializable(package="simclr")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up from 0 to the peak, then a cosine to 0.
+    """Linear warm-up from 0 to the peak, then a cosine to the end.
 
     Args:
         peak_lr: learning rate at the end of the warm-up.
         warmup_steps: steps of the warm-up, 0 or more.
         total_steps: steps of the run, the warm-up among them.
+        final_share: where the cosine ends, as a share of the peak: 0 for
+            SimCLR, 0.001 for Barlow Twins.
 
     Raises:
-        ValueError: a number of steps is out of range.
+        ValueError: a number of steps or the share is out of range.
     """
 
-    def __init__(self, peak_lr, warmup_steps, total_steps):
+    def __init__(self, peak_lr, warmup_steps, total_steps, final_share=0.0):
         super().__init__()
         if warmup_steps < 0:
             raise ValueError(
@@ -67,12 +69,18 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             )
         if total_steps < 1:
             raise ValueError(f"total_steps={total_steps} must be at least 1.")
+        if not 0 <= final_share <= 1:
+            raise ValueError(
+                f"final_share={final_share} must be within [0, 1]."
+            )
         self.peak_lr = peak_lr
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
+        self.final_share = final_share
 
     def __call__(self, step):
-        """The learning rate of `step` (a scalar), float32; 0 past the end."""
+        """The learning rate of `step`, a scalar; float32, the last one past
+        the end."""
         # float32 counts steps exactly up to 16 million; a TPU has no float64.
         step = tf.cast(step, tf.float32)
         warm = step / max(self.warmup_steps, 1)
@@ -81,6 +89,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         )
         # (1 + cos(pi * (1 - left))) / 2, exact to the end, where it nears 0.
         cosine = tf.sin(math.pi / 2 * tf.clip_by_value(left, 0.0, 1.0)) ** 2
+        cosine = self.final_share + (1 - self.final_share) * cosine
         return self.peak_lr * tf.where(step < self.warmup_steps, warm, cosine)
 
     def get_config(self):
@@ -89,4 +98,5 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "peak_lr": self.peak_lr,
             "warmup_steps": self.warmup_steps,
             "total_steps": self.total_steps,
+            "final_share": self.final_share,
         }

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import time
 
 import tensorflow as tf
@@ -10,7 +11,7 @@ from simclr import __version__
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
-from simclr.training import checkpoint, rundir
+from simclr.training import checkpoint, initial, rundir
 from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Stopper
 from simclr.training.strategy import is_accelerator, is_chief
@@ -47,7 +48,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             num_examples=len(source),
             num_classes=len(source.class_names or ()),
         )
-        step = _restore(task, workdir)
+        step = _restore(task, workdir, chief)
 
     batches = iter(
         pipeline.training_batches(
@@ -183,14 +184,19 @@ def _facts(source, strategy, notes):
     }
 
 
-def _restore(task, workdir):
-    """The newest checkpoint into the task; returns its step, 0 without one."""
+def _restore(task, workdir, chief):
+    """1 resume, 2 start from weights, 3 from scratch; returns the step."""
     found = checkpoint.read_newest(rundir.checkpoints(workdir))
-    if found is None:
-        return 0
-    step, arrays = found
-    checkpoint.assign(task.state, arrays)
-    return step
+    if found is not None:
+        step, arrays = found
+        checkpoint.assign(task.state, arrays)
+        return step
+    if task.config.init:
+        weights = initial.read_weights(task.config.init)
+        for line in initial.start_from(weights, task.models):
+            if chief:
+                print(f"Weights   {line}", file=sys.stderr)
+    return 0
 
 
 def _zeros(task):

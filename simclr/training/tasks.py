@@ -50,6 +50,7 @@ class Pretrain:
         if num_classes and config.train.probe:
             self.probe = heads.linear_probe(features, num_classes)
             models["probe"] = self.probe
+        self.models = models
         self.variables = [
             v for model in models.values() for v in model.trainable_variables
         ]
@@ -65,6 +66,7 @@ class Pretrain:
                 config.batch_size,
             ),
             total_steps=self.total_steps,
+            final_share=config.optimizer.final_lr_share,
         )
         self.schedule = schedule
         self.optimizer = build_optimizer(
@@ -73,6 +75,9 @@ class Pretrain:
             momentum=config.optimizer.momentum,
             weight_decay=config.optimizer.weight_decay,
             excluded=self._plain_variables(models),
+            variant=config.optimizer.lars_variant,
+            nesterov=config.optimizer.lars_nesterov,
+            excluded_lr_factor=config.optimizer.bias_lr_factor,
         )
         self.optimizer.build(self.variables)
         self.decayed = self._decayed_by_loss(models)

@@ -1,0 +1,111 @@
+"""Starting from weights: what fits is taken over, the rest is named."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.models.heads import linear_probe, projection_head
+from simclr.models.resnet import resnet
+from simclr.training import checkpoint, initial, loop, rundir
+from tests import tiny
+
+
+def models(classes=4, depth=18, head_layers=2):
+    encoder = resnet(depth=depth, width=0.125)
+    features = encoder.output["h"].shape[-1]
+    return {
+        "encoder": encoder,
+        "head": projection_head(features, 16, head_layers),
+        "probe": linear_probe(features, classes),
+    }
+
+
+def weights(parts):
+    rng = np.random.default_rng(0)
+    return {
+        name: rng.normal(size=v.shape).astype(np.float32)
+        for name, v in checkpoint.named_variables(**parts).items()
+    }
+
+
+def test_all_of_it_is_taken_over():
+    parts = models()
+    given = weights(parts)
+    lines = initial.start_from(given, parts)
+    assert lines == [f"{role}: taken over" for role in parts]
+    for name, variable in checkpoint.named_variables(**parts).items():
+        np.testing.assert_array_equal(variable, given[name])
+
+
+def test_another_number_of_classes_gets_a_new_probe():
+    parts = models(classes=7)
+    before = parts["probe"].kernel.numpy()
+    lines = initial.start_from(weights(models(classes=4)), parts)
+    assert lines[2] == (
+        "probe: 0 of 2 variables taken over; fresh: probe/probe/kernel "
+        "((64, 7), the weights' is (64, 4)), probe/probe/bias ((7,), the "
+        "weights' is (4,))"
+    )
+    np.testing.assert_array_equal(parts["probe"].kernel, before)
+
+
+def test_a_deeper_head_names_what_is_fresh_and_what_is_not_used():
+    parts = models(head_layers=3)
+    given = weights(models(head_layers=2))
+    line = initial.start_from(given, parts)[1]
+    assert line.startswith("head: 9 of 14 variables taken over; fresh: ")
+    assert "head/layer2_dense/kernel ((64, 64))" in line
+    line = initial.start_from(weights(models(head_layers=3)), models())[1]
+    assert "not used: head/layer2_dense/kernel" in line
+
+
+def test_without_a_head_it_stays_fresh():
+    parts = models()
+    given = {k: v for k, v in weights(parts).items() if "encoder/" in k}
+    lines = initial.start_from(given, parts)
+    assert lines[1] == "head: fresh, the weights have none"
+    without = {"encoder": parts["encoder"]}
+    assert "probe: not used here" in initial.start_from(weights(parts), without)
+
+
+def test_another_encoder_is_refused():
+    with pytest.raises(ValueError, match=r"does not fit: .* is missing"):
+        initial.start_from(weights(models()), models(depth=34))
+
+
+def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
+    """At step 0, with a fresh optimizer; resumed later it does so no more."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    config = tiny.config(photos, epochs=1)
+    strategy = tf.distribute.get_strategy()
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    loop.train(config, first, strategy)
+    trained = checkpoint.read_newest(rundir.checkpoints(first))[1]
+
+    config = dataclasses.replace(
+        config,
+        init=first,
+        optimizer=dataclasses.replace(config.optimizer, base_lr=1e-9),
+    )
+    loop.train(config, second, strategy)
+    assert "encoder: taken over" in capsys.readouterr().err
+    step, moved = checkpoint.read_newest(rundir.checkpoints(second))
+    assert step == 5
+    kernel = "encoder/stem_conv/kernel"
+    np.testing.assert_allclose(moved[kernel], trained[kernel], atol=1e-6)
+    momentum = next(name for name in moved if "momentum" in name)
+    assert not np.allclose(moved[momentum], trained[momentum])
+    loop.train(config, second, strategy)
+    assert "Weights" not in capsys.readouterr().err
+
+
+def test_weights_that_are_not_there(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        initial.read_weights(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="no checkpoint in it"):
+        initial.read_weights(str(tmp_path))
+    (tmp_path / "x.npz").write_bytes(b"no zip")
+    with pytest.raises(ValueError, match="not a whole checkpoint"):
+        initial.read_weights(str(tmp_path / "x.npz"))
