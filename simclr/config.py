@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import difflib
 import json
+import os
 import runpy
 import typing
 
@@ -178,6 +179,25 @@ def load(path, overrides=()):
     if not isinstance(config, Config):
         raise ValueError(f"{path} does not set config = Config(...).")
     return override(config, overrides)
+
+
+def derive(here, base, **changes):
+    """A recipe that differs from the one beside it in a few values.
+
+    Args:
+        here: the new recipe's `__file__`.
+        base: file name of the recipe it differs from.
+        **changes: part -> dict of its new values, model={"depth": 101}; or a
+            value of Config itself, epochs=800.
+
+    Returns:
+        Config.
+    """
+    config = load(os.path.join(os.path.dirname(here), base))
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            changes[name] = dataclasses.replace(getattr(config, name), **value)
+    return validate(dataclasses.replace(config, **changes))
 
 
 def override(config, overrides):

@@ -1,0 +1,17 @@
+"""SimCLRv2, ResNet-50 2x, ImageNet.
+
+Paper: Chen et al. 2020, arxiv.org/abs/2006.10029, Table 1.
+Command:
+    simclr pretrain --config=configs/simclrv2_r50_2x_sk0.py --strategy=tpu
+Hardware: the authors used 128 Cloud TPU cores.
+Expected: as published, linear 75.6, and fine-tuned on 1 / 10 / 100 % of the
+    labels 66.3 / 73.9 / 79.1 (supervised 77.8). Not yet run by us.
+"""
+
+from simclr.config import derive
+
+config = derive(
+    __file__,
+    "simclrv2_r50_1x_sk0.py",
+    model={"width": 2.0},
+)

@@ -1,0 +1,79 @@
+"""Every recipe builds at a tiny size and takes a step."""
+
+import dataclasses
+import glob
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr import config as config_lib
+from simclr.data import augment
+from simclr.training.tasks import Pretrain
+
+RECIPES = sorted(glob.glob("configs/*.py"))
+COUNTS = json.loads(
+    (pathlib.Path(__file__).parent / "golden" / "param_counts.json").read_text()
+)
+SIZE = 32
+
+
+def tiny(config):
+    """The recipe with narrow layers, small views and 4 images in a batch."""
+    return dataclasses.replace(
+        config,
+        batch_size=4,
+        data=dataclasses.replace(config.data, image_size=SIZE),
+        model=dataclasses.replace(config.model, width=0.125, head_dim=8),
+        train=dataclasses.replace(config.train, precision="float32"),
+    )
+
+
+def recipe(path):
+    depth = config_lib.load(path).model.depth
+    marks = [pytest.mark.slow] if depth > 50 else []
+    return pytest.param(path, marks=marks)
+
+
+@pytest.mark.parametrize("path", map(recipe, RECIPES))
+def test_takes_a_step(path):
+    config = tiny(config_lib.load(path))
+    task = Pretrain(config, num_examples=40, num_classes=3)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, [2, 4, SIZE, SIZE, 3], dtype=np.uint8)
+    batch = {
+        "view1": tf.constant(images[0]),
+        "view2": tf.constant(images[1]),
+        "draws": augment.draw(0, seed=0, batch_size=4),
+        "label": tf.constant([0, 1, 2, -1]),
+        "replaced": tf.zeros([4], tf.int32),
+    }
+    before = [v.numpy() for v in task.variables]
+    task.optimizer.iterations.assign(1)  # Past the learning rate of 0.
+    result = task.step(batch)
+    for name, value in result.items():
+        assert np.all(np.isfinite(value)), name
+    moved = [np.any(v.numpy() != old) for v, old in zip(task.variables, before)]
+    # With zero gammas at the end of a branch, no gradient goes into it yet.
+    assert np.mean(moved) > 0.3
+
+
+def test_published_rows_are_all_there():
+    """SimCLRv2's 13 encoders of Table 1 and SimCLR's three."""
+    models = {}
+    for path in RECIPES:
+        m = config_lib.load(path).model
+        models[pathlib.Path(path).stem] = (m.depth, m.width, m.sk_ratio)
+    v2 = {k: v for k, v in models.items() if k.startswith("simclrv2_")}
+    assert len(set(v2.values())) == len(v2) == 13
+    for name, (depth, width, sk_ratio) in v2.items():
+        sk = int(sk_ratio == 0.0625)
+        assert name == f"simclrv2_r{depth}_{width:g}x_sk{sk}"
+        assert any(
+            (c["depth"], c["width"], c["sk"]) == (depth, width, sk_ratio)
+            for c in COUNTS
+        )
+    for width in (1, 2, 4):
+        assert models[f"simclr_r50_{width}x"] == (50, width, 0)
