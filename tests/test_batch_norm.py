@@ -142,3 +142,33 @@ def test_config_is_that_of_keras():
     assert theirs.synchronized and theirs.epsilon == 1e-5
     assert theirs.get_config() == config
     assert BatchNorm.from_config(config).get_config() == config
+
+
+def test_bfloat16_images_are_normalized_in_float32(strategy):
+    """Statistics, averages and the division are float32; the output is not."""
+    images = np.random.default_rng(0).normal(3, 2, (8, 4, 4, 5))
+    images = tf.cast(images, tf.bfloat16)
+    with strategy.scope():
+        layer = BatchNorm(dtype="mixed_bfloat16", momentum=0.0)
+        layer.build((None, 4, 4, 5))
+    count = strategy.num_replicas_in_sync
+    shards = images
+    if count > 1:
+        parts = tf.split(images, count)
+        shards = strategy.experimental_distribute_values_from_function(
+            lambda context: parts[context.replica_id_in_sync_group]
+        )
+    result = strategy.run(
+        tf.function(lambda x: layer(x, training=True)), args=(shards,)
+    )
+    outputs = tf.concat(strategy.experimental_local_results(result), 0)
+    assert outputs.dtype == tf.bfloat16
+    x = tf.cast(images, tf.float32).numpy()
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    np.testing.assert_allclose(layer.moving_mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5)
+    expected = (x - mean) / np.sqrt(variance + layer.epsilon)
+    # One rounding to bfloat16's 8 bits at the end.
+    np.testing.assert_allclose(
+        tf.cast(outputs, tf.float32), expected, rtol=2**-8, atol=1e-5
+    )

@@ -1,0 +1,64 @@
+"""What a task builds: which variables are decayed, and by whom."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from simclr.training.tasks import Pretrain, probe_scores
+from tests import tiny
+
+
+def task(**optimizer):
+    config = dataclasses.replace(
+        tiny.CONFIG,
+        optimizer=dataclasses.replace(tiny.CONFIG.optimizer, **optimizer),
+    )
+    return Pretrain(config, num_examples=64, num_classes=3)
+
+
+def test_lars_decays_inside_all_but_norms_biases_and_the_probe():
+    """As published, where the probe's kernel is decayed by the loss."""
+    lars = task(name="lars")
+    assert [v.path for v in lars.decayed] == ["probe/kernel"]
+    plain = set(lars.optimizer.excluded)
+    for v in lars.variables:
+        kind = v.path.rpartition("/")[2]
+        is_plain = kind in ("gamma", "beta", "bias") or "probe" in v.path
+        assert (v.path in plain) == is_plain, v.path
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_other_optimizers_decay_all_but_norms_through_the_loss(name):
+    other = task(name=name)
+    decayed = {v.path for v in other.decayed}
+    for v in other.variables:
+        is_norm = v.path.rpartition("/")[2] in ("gamma", "beta")
+        assert (v.path in decayed) != is_norm, v.path
+    assert "probe/bias" in decayed, "biases are, as published"
+
+
+def test_probe_counts_only_images_with_labels():
+    """The mean over labelled rows; the encoder feels nothing of it."""
+    lars = task(name="lars")
+    lars.probe.kernel.assign(np.eye(64, 3))
+    h = tf.constant(np.random.default_rng(0).normal(size=(8, 64)), tf.float32)
+    label = tf.constant([2, -1, 0, -1])
+    with tf.GradientTape() as tape:
+        tape.watch(h)
+        scores = probe_scores(lars.probe, h, label)
+    assert tape.gradient(scores["probe_loss"], h) is None
+    logits = h.numpy()[[0, 2, 4, 6], :3].astype(np.float64)
+    own = logits[np.arange(4), [2, 0, 2, 0]]
+    losses = np.log(np.exp(logits).sum(1)) - own
+    np.testing.assert_allclose(scores["probe_loss"], losses.mean(), rtol=1e-5)
+    hits = logits.argmax(1) == [2, 0, 2, 0]
+    np.testing.assert_allclose(scores["probe_accuracy"], hits.mean())
+
+
+def test_without_a_label_the_probe_is_silent():
+    scores = probe_scores(
+        task(name="lars").probe, tf.ones([4, 64]), tf.constant([-1, -1])
+    )
+    assert scores["probe_loss"] == scores["probe_accuracy"] == 0
