@@ -14,7 +14,7 @@ config = Config(
     batch_size=256,
     data=Data(source="sample/train", eval_source="sample/test", image_size=28),
     augment=Augment(
-        crop_area=(0.2, 1.0), color_strength=0.5, blur_probs=(0.0, 0.0)
+        crop_area=(0.2, 1.0), color_strength=1.0, blur_probs=(0.0, 0.0)
     ),
     model=Model(depth=18, width=0.25, stem="cifar", head_layers=2),
     loss=Loss(temperature=0.2),

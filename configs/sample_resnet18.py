@@ -15,7 +15,7 @@ config = Config(
     data=Data(source="sample/train", eval_source="sample/test", image_size=28),
     augment=Augment(
         crop_area=(0.2, 1.0),  # A tenth of a shoe is no longer a shoe.
-        color_strength=0.5,  # Grey images: brightness and contrast remain.
+        color_strength=1.0,  # Grey images: brightness and contrast remain.
         blur_probs=(0.0, 0.0),
     ),
     model=Model(depth=18, width=0.25, stem="cifar", head_layers=2),
