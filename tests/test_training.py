@@ -9,9 +9,13 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Train
-from simclr.training import checkpoint, loop, metrics, rundir
+from simclr.data.reader import Reader
+from simclr.training import checkpoint, loop, metrics, rundir, stopping
+from simclr.training import strategy as strategy_lib
+from simclr.training.bad_images import BadImages
 from tests import tiny
 from tests.conftest import four_replicas
+from tests.images import ListSource
 
 ONE = tf.distribute.get_strategy
 TIMES = {"images_per_second"}
@@ -100,24 +104,53 @@ def test_learns(whole_run):
     assert np.mean(curve[-4:]) < np.mean(curve[:4])
 
 
-def test_stops_and_resumes_to_the_same_bits(photos, whole_run, tmp_path):
-    """Stopped after its first rows by --max_hours, then run on."""
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Sets after how many device calls a run is asked to stop."""
+
+    def set_calls(calls):
+        left = iter([""] * (calls - 1) + ["a test"])
+        monkeypatch.setattr(
+            stopping.Stopper, "reason", lambda self: next(left, "a test")
+        )
+
+    yield set_calls
+
+
+def test_stops_and_resumes_to_the_same_bits(
+    photos, whole_run, tmp_path, stop_after, monkeypatch
+):
+    """Stopped in the middle of rows of metrics and at their ends."""
     config = tiny.config(photos)
-    for _ in range(9):
-        stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
-        if not stopped:
-            break
-        assert "max_hours" in stopped
-    assert not stopped
+    stop_after(1)
+    for steps in range(1, 6):
+        assert loop.train(config, str(tmp_path), ONE()) == "a test"
+        newest, arrays = checkpoint.read_newest(rundir.checkpoints(tmp_path))
+        assert newest == steps
+        in_a_row = any(name.startswith("row/") for name in arrays)
+        assert in_a_row == (steps % 2 == 1)
+    monkeypatch.undo()
+    assert loop.train(config, str(tmp_path), ONE()) == ""
     for name, array in final_arrays(whole_run).items():
         np.testing.assert_array_equal(final_arrays(tmp_path)[name], array)
     assert rows(tmp_path) == rows(whole_run)
 
 
-def test_started_on_four_replicas_resumes_on_one(photos, whole_run, tmp_path):
+def test_max_hours_stops_with_everything_saved(photos, tmp_path):
     config = tiny.config(photos)
-    assert loop.train(config, str(tmp_path), four_replicas(), max_hours=1e-9)
+    stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
+    assert stopped == "--max_hours=1e-09"
+    assert checkpoint.read_newest(rundir.checkpoints(tmp_path))[0] == 1
+
+
+def test_started_on_four_replicas_resumes_on_one(
+    photos, whole_run, tmp_path, stop_after, monkeypatch
+):
+    config = tiny.config(photos)
+    stop_after(8)
+    assert loop.train(config, str(tmp_path), four_replicas())
     assert losses(tmp_path), "stopped before its first row"
+    monkeypatch.undo()
     assert loop.train(config, str(tmp_path), ONE()) == ""
     np.testing.assert_allclose(losses(tmp_path), losses(whole_run), rtol=1e-3)
 
@@ -138,10 +171,46 @@ def test_other_images_are_refused(photos, whole_run, tmp_path):
     """The folder of photos has changed since the run's checkpoint."""
     more = tiny.write_photos(tmp_path / "photos", count=65)
     run = str(tmp_path / "run")
-    rundir.open_run(run, tiny.config(more), rundir.read_facts(whole_run))
-    checkpoint.save(rundir.checkpoints(run), 1, {})
+    with rundir.open_run(run, tiny.config(more), rundir.read_facts(whole_run)):
+        checkpoint.save(rundir.checkpoints(run), 1, {})
     with pytest.raises(ValueError, match="other images"):
         loop.train(tiny.config(more), run, ONE())
+
+
+def test_a_folder_is_trained_into_by_one_process_only(photos, tmp_path):
+    config = tiny.config(photos)
+    with (
+        rundir.open_run(str(tmp_path), config, {"data": {}}),
+        pytest.raises(ValueError, match="Another process trains into"),
+    ):
+        loop.train(config, str(tmp_path), ONE())
+
+
+def test_somebody_elses_config_is_left_alone(photos, tmp_path):
+    (tmp_path / "config.json").write_text('{"my": "precious"}')
+    with pytest.raises(ValueError, match="is not a run's"):
+        loop.train(tiny.config(photos), str(tmp_path), ONE())
+    assert "precious" in (tmp_path / "config.json").read_text()
+
+
+def test_workers_that_do_not_start_alike_are_stopped(photos, tmp_path):
+    workers = strategy_lib.Workers(ONE())
+    config = tiny.config(photos)
+    loop._require_same_start(workers, 3, config)
+    workers.gather = lambda mine: np.float32([mine, [0, mine[1]]])
+    with pytest.raises(ValueError, match="must lie on a disk"):
+        loop._require_same_start(workers, 3, config)
+
+
+def test_a_device_call_takes_about_five_seconds():
+    pace = stopping.Pace(strategy_lib.Workers(ONE()))
+    assert pace.steps(20) == 1
+    pace.measured(1, 60.0)  # It compiled.
+    assert pace.steps(20) == 1
+    pace.measured(1, 0.5)
+    assert (pace.steps(20), pace.steps(7)) == (10, 7)
+    pace.measured(10, 100.0)
+    assert pace.steps(20) == 1
 
 
 def test_not_finite_stops_with_the_last_good_checkpoint(photos, tmp_path):
@@ -177,6 +246,14 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
     shares = [r["replaced"] for r in rows(tmp_path / "run") if "loss" in r]
     # Rows are means over two steps of 16; each epoch is four steps.
     assert sum(shares[:4]) * 2 * 16 == pytest.approx(2)
+
+    # Another session adds to the list.
+    bad_images = BadImages(Reader(ListSource([b""])), tmp_path / "run", 2.0)
+    bad_images._reader.bad["late.png"] = "truncated"
+    bad_images.check()
+    listed = (tmp_path / "run" / "unreadable_images.tsv").read_text()
+    assert listed.splitlines()[1] == "late.png\ttruncated"
+    assert listed.startswith("cat/000.png\t")
 
     strict = dataclasses.replace(config.data, max_bad_share=0.01)
     with pytest.raises(ValueError, match="1 of 64 images are unreadable"):

@@ -64,10 +64,6 @@ class Reader:
         label = np.int32(-1 if labels is None else labels[found])
         return image, label, np.int32(found != int(index))
 
-    def bad_share(self):
-        """Share of the source's images found unreadable so far."""
-        return len(self._bad_indices) / len(self.source)
-
     def _load(self, index):
         num = len(self.source)
         tries = min(num, _MAX_TRIES)

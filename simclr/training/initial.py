@@ -34,7 +34,7 @@ def read_weights(path):
     return {
         name: array
         for name, array in arrays.items()
-        if not name.startswith("optimizer/")
+        if not name.startswith(("optimizer/", "row/"))
     }
 
 

@@ -1,21 +1,27 @@
 """The training loop: build, restore, step, log, evaluate, checkpoint."""
 
+import contextlib
+import hashlib
 import math
-import os
 import sys
 import time
 
+import numpy as np
 import tensorflow as tf
 
 from simclr import __version__
+from simclr import config as config_lib
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.training import checkpoint, initial, rundir
 from simclr.training.outlook import Bystander, Chief
-from simclr.training.stopping import Stopper
-from simclr.training.strategy import is_accelerator, is_chief
+from simclr.training.stopping import Pace, Stopper
+from simclr.training.strategy import Workers, is_accelerator, is_chief
 from simclr.training.tasks import Pretrain
+
+# Begins the names, in a checkpoint, of the sums since the last row of metrics.
+_ROW = "row/"
 
 
 def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
@@ -38,65 +44,87 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
     """
     source = open_source(config.data.source, labels=config.data.labels)
     reader = Reader(source)
+    workers = Workers(strategy)
     chief = is_chief(strategy)
-    if chief:
-        rundir.open_run(workdir, config, _facts(source, strategy, notes))
-
-    with strategy.scope():
-        task = Pretrain(
-            config,
-            num_examples=len(source),
-            num_classes=len(source.class_names or ()),
+    with contextlib.ExitStack() as stack:
+        if chief:
+            facts = _facts(source, strategy, notes)
+            stack.enter_context(rundir.open_run(workdir, config, facts))
+        with strategy.scope():
+            task = Pretrain(
+                config,
+                num_examples=len(source),
+                num_classes=len(source.class_names or ()),
+            )
+            step, sums = _restore(task, workdir, chief)
+        _require_same_start(workers, step, config)
+        outlook = (
+            Chief(config, reader, task, strategy, workdir, step)
+            if chief
+            else Bystander(config, reader, workdir, workers.index)
         )
-        step = _restore(task, workdir, chief)
-
-    batches = iter(
-        pipeline.training_batches(
-            reader,
-            strategy,
-            seed=config.seed,
-            batch_size=config.batch_size,
-            image_size=config.data.image_size,
-            settings=config.augment,
-            on_device=_on_device(config, strategy),
-            first_step=step,
-            last_step=task.total_steps,
+        stack.enter_context(outlook)
+        stopper = stack.enter_context(Stopper(workers, max_hours))
+        batches = iter(
+            pipeline.training_batches(
+                reader,
+                strategy,
+                seed=config.seed,
+                batch_size=config.batch_size,
+                image_size=config.data.image_size,
+                settings=config.augment,
+                on_device=_on_device(config, strategy),
+                first_step=step,
+                last_step=task.total_steps,
+            )
         )
-    )
-    boundaries = Boundaries(config, len(source), task.total_steps)
+        try:
+            return _steps(
+                task, strategy, batches, step, sums, outlook, stopper, workers
+            )
+        finally:
+            # Its threads run Python code; the interpreter cannot end beside
+            # them.
+            del batches
+
+
+def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
+    """From `step` to the end, or to a stop; returns why it stopped, or ""."""
+    config = task.config
+    boundaries = Boundaries(config, task.num_examples, task.total_steps)
     train_steps = make_train_steps(task, strategy)
-    outlook = (
-        Chief(config, reader, task, strategy, workdir, step)
-        if chief
-        else Bystander()
-    )
-    try:
-        with outlook, Stopper(strategy, max_hours) as stopper:
-            if step and boundaries.evaluate(step):
-                outlook.evaluate(step)  # It may have been killed before that.
-            while step < task.total_steps:
-                count = boundaries.next(step) - step
-                started = time.monotonic()
-                means, norms, bad = train_steps(batches, tf.constant(count))
-                bad = int(bad)
-                seconds = time.monotonic() - started
-                if bad >= 0:
-                    raise FloatingPointError(
-                        _not_finite(task, step + bad, norms, workdir)
-                    )
-                step += count
-                outlook.log(step, means, count * config.batch_size / seconds)
-                _check_images(reader, config.data.max_bad_share, workdir, chief)
-                stop = stopper.reason() if step < task.total_steps else ""
-                if stop or boundaries.checkpoint(step):
-                    outlook.save(step)
-                if stop:
-                    return stop
-                if boundaries.evaluate(step):
-                    outlook.evaluate(step)
-    finally:
-        # Its threads run Python code; the interpreter cannot end beside them.
-        del batches
+    pace = Pace(workers)
+    if step and boundaries.evaluate(step):
+        outlook.evaluate(step)  # It may have been killed before that.
+    while step < task.total_steps:
+        row_steps, row_seconds = 0, 0.0
+        boundary = boundaries.next(step)
+        while step < boundary:
+            count = pace.steps(boundary - step)
+            started = time.monotonic()
+            sums, norms, bad = train_steps(batches, tf.constant(count), sums)
+            if int(bad) >= 0:
+                raise FloatingPointError(
+                    _not_finite(task, step + int(bad), norms, outlook.kept())
+                )
+            seconds = time.monotonic() - started
+            pace.measured(count, seconds)
+            step, row_steps = step + count, row_steps + count
+            row_seconds += seconds
+            speed = row_steps * config.batch_size / row_seconds
+            outlook.progress(step, _means(sums), speed)
+            if step < boundary and (stop := stopper.reason()):
+                outlook.save(step, {_ROW + k: v for k, v in sums.items()})
+                return stop
+        outlook.log(step, _means(sums), speed)
+        sums = _zeros(task)
+        stop = stopper.reason() if step < task.total_steps else ""
+        if stop or boundaries.checkpoint(step):
+            outlook.save(step)
+        if stop:
+            return stop
+        if boundaries.evaluate(step):
+            outlook.evaluate(step)
     return ""
 
 
@@ -104,8 +132,9 @@ def make_train_steps(task, strategy):
     """One dispatch for several steps.
 
     Returns:
-        Function of (iterator of batches, count) to
-            means: dict of scalars, means over the `count` steps.
+        Function of (iterator of batches, count, sums) to
+            sums: dict of scalars, increased by each step's, one step after
+                another, so that it does not matter how steps are dispatched.
             norms: [variables], norms of the gradients of step `first_bad`, or
                 of the last step.
             first_bad: the first step, from 0, whose loss or gradient was not
@@ -113,9 +142,8 @@ def make_train_steps(task, strategy):
     """
 
     @tf.function
-    def train_steps(batches, count):
-        totals = _zeros(task)
-        norms = tf.zeros([len(task.variables)], totals["loss"].dtype)
+    def train_steps(batches, count, sums):
+        norms = tf.zeros([len(task.variables)], sums["loss"].dtype)
         first_bad = tf.constant(-1)
         for i in tf.range(count):
             result = strategy.run(task.step, args=(next(batches),))
@@ -128,11 +156,19 @@ def make_train_steps(task, strategy):
                 norms = result["grad_norms"]
                 if not tf.math.is_finite(result["loss"] + result["grad_norm"]):
                     first_bad = i
-            totals = {k: totals[k] + result[k] for k in totals}
-        means = {k: v / tf.cast(count, v.dtype) for k, v in totals.items()}
-        return means, norms, first_bad
+            sums = {
+                k: v + (1 if k == "steps" else result[k])
+                for k, v in sums.items()
+            }
+        return sums, norms, first_bad
 
     return train_steps
+
+
+def _means(sums):
+    """Means of scalars over the steps since the last boundary, floats."""
+    steps = float(sums["steps"])
+    return {k: float(v) / steps for k, v in sums.items() if k != "steps"}
 
 
 class Boundaries:
@@ -185,22 +221,41 @@ def _facts(source, strategy, notes):
 
 
 def _restore(task, workdir, chief):
-    """1 resume, 2 start from weights, 3 from scratch; returns the step."""
+    """1 resume, 2 start from weights, 3 from scratch.
+
+    Returns:
+        step: int.
+        sums: dict of scalars since the last boundary before it.
+    """
+    sums = _zeros(task)
     found = checkpoint.read_newest(rundir.checkpoints(workdir))
     if found is not None:
         step, arrays = found
+        for name in [name for name in arrays if name.startswith(_ROW)]:
+            sums[name[len(_ROW) :]] = tf.constant(arrays.pop(name))
         checkpoint.assign(task.state, arrays)
-        return step
+        return step, sums
     if task.config.init:
         weights = initial.read_weights(task.config.init)
         for line in initial.start_from(weights, task.models):
             if chief:
                 print(f"Weights   {line}", file=sys.stderr)
-    return 0
+    return 0, sums
+
+
+def _require_same_start(workers, step, config):
+    """Workers that do not share a disk would train apart without a word."""
+    digest = hashlib.blake2b(config_lib.to_json(config).encode(), digest_size=2)
+    mine = [step, int(digest.hexdigest(), 16)]
+    if np.any(workers.gather(mine) != np.float32(mine)):
+        raise ValueError(
+            "The workers do not start alike (same step, same config): the run "
+            "folder must lie on a disk that all of them share."
+        )
 
 
 def _zeros(task):
-    names = ["loss", "accuracy", "replaced"]
+    names = ["steps", "loss", "accuracy", "replaced"]
     if task.probe is not None:
         names += ["probe_loss", "probe_accuracy"]
     names += ["learning_rate", "grad_norm", "weight_norm"]
@@ -214,7 +269,7 @@ def _on_device(config, strategy):
     return place == "device" or (place == "auto" and is_accelerator(strategy))
 
 
-def _not_finite(task, step, norms, workdir):
+def _not_finite(task, step, norms, last):
     """One line: where it broke and what is left."""
     norms = norms.numpy()
     order = sorted(
@@ -225,26 +280,9 @@ def _not_finite(task, step, norms, workdir):
     largest = ", ".join(
         f"{task.variables[i].path} {norms[i]:.3g}" for i in order[:3]
     )
-    kept = checkpoint.finished(rundir.checkpoints(workdir))
-    last = os.path.basename(kept[-1]) if kept else "none was written yet"
     return (
         f"The loss or a gradient is not finite at step {step} (learning rate "
         f"{float(task.schedule(step)):.4g}; largest gradients: {largest}). "
         f"Last good checkpoint: {last}. Lower optimizer.base_lr or lengthen "
         "optimizer.warmup_epochs."
     )
-
-
-def _check_images(reader, max_bad_share, workdir, chief):
-    """Lists replaced images; stops when there are too many of them."""
-    if not reader.bad:
-        return
-    if chief:
-        lines = [f"{name}\t{why}\n" for name, why in sorted(reader.bad.items())]
-        rundir.write(workdir, "unreadable_images.tsv", "".join(lines))
-    if reader.bad_share() > max_bad_share:
-        raise ValueError(
-            f"{len(reader.bad)} of {len(reader.source)} images are unreadable, "
-            f"over data.max_bad_share={max_bad_share:g}; they are listed in "
-            f"{workdir}/unreadable_images.tsv. Run simclr check."
-        )

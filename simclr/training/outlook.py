@@ -1,6 +1,9 @@
 """What a training process shows and keeps: the chief's part, and a worker's."""
 
+import os
+
 from simclr.training import checkpoint, metrics, rundir
+from simclr.training.bad_images import BadImages
 from simclr.training.monitor import Monitor
 
 
@@ -19,44 +22,62 @@ class Chief:
     """
 
     def __init__(self, config, reader, task, strategy, workdir, step):
-        self._config, self._task, self._workdir = config, task, workdir
+        self._config, self._task = config, task
+        self._checkpoints = rundir.checkpoints(workdir)
         self._num_examples = len(reader.source)
         self._writer = metrics.Writer(workdir, step)
         self._monitor = Monitor(config, reader, task, strategy, workdir)
+        self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
         self._bar = metrics.Progress(task.total_steps, step, config.batch_size)
         if step == 0:
-            self._writer.write(0, **self._monitor.baselines())
+            self._baselines = self._monitor.baselines()
+            self._writer.write(0, **self._baselines)
+        else:
+            rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
+            self._baselines = next((r for r in rows if r["step"] == 0), {})
+
+    def progress(self, step, means, images_per_second):
+        """Moves the bar; means of scalars since the last row."""
+        self._bar.update(
+            step, images_per_second, loss=means["loss"], acc=means["accuracy"]
+        )
+        self._bad_images.check()
 
     def log(self, step, means, images_per_second):
         """A row of metrics: means of scalars since the row before."""
-        values = {name: float(value) for name, value in means.items()}
         self._writer.write(
             step,
-            **values,
+            **means,
             epoch=step * self._config.batch_size / self._num_examples,
             images_per_second=images_per_second,
         )
-        self._bar.update(
-            step,
-            images_per_second,
-            loss=values["loss"],
-            acc=values["accuracy"],
-        )
 
-    def save(self, step):
-        """A checkpoint."""
+    def save(self, step, row=()):
+        """A checkpoint; `row` is a dict of sums for a row that is not full."""
         checkpoint.save(
-            rundir.checkpoints(self._workdir),
+            self._checkpoints,
             step,
-            self._task.state,
+            {**self._task.state, **dict(row)},
             keep=self._config.train.keep_checkpoints,
         )
+
+    def kept(self):
+        """The newest checkpoint's name, for people."""
+        kept = checkpoint.finished(self._checkpoints)
+        return os.path.basename(kept[-1]) if kept else "none was written yet"
 
     def evaluate(self, step):
         """A row of scores of the encoder as it is."""
         scores = self._monitor.run(self._bar.say)
         self._writer.write(step, **scores)
         shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
+        names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
+        beside = ", ".join(
+            f"{name} {self._baselines[key]:.3f}"
+            for key, name in names.items()
+            if self._baselines.get(key) is not None
+        )
+        shown += f" ({beside})" if beside else ""
         self._bar.say(f"step {step}  {shown}")
 
     def __enter__(self):
@@ -68,13 +89,33 @@ class Chief:
 
 
 class Bystander:
-    """A worker that is not the chief: steps along and writes nothing."""
+    """A worker that is not the chief: steps along, lists its bad images.
+
+    Args:
+        config: the Config.
+        reader: Reader of the training images.
+        workdir: run folder.
+        worker: index of this process.
+    """
+
+    def __init__(self, config, reader, workdir, worker):
+        self._bad_images = BadImages(
+            reader, workdir, config.data.max_bad_share, worker
+        )
+
+    def progress(self, step, means, images_per_second):
+        """Only looks after the images."""
+        self._bad_images.check()
 
     def log(self, step, means, images_per_second):
         """Nothing."""
 
-    def save(self, step):
+    def save(self, step, row=()):
         """Nothing."""
+
+    def kept(self):
+        """The chief knows."""
+        return "the chief's"
 
     def evaluate(self, step):
         """Nothing; the chief's next step waits for nobody but takes longer."""

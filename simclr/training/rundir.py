@@ -1,5 +1,7 @@
 """The run folder: runs/NAME/{config.json, run.json, metrics.jsonl, ...}."""
 
+import contextlib
+import fcntl
 import json
 import os
 
@@ -7,8 +9,11 @@ from simclr import config as config_lib
 from simclr.training import checkpoint
 
 
+@contextlib.contextmanager
 def open_run(workdir, config, facts):
     """Starts a run folder, or checks that it may be resumed.
+
+    A context manager that holds the folder: nobody else trains into it.
 
     Args:
         workdir: folder of the run; made when missing.
@@ -17,7 +22,8 @@ def open_run(workdir, config, facts):
 
     Raises:
         ValueError: the folder holds another config or was trained on other
-            images, or it is a file or a gs:// address.
+            images, another process trains into it, or it is a file or a gs://
+            address.
     """
     if "://" in workdir:
         raise ValueError(
@@ -26,12 +32,47 @@ def open_run(workdir, config, facts):
         )
     if os.path.exists(workdir) and not os.path.isdir(workdir):
         raise ValueError(f"--workdir={workdir} is a file, not a folder.")
-    # Without a checkpoint there is nothing that a new start could lose.
-    if not checkpoint.finished(checkpoints(workdir)):
-        os.makedirs(workdir, exist_ok=True)
-        write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
-        write(workdir, "config.json", config_lib.to_json(config))
-        return
+    os.makedirs(workdir, exist_ok=True)
+    with _locked(workdir):
+        # Without a checkpoint there is nothing that a new start could lose.
+        if checkpoint.finished(checkpoints(workdir)):
+            _require_same(workdir, config, facts)
+        else:
+            _require_own_config(workdir)
+            write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
+            write(workdir, "config.json", config_lib.to_json(config))
+        yield
+
+
+@contextlib.contextmanager
+def _locked(workdir):
+    """Holds the folder until the process ends, however it ends."""
+    with open(os.path.join(workdir, "lock"), "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"Another process trains into {workdir}; choose another "
+                "--workdir, or wait for it."
+            ) from None
+        except OSError:  # A disk without locks.
+            pass
+        yield
+
+
+def _require_own_config(workdir):
+    """A config.json of something else is no run to start over."""
+    try:
+        read_config(workdir)
+    except ValueError as error:
+        if os.path.exists(os.path.join(workdir, "config.json")):
+            raise ValueError(
+                f"{workdir} holds a config.json that is not a run's ({error}); "
+                "choose another --workdir."
+            ) from None
+
+
+def _require_same(workdir, config, facts):
     changes = config_lib.differences(read_config(workdir), config)
     if changes:
         raise ValueError(

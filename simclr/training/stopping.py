@@ -1,25 +1,56 @@
-"""Stopping early with everything saved: SIGTERM, Ctrl-C and --max_hours."""
+"""When to come up for air, and when to stop with everything saved.
 
+All workers of a cluster must decide alike: a step waits for everyone.
+"""
+
+import os
 import signal
 import time
 
-import tensorflow as tf
-
 # EX_TEMPFAIL: not finished; the same command goes on where this one stopped.
 EXIT_STOPPED = 75
+# Steps of one device call take about this long. A preempted machine has half
+# a minute to save.
+_DISPATCH_S = 5.0
+
+
+class Pace:
+    """How many steps go into one device call."""
+
+    def __init__(self, workers):
+        self._workers = workers
+        self._calls = 0
+        self._step_s = None
+
+    def steps(self, left):
+        """Steps of the next call, at most `left`; alike on every worker."""
+        if self._step_s is None:
+            return 1
+        return max(1, min(left, int(_DISPATCH_S / self._step_s)))
+
+    def measured(self, steps, seconds):
+        """Learns from a call; the first one, which compiles, does not count."""
+        self._calls += 1
+        if self._calls > 1:
+            step_s = max(seconds / steps, 1e-6)
+            self._step_s = float(self._workers.gather([step_s]).max())
 
 
 class Stopper:
-    """Knows whether the run should save and stop at the next boundary.
+    """Knows whether the run should save and stop now.
 
     A context manager: while open, SIGTERM (preemption) and SIGINT (Ctrl-C) ask
     for a stop; a second Ctrl-C interrupts at once.
+
+    Args:
+        workers: strategy.Workers.
+        max_hours: ask for a stop after so many hours; 0: never.
     """
 
-    def __init__(self, strategy, max_hours=0.0):
+    def __init__(self, workers, max_hours=0.0):
         self._deadline = time.monotonic() + 3600 * max_hours
         self._max_hours = max_hours
-        self._strategy = strategy
+        self._workers = workers
         self._reason = ""
         self._old = {}
 
@@ -36,32 +67,14 @@ class Stopper:
         """Why to stop now, or ""; every worker gets an answer alike."""
         if self._max_hours and time.monotonic() > self._deadline:
             self._reason = self._reason or f"--max_hours={self._max_hours:g}"
-        if _several_workers(self._strategy):
-            asked = self._any_worker(bool(self._reason))
-            return (self._reason or "another worker stops") if asked else ""
-        return self._reason
+        if self._workers.gather([float(bool(self._reason))]).any():
+            return self._reason or "another worker"
+        return ""
 
     def _ask(self, number, frame):
+        del frame
         if number == signal.SIGINT and self._reason:
             raise KeyboardInterrupt
-        del frame
         self._reason = signal.Signals(number).name
-
-    def _any_worker(self, asked):
-        """True on all workers when one of them is asked to stop.
-
-        All must leave the loop at the same step: a step waits for everyone.
-        """
-
-        def count():
-            context = tf.distribute.get_replica_context()
-            return context.all_reduce(
-                tf.distribute.ReduceOp.SUM, tf.constant(float(asked))
-            )
-
-        total = self._strategy.run(tf.function(count))
-        return self._strategy.experimental_local_results(total)[0] > 0
-
-
-def _several_workers(strategy):
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, f"\n{self._reason}: saving, then stopping.\n".encode())

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 
+import numpy as np
 import tensorflow as tf
 
 KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
@@ -37,6 +38,54 @@ def make_strategy(kind="auto", replicas=0):
         "cpu": _cpu,
         "multiworker": _multiworker,
     }[kind](replicas)
+
+
+class Workers:
+    """The processes of a run; what one knows, all can know.
+
+    Args:
+        strategy: tf.distribute strategy; only MultiWorkerMirroredStrategy has
+            more than one worker.
+    """
+
+    def __init__(self, strategy):
+        self._strategy = strategy
+        self.several = isinstance(
+            strategy, tf.distribute.MultiWorkerMirroredStrategy
+        )
+        resolver = strategy.cluster_resolver
+        self.index = resolver.task_id if self.several else 0
+
+        @tf.function
+        def gather(values):
+            def replica(values):
+                context = tf.distribute.get_replica_context()
+                own = tf.one_hot(
+                    context.replica_id_in_sync_group,
+                    context.num_replicas_in_sync,
+                )
+                return context.all_reduce(
+                    tf.distribute.ReduceOp.SUM, own[:, None] * values
+                )
+
+            return strategy.run(replica, args=(values,))
+
+        self._gather = gather
+
+    def gather(self, values):
+        """Everybody's values; all workers must call it, in the same order.
+
+        Args:
+            values: list of numbers that float32 holds.
+
+        Returns:
+            float32 array, a row for each replica, the same on all workers.
+        """
+        values = np.asarray(values, np.float32)
+        if not self.several:
+            return values[None]
+        rows = self._gather(tf.constant(values))
+        return self._strategy.experimental_local_results(rows)[0].numpy()
 
 
 def is_accelerator(strategy):
