@@ -31,7 +31,7 @@ setuptools.setup(
         "matplotlib>=3.8",
         "numpy>=1.26",
         "pillow>=10.3",
-        "scikit-learn>=1.4",
+        "scipy>=1.11",
         "tensorboard>=2.18",
         "tensorflow-datasets>=4.9.7",
         "tqdm>=4.66",

@@ -158,6 +158,12 @@ def _define_device(values):
     )
 
 
+def _define_eval_labels(values):
+    flags.DEFINE_string(
+        "eval_labels", "", "A labels.csv for --eval_data.", flag_values=values
+    )
+
+
 def _define_pretrain(values):
     flags.DEFINE_string(
         "data",
@@ -175,6 +181,7 @@ def _define_pretrain(values):
         "Held-out labelled images for kNN and the probe, if any.",
         flag_values=values,
     )
+    _define_eval_labels(values)
     flags.DEFINE_string(
         "config",
         "",
@@ -218,10 +225,11 @@ def _pretrain(values):
         data=values.data,
         labels=values.labels,
         eval_data=values.eval_data,
-        init=values.init,
-        recipe=values.config,
+        eval_labels=values.eval_labels,
+        init=os.path.expanduser(values.init),
+        recipe=os.path.expanduser(values.config),
         overrides=values.set,
-        workdir=values.workdir,
+        workdir=os.path.expanduser(values.workdir),
         strategy_kind=values.strategy,
         replicas=values.replicas,
         max_hours=values.max_hours,
@@ -245,6 +253,14 @@ def _define_evaluate(values):
         "Labelled images to score; default: the run's held-out images.",
         flag_values=values,
     )
+    _define_eval_labels(values)
+    flags.DEFINE_integer(
+        "max_images",
+        200_000,
+        "Fit kNN and the probe on, and score, at most so many images; 0: all.",
+        lower_bound=0,
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "baselines",
         True,
@@ -259,10 +275,12 @@ def _evaluate(values, workdir):
     from simclr.commands import evaluate
 
     evaluate.run(
-        workdir,
+        os.path.expanduser(workdir),
         data=values.data,
         labels=values.labels,
         eval_data=values.eval_data,
+        eval_labels=values.eval_labels,
+        max_images=values.max_images,
         baselines=values.baselines,
         strategy_kind=values.strategy,
         replicas=values.replicas,
@@ -277,10 +295,14 @@ def _define_check(values):
 
 
 def _check(values, data):
+    startup.be_quiet(values.debug)  # TensorFlow may not be needed at all.
     from simclr.data.check import check
     from simclr.data.sources import open_source
 
-    bad = check(open_source(data, labels=values.labels), out=values.out)
+    bad = check(
+        open_source(data, labels=values.labels),
+        out=os.path.expanduser(values.out),
+    )
     return 1 if bad else 0
 
 
@@ -299,6 +321,7 @@ def _define_prepare(values):
 
 
 def _prepare(values, data, folder):
+    startup.be_quiet(values.debug)
     from simclr.data.prepare import prepare
     from simclr.data.sources import open_source
 

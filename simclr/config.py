@@ -152,6 +152,7 @@ _NOT_NEGATIVE = (
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
     "train.eval_epochs",
+    "data.eval_image_size",
 )
 _SHARES = (
     "optimizer.momentum",
@@ -224,6 +225,11 @@ def validate(config):
     for key in _NOT_NEGATIVE:
         if get(config, key) < 0:
             raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
+    if config.batch_size < 2:
+        raise ValueError(
+            f"batch_size is {config.batch_size}; negatives come from the "
+            "batch, so it must be at least 2."
+        )
     for key in _SHARES:
         values = get(config, key)
         for value in values if isinstance(values, tuple) else (values,):

@@ -2,11 +2,12 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
 
-from absl import logging
+from absl import logging as absl_logging
 
 _NO_TENSORFLOW = (
     "TensorFlow is not installed: pip install simclr[cpu] for this machine's "
@@ -24,15 +25,24 @@ def require_tensorflow():
         raise ValueError(_NO_TENSORFLOW)
 
 
-def start_tensorflow(debug):
-    """Imports TensorFlow with the settings that it reads once, at import."""
+def be_quiet(debug):
+    """Sets what TensorFlow reads at its import, whenever that will be."""
     # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
     # (measured, BUILD_NOTES.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    if debug or "tensorflow" in sys.modules:
+    if debug:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    # TensorFlow's own, such as its advice on retracing.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def start_tensorflow(debug):
+    """Imports TensorFlow with the settings that it reads once, at import."""
+    be_quiet(debug)
+    if debug or "tensorflow" in sys.modules:
+        return
     # While it is imported TensorFlow logs past that setting, to the process's
     # standard error: kept aside, and shown when the import fails.
     sys.stderr.flush()

@@ -106,7 +106,12 @@ def test_from_a_folder_to_a_picture(tmp_path, capsys):
     assert "short side 24 pixels" in said, "the recipe's reasons"
     assert cli.main(["evaluate", run]) == 0
     shown = capsys.readouterr().out
-    for words in ("trained encoder", "raw pixels", "linear top-1", "Health"):
+    for words in (
+        "trained encoder",
+        "raw pixels",
+        "linear top-1",
+        "uniformity",
+    ):
         assert words in shown
     for name in ("summary.png", "neighbours.png", "results.json", "views.png"):
         assert os.path.getsize(os.path.join(run, name)) > 100
@@ -127,5 +132,5 @@ def test_evaluates_photos_without_labels(tmp_path, capsys):
     assert cli.main(arguments) == 0
     assert cli.main(["evaluate", run, "--nobaselines"]) == 0
     shown = capsys.readouterr().out
-    assert "without labels" in shown
+    assert "no labels (--labels=labels.csv gives them)" in shown
     assert "effective rank" in shown and "kNN top-1" not in shown

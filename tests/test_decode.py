@@ -131,6 +131,15 @@ def test_transparent_palette_colour_is_white():
         assert (pixels[8:] == (0, 0, 255)).all()
 
 
+def test_transparent_colour_of_rgb_is_white():
+    pixels = np.full([8, 8, 3], [255, 0, 255], np.uint8)
+    pixels[0, 0] = [1, 2, 3]
+    data = encode(Image.fromarray(pixels), "PNG", transparency=(255, 0, 255))
+    result = decode(data)
+    assert (result[1:] == 255).all()
+    assert result[0, 0].tolist() == [1, 2, 3]
+
+
 def test_grey_with_alpha():
     grey = Image.fromarray(half_transparent()).convert("LA")
     pixels = decode(encode(grey, "PNG"))

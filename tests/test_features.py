@@ -99,14 +99,6 @@ def test_batch_norm_in_inference_mode_ignores_the_batch(reader):
         np.testing.assert_array_equal(old, variable.numpy())
 
 
-def test_unreadable_images_are_named(reader):
-    features.embed(features.raw_pixels, reader, image_size=SIZE, progress=False)
-    expected = np.arange(11) != 3
-    np.testing.assert_array_equal(
-        features.readable(reader, np.arange(11)), expected
-    )
-
-
 def test_raw_pixels():
     small = np.random.default_rng(0).random([2, 28, 28, 3], np.float32)
     np.testing.assert_array_equal(

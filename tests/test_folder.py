@@ -300,3 +300,28 @@ def test_labels_file_that_is_not_there(root):
     write(root / "1.png")
     with pytest.raises(OSError, match="No such file"):
         open_source(str(root), labels=str(root / "labels.csv"))
+
+
+def test_run_folders_are_no_photos(root):
+    """A run started inside the folder of photos writes pictures there."""
+    write(root / "a.png")
+    before = ids(open_source(str(root)))
+    for name in ("config.json", "run.json"):
+        (root / "runs" / "one").mkdir(parents=True, exist_ok=True)
+        (root / "runs" / "one" / name).write_text("{}")
+    write(root / "runs" / "one" / "views.png")
+    write(root / "runs" / "one" / "deeper" / "x.png")
+    assert ids(open_source(str(root))) == before == ["a.png"]
+
+
+def test_classes_lost_by_a_stray_image_are_noted(root):
+    for i, name in enumerate(
+        ["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"]
+    ):
+        write(root / name, i)
+    assert open_source(str(root)).notes == []
+    write(root / "cover.png")
+    source = open_source(str(root))
+    assert source.labels is None
+    assert "not taken for classes" in source.notes[0]
+    assert "cover.png" in source.notes[0]

@@ -117,7 +117,7 @@ def test_row_of_figures():
     ids=range(8),
 )
 def test_healthy_features_are_not_complained_about(h):
-    assert health.diagnose(health.health(h), h.shape[1]) == []
+    assert health.diagnose(health.health(h), h.shape[1], len(h)) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_healthy_features_are_not_complained_about(h):
     ],
 )
 def test_collapse_is_named(h, message):
-    [warning] = health.diagnose(health.health(h), h.shape[1])
+    [warning] = health.diagnose(health.health(h), h.shape[1], len(h))
     assert message in warning
     assert "\n" not in warning
 
@@ -144,3 +144,11 @@ def test_bad_input_is_explained():
         health.effective_rank(np.full([3, 2], np.inf))
     with pytest.raises(ValueError, match=r"shape \(0, 4\)"):
         health.health(np.zeros([0, 4]))
+
+
+def test_a_few_images_are_no_collapse():
+    """Of three images the rank is at most three."""
+    h = gauss(3, 512)
+    assert health.diagnose(health.health(h), 512, 3) == []
+    broken = health.health(np.full([3, 4], np.nan))
+    assert "not finite" in health.diagnose(broken, 4, 3)[0]

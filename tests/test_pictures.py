@@ -182,7 +182,6 @@ def test_summary(tmp_path, labels):
         view1=views,
         view2=views,
         results=results if labels else [],
-        facts=[("effective rank of 128", "43.1")],
         neighbours={**sheet, "labels": labels},
     )
     image = pixels(tmp_path / "summary.png")

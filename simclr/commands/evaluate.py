@@ -24,7 +24,7 @@ from simclr.training.tasks import build_encoder
 _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
 _NEVER_TRAINED = 1 << 40
-_UNLABELLED = 20_000  # Images looked at where there are no labels.
+_LOOKED = 20_000  # Images whose health and neighbours are looked at.
 _QUERIES = 6  # Rows on the sheet of neighbours.
 _NEIGHBOURS = 8
 
@@ -35,14 +35,17 @@ def run(
     data="",
     labels="",
     eval_data="",
+    eval_labels="",
+    max_images=200_000,
     baselines=True,
     strategy_kind="auto",
     replicas=0,
 ):
     """Scores the newest checkpoint of a run; see `simclr evaluate --help`.
 
-    Prints a table and writes results.json, neighbours.png and summary.png into
-    the run folder.
+    Prints tables and writes results.json, neighbours.png and summary.png into
+    the run folder; with other images than the run's, results_NAME.json and so
+    on, NAME after the images.
 
     Returns:
         The dict written to results.json.
@@ -56,38 +59,19 @@ def run(
         raise ValueError(f"{workdir} has no checkpoint yet.")
     step, arrays = found
     strategy, devices = make_strategy(strategy_kind, replicas)
-    reader = Reader(
-        open_source(
-            data or config.data.source,
-            labels=labels or ("" if data else config.data.labels),
-        )
+    reader, eval_reader = _readers(
+        config.data, data, labels, eval_data, eval_labels
     )
-    eval_data = eval_data or ("" if data else config.data.eval_source)
-    eval_reader = None
-    if eval_data:
-        eval_reader = Reader(
-            open_source(eval_data, labels=config.data.eval_labels)
-        )
-    fit, score = split(reader, eval_reader, seed=config.seed)
-    if score.labels is None:
-        fit, score = split(reader, limit=_UNLABELLED, seed=config.seed)
-    if score.labels is None:
-        print(
-            f"{workdir}, step {step}: {len(score.rows):,} images without "
-            "labels: health and neighbours. kNN and the probe need some "
-            "(--labels=labels.csv)."
-        )
-    else:
-        print(
-            f"{workdir}, step {step}: fit on {len(fit.rows):,} images, "
-            f"score {len(score.rows):,} ({devices})"
-        )
-
+    parts = split(
+        reader,
+        eval_reader,
+        limit=max_images,
+        look_limit=_LOOKED,
+        seed=config.seed,
+    )
+    print(f"{workdir}, step {step} ({devices})")
+    print(f"Images    {_words(parts)}")
     encoders = _encoders(config, arrays, strategy, baselines)
-    if baselines and score.labels is not None:
-        encoders = {"raw pixels": features.raw_pixels, **encoders}
-    fit_h = {} if fit.labels is None else _embed(config, encoders, fit)
-    score_h = _embed(config, encoders, score)
     view1, view2 = pipeline.sample_views(
         reader,
         seed=config.seed,
@@ -96,30 +80,97 @@ def run(
         image_size=config.data.image_size,
         settings=config.augment,
     )
-    rows = []
-    for name, encode in encoders.items():
-        row = {"name": name, "dims": score_h[name].shape[1]}
-        if fit.labels is not None:
-            num_classes = len(fit.reader.source.class_names)
-            row |= _accuracies(
-                fit_h[name], fit, score_h[name], score, num_classes
-            )
-        if name != "raw pixels":
-            pair = in_batches(encode, view1), in_batches(encode, view2)
-            row |= health.health(score_h[name], *pair)
-        rows.append(row)
+    look, look_h = _embed(config, encoders, parts.look)
+    rows = {
+        name: {
+            "name": name,
+            "dims": h.shape[1],
+            **health.health(
+                h,
+                in_batches(encoders[name], view1),
+                in_batches(encoders[name], view2),
+            ),
+        }
+        for name, h in look_h.items()
+    }
+    if parts.score is not None:
+        accuracies = _accuracies(config, encoders, parts, baselines)
+        names = [*(name for name in accuracies if name not in rows), *rows]
+        rows = {
+            name: {"name": name, **rows.get(name, {}), **accuracies[name]}
+            for name in names
+        }
+    rows = list(rows.values())
 
-    print(report.results_table(rows))
-    print(_health_line(rows[-1]))
-    for warning in health.diagnose(rows[-1], rows[-1]["dims"]):
+    if parts.score is not None:
+        print(report.results_table(rows), end="\n\n")
+    print(report.health_table(rows))
+    trained = rows[-1]
+    for warning in health.diagnose(trained, trained["dims"], len(look)):
         print(f"Warning: {warning}")
-    results = {"step": step, "rows": rows}
-    rundir.write(workdir, "results.json", json.dumps(results, indent=2) + "\n")
-    _draw(
-        workdir, config, score, score_h["trained encoder"], rows, view1, view2
+    suffix = (
+        f"_{rundir.run_name(data or eval_data)}" if data or eval_data else ""
     )
-    print(f"Look at {os.path.join(workdir, 'summary.png')}")
+    results = {"step": step, "images": _counts(parts), "rows": rows}
+    rundir.write(
+        workdir, f"results{suffix}.json", json.dumps(results, indent=2) + "\n"
+    )
+    summary = os.path.join(workdir, f"summary{suffix}.png")
+    _draw(
+        workdir,
+        suffix,
+        config,
+        _neighbours(look, look_h["trained encoder"], config.seed),
+        rows,
+        view1,
+        view2,
+    )
+    print(f"Look at {summary}")
     return results
+
+
+def _readers(settings, data, labels, eval_data, eval_labels):
+    """Readers of the images to fit on and of those held out, or None.
+
+    Args:
+        settings: config.Data of the run.
+        data, labels, eval_data, eval_labels: what the user said instead.
+    """
+    own = not data
+    source = open_source(
+        data or settings.source,
+        labels=labels or (settings.labels if own else ""),
+    )
+    eval_data = eval_data or (settings.eval_source if own else "")
+    if not eval_data:
+        return Reader(source), None
+    if eval_data == settings.eval_source:
+        eval_labels = eval_labels or settings.eval_labels
+    return Reader(source), Reader(open_source(eval_data, labels=eval_labels))
+
+
+def _words(parts):
+    """What is evaluated, in one line."""
+    if parts.score is None:
+        why = parts.note or "no labels (--labels=labels.csv gives them)"
+        return (
+            f"{len(parts.look):,} of {parts.look.reader.source.name}; {why}: "
+            "health and neighbours only"
+        )
+    return (
+        f"fit on {len(parts.fit):,} of {parts.fit.reader.source.name}, score "
+        f"{len(parts.score):,} of {parts.score.reader.source.name}, in "
+        f"{len(parts.fit.reader.source.class_names)} classes"
+    )
+
+
+def _counts(parts):
+    """What was evaluated, for results.json."""
+    return {
+        name: {"source": part.reader.source.name, "count": len(part)}
+        for name in ("fit", "score", "look")
+        if (part := getattr(parts, name)) is not None
+    }
 
 
 def _on_terminal():
@@ -149,51 +200,66 @@ def _encoders(config, arrays, strategy, baselines):
 
 
 def _embed(config, encoders, part):
-    """Name -> features of a part's images, in one pass over them."""
-    return features.embed(
-        lambda x: {name: encode(x) for name, encode in encoders.items()},
-        part.reader,
-        part.rows,
+    """The part as far as it can be read, and a dict of features h."""
+    read, h = features.embed_part(
+        lambda views: {name: f(views) for name, f in encoders.items()},
+        part,
         image_size=config_lib.eval_image_size(config),
         progress=_on_terminal(),
     )
+    if len(read) < len(part):
+        print(
+            f"{len(part) - len(read)} unreadable images of "
+            f"{part.reader.source.name} are left out."
+        )
+    return read, h
 
 
-def _accuracies(fit_h, fit, score_h, score, num_classes):
-    """kNN and linear probe, top-1 and top-5."""
+def _accuracies(config, encoders, parts, baselines):
+    """kNN and linear probe, top-1 and top-5: dict of name -> dict."""
+    if baselines:
+        encoders = {"raw pixels": features.raw_pixels, **encoders}
+    fit, fit_h = _embed(config, encoders, parts.fit)
+    score, score_h = _embed(config, encoders, parts.score)
+    return {
+        name: {
+            "dims": fit_h[name].shape[1],
+            **_accuracy(
+                fit_h[name],
+                fit.labels,
+                score_h[name],
+                score.labels,
+                len(fit.reader.source.class_names),
+            ),
+        }
+        for name in encoders
+    }
+
+
+def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
     started = time.monotonic()
-    votes = knn.knn_predict(fit_h, fit.labels, score_h, num_classes)
-    probe = fit_probe(fit_h, fit.labels, num_classes, progress=_on_terminal())
+    votes = knn.knn_predict(fit_h, fit_labels, score_h, num_classes)
+    probe = fit_probe(fit_h, fit_labels, num_classes, progress=_on_terminal())
     logits = probe.scores(score_h)
     if probe.note:
         print(probe.note)
     return {
-        f"{kind}_top{k}": knn.top_k_accuracy(scores, score.labels, k)
+        f"{kind}_top{k}": knn.top_k_accuracy(scores, score_labels, k)
         for kind, scores in (("knn", votes), ("linear", logits))
         for k in (1, 5)
         if k < num_classes
     } | {"seconds": time.monotonic() - started}
 
 
-def _health_line(row):
-    """The label-free figures in one line."""
-    names = ("effective_rank", "alignment", "uniformity", "feature_std")
-    shown = [f"{n.replace('_', ' ')} {row[n]:.3g}" for n in names if n in row]
-    return f"Health of the trained encoder: {', '.join(shown)}"
-
-
-def _draw(workdir, config, part, h, rows, view1, view2):
+def _draw(workdir, suffix, config, neighbours, rows, view1, view2):
     """summary.png and neighbours.png of the run."""
-    neighbours = _neighbours(part, h, config.seed)
     pictures.neighbours_sheet(
-        path=os.path.join(workdir, "neighbours.png"), **neighbours
+        path=os.path.join(workdir, f"neighbours{suffix}.png"), **neighbours
     )
-    trained = rows[-1]
-    figures = ("effective_rank", "alignment", "uniformity", "feature_std")
     model = config.model
     history = metrics.read(os.path.join(workdir, "metrics.jsonl"))
     summary_picture(
-        os.path.join(workdir, "summary.png"),
+        os.path.join(workdir, f"summary{suffix}.png"),
         title=f"{os.path.basename(os.path.normpath(workdir))}: "
         f"SimCLR on {config.data.source}",
         subtitle=f"ResNet-{model.depth} x{model.width:g}, "
@@ -203,18 +269,19 @@ def _draw(workdir, config, part, h, rows, view1, view2):
         view1=view1,
         view2=view2,
         results=rows[::-1],
-        facts=[(n.replace("_", " "), f"{trained[n]:.3g}") for n in figures],
         neighbours=neighbours,
     )
 
 
 def _neighbours(part, h, seed):
-    """Arguments of a sheet of neighbours; one query a class where known."""
+    """Arguments of a sheet of neighbours; one query a class first, if known."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(h))
     if part.labels is not None:
-        first = np.unique(part.labels[order], return_index=True)[1]
-        order = order[rng.permutation(first)]
+        first = rng.permutation(
+            np.unique(part.labels[order], return_index=True)[1]
+        )
+        order = np.concatenate([order[first], np.delete(order, first)])
     queries = order[:_QUERIES]
     index, similarity = knn.neighbours(h, queries, _NEIGHBOURS)
     shown = {int(i) for i in np.concatenate([queries, index.ravel()])}

@@ -2,13 +2,12 @@
 
 import dataclasses
 import os
-import re
 import sys
 
 from simclr import config as config_lib
 from simclr.commands import recipe as recipe_lib
-from simclr.data.sources import open_source
-from simclr.training import initial, loop
+from simclr.data import sources
+from simclr.training import checkpoint, initial, loop, rundir
 from simclr.training.strategy import is_accelerator, is_chief, make_strategy
 
 
@@ -17,6 +16,7 @@ def run(
     data="",
     labels="",
     eval_data="",
+    eval_labels="",
     init="",
     recipe="",
     overrides=(),
@@ -33,42 +33,45 @@ def run(
     Raises:
         ValueError: bad input, before any work.
     """
+    if not recipe and not data:
+        raise ValueError("Say --data=FOLDER (your images) or --config=RECIPE.")
     strategy, devices = make_strategy(strategy_kind, replicas)
     say = _say if is_chief(strategy) else lambda text: None
+    workdir = workdir or os.path.join(
+        "runs", rundir.run_name(recipe or sources.absolute(data))
+    )
     if recipe:
         config = config_lib.load(recipe)
         notes = [f"recipe {recipe}"]
-    elif data:
-        source = open_source(data, labels=labels)
+    elif checkpoint.finished(rundir.checkpoints(workdir)):
+        # Another device would be given another recipe.
+        config = rundir.read_config(workdir)
+        notes = [f"the one that {workdir} began with"]
+    else:
         config, notes = recipe_lib.suggest(
-            source,
+            sources.open_source(data, labels=labels),
             accelerator=is_accelerator(strategy),
             replicas=strategy.num_replicas_in_sync,
         )
-    else:
-        raise ValueError("Say --data=FOLDER (your images) or --config=RECIPE.")
-    given = {
-        "source": data,
-        "labels": labels,
-        "eval_source": eval_data,
-    }
-    config = dataclasses.replace(
+    config = _with(
         config,
-        data=dataclasses.replace(
-            config.data, **{k: v for k, v in given.items() if v}
-        ),
+        source=data,
+        labels=labels,
+        eval_source=eval_data,
+        eval_labels=eval_labels,
     )
     if init:
-        config = dataclasses.replace(config, init=init)
+        config = dataclasses.replace(config, init=os.path.abspath(init))
     config = config_lib.override(config, overrides)
     if config.init:
         initial.read_weights(config.init)  # Bad ones stop it here.
-    workdir = workdir or os.path.join("runs", _name(recipe or data))
 
     say(f"Images    {config.data.source}")
     say(f"Devices   {devices}")
     for note in notes:
         say(f"Recipe    {note}")
+    for override in overrides:
+        say(f"Set       {override}")
     say(
         f"Run       {workdir} (ResNet-{config.model.depth} x"
         f"{config.model.width:g}, {config.data.image_size} pixels, batch "
@@ -84,11 +87,26 @@ def run(
     return stopped
 
 
-def _name(path):
-    """A run's name after a recipe or a source."""
-    path = path.rstrip("/").split(":", 1)[-1]
-    name = os.path.splitext(os.path.basename(path))[0]
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name) or "run"
+def _with(config, **given):
+    """The config with the images that the user gave, by absolute paths."""
+    data = dataclasses.replace(
+        config.data, **{name: text for name, text in given.items() if text}
+    )
+    data = dataclasses.replace(
+        data,
+        source=sources.absolute(data.source),
+        eval_source=sources.absolute(data.eval_source),
+        labels=_absolute_file(data.labels),
+        eval_labels=_absolute_file(data.eval_labels),
+    )
+    return dataclasses.replace(config, data=data)
+
+
+def _absolute_file(path):
+    """A labels.csv by its absolute path; "" and "none" as they are."""
+    if path in ("", "none") or "://" in path:
+        return path
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _say(text):

@@ -188,7 +188,7 @@ def _reduce_jpeg(image):
 
 
 def _to_rgb(image):
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255: a 16-bit image turns white.

@@ -42,6 +42,7 @@ class FolderSource(Source):
         self._note_unreadable(manifest)
         if not self._paths:
             raise ValueError(_nothing_there(path, manifest))
+        self._note_lost_classes(manifest)
         if _folders_are_classes(manifest):
             counts = [len(images) for images in manifest.folders.values()]
             self.class_names = [_printable(name) for name in manifest.folders]
@@ -72,6 +73,18 @@ class FolderSource(Source):
             self.notes.append(
                 f"{len(manifest.unreadable)} folders cannot be listed and "
                 f"are left out, such as {_printable(folder) or '.'}: {reason}"
+            )
+
+    def _note_lost_classes(self, manifest):
+        """Some images lie in folders like classes, but not all of them."""
+        stray = [f for f in manifest.folders if not f or "/" in f]
+        if stray and len(manifest.folders) - len(stray) >= 2:
+            name = manifest.folders[stray[0]][0]
+            where = f"{stray[0]}/{name}" if stray[0] else name
+            self.notes.append(
+                "sub-folders are not taken for classes, because some images "
+                "do not lie in a folder directly below the root, such as "
+                f"{_printable(where)}"
             )
 
 

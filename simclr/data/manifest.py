@@ -17,7 +17,9 @@ EXTENSIONS = frozenset(
 # A folder changed again within the clock tick of its listing would keep its
 # time of change; times this young are not trusted (FAT counts in 2 s).
 _SETTLED_NS = 3_000_000_000
-_VERSION = 1
+_VERSION = 2
+# A folder that holds these is a run (simclr/training/rundir.py).
+_RUN = frozenset(["config.json", "run.json"])
 
 
 class Manifest:
@@ -67,8 +69,9 @@ def list_images(root):
     """Lists the images under a folder, at any depth.
 
     Hidden files and folders (a leading dot: `.thumbnails`, macOS's `._x.jpg`)
-    are left out. Links are followed; each real folder is listed once, so a
-    loop of links ends.
+    are left out, and so are run folders of this package with their pictures.
+    Links are followed; each real folder is listed once, so a loop of links
+    ends.
 
     Args:
         root: path of a folder.
@@ -129,9 +132,11 @@ def _list(path, changed_ns):
     if time.time_ns() - changed_ns < _SETTLED_NS:
         changed_ns = -1
     subfolders, links, images, others = [], [], [], {}
+    files = set()
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
+            files.add(name)
             if name.startswith("."):
                 continue
             _, dot, extension = name.rpartition(".")
@@ -148,6 +153,8 @@ def _list(path, changed_ns):
                 # x.tfrecord-00000-of-00005 counts as tfrecord.
                 extension = extension.partition("-")[0]
                 others[extension] = others.get(extension, 0) + 1
+    if files >= _RUN:
+        subfolders, links, images, others = [], [], [], {}
     return _Listing(
         changed_ns,
         sorted(subfolders),

@@ -1,6 +1,7 @@
 """Pixels for training: an unreadable image never stops a run."""
 
 import threading
+import time
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from simclr.data.decode import decode
 _CACHE_BYTES = 1 << 30
 # A hundred unreadable neighbours are no accident: a disk or a mount is gone.
 _MAX_TRIES = 100
+# Pauses before an image whose bytes did not come is asked for again.
+_RETRIES_S = (0.1, 0.5)
 
 
 class Reader:
@@ -74,7 +77,7 @@ class Reader:
             if candidate in self._cache:
                 return self._cache[candidate], candidate
             try:
-                image = decode(self.source.read(candidate))
+                image = decode(self._read(candidate))
             except (ValueError, OSError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 with self._lock:
@@ -89,6 +92,17 @@ class Reader:
             f"{self.bad[self.source.id(index)]}. Run simclr check "
             f"{self.source.name}."
         )
+
+    def _read(self, index):
+        """The bytes of an image; a hiccup of a disk or network is no fault."""
+        for pause_s in _RETRIES_S:
+            try:
+                return self.source.read(index)
+            except (FileNotFoundError, PermissionError):
+                raise
+            except OSError:
+                time.sleep(pause_s)
+        return self.source.read(index)
 
     def _keep(self, index, image):
         """Into the cache, as long as there is room."""

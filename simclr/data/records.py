@@ -179,7 +179,8 @@ def open_shards(paths, name, *, file_format, keys):
     )
     manifest = _read_manifest(os.path.dirname(paths[0]))
     if source.labels is not None:
-        source.class_names = manifest.get("class_names")
+        numbers = [str(i) for i in range(int(source.labels.max()) + 1)]
+        source.class_names = manifest.get("class_names") or numbers
     return source
 
 

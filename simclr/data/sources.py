@@ -87,13 +87,36 @@ def open_source(spec, labels=""):
     return source
 
 
+def absolute(spec):
+    """The same source, whatever the current folder will be.
+
+    Args:
+        spec: as for open_source.
+
+    Returns:
+        str; local paths are absolute in it.
+    """
+    kind, colon, rest = spec.partition(":")
+    if storage.is_remote(spec) or kind == "tfds" or _is_sample(spec):
+        return spec
+    if not spec or (colon and kind in _KINDS and not rest):
+        return spec
+    if colon and kind in _KINDS:
+        return f"{kind}:{os.path.abspath(storage.expand(rest))}"
+    return os.path.abspath(storage.expand(spec))
+
+
+def _is_sample(spec):
+    return spec == "sample" or spec.startswith("sample/")
+
+
 def _open(spec):
     kind, colon, rest = spec.partition(":")
     if colon and kind in _KINDS:
         if not rest:
             raise ValueError(f"{spec!r} names nothing after {kind}:.")
         return _KINDS[kind](rest, spec)
-    if spec == "sample" or spec.startswith("sample/"):
+    if _is_sample(spec):
         return _sample(spec)
     if not spec:
         raise ValueError("The name of a source is empty: give a folder.")

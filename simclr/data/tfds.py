@@ -120,7 +120,8 @@ def _open_split(folder, split, name):
         paths, name, file_format=_FORMATS[kind], keys=keys
     )
     if source.labels is not None:
-        source.class_names = _class_names(folder, label)
+        names = _class_names(folder, label)
+        source.class_names = names or source.class_names
     return source
 
 

@@ -19,7 +19,10 @@ _LEVELS = (
 def draw_loss(axes, rows):
     """Draws the loss; rows without one are passed over."""
     x, y = _series(rows, "loss")
-    axes.plot(x, y, color=BLUE, linewidth=1.6, solid_capstyle="round")
+    marker = "o" if len(x) == 1 else None
+    axes.plot(
+        x, y, color=BLUE, linewidth=1.6, marker=marker, solid_capstyle="round"
+    )
     _finish(axes, rows)
     _name_lines(axes, [(y[-1], f"{y[-1]:.2f}", BLUE)] if y else [])
 

@@ -32,7 +32,7 @@ def embed(
     """Features of a source's images, as evaluation sees them (center_view).
 
     An image that cannot be read has the features of the one that replaces it;
-    `readable` tells which those are.
+    `embed_part` leaves those out.
 
     Args:
         encoder: function of float32 [b, s, s, 3] images in [0, 1], b always
@@ -81,17 +81,34 @@ def embed(
     return results
 
 
-def readable(reader, rows):
-    """Which of the rows that were embedded were not replaced by another image.
+def embed_part(encoder, part, *, image_size, progress=True):
+    """Features of a split.Part, without the images that cannot be read.
 
     Args:
-        reader: Reader that `embed` has read the rows with.
-        rows: int [m].
+        encoder, image_size, progress: as in `embed`.
+        part: split.Part.
 
     Returns:
-        bool [m].
+        part: the Part of the images that were read.
+        h: float32 [m, f], or a dict of them.
+
+    Raises:
+        ValueError: as in `embed`, or not one can be read.
     """
-    return np.array([reader.source.id(row) not in reader.bad for row in rows])
+    h = embed(
+        encoder,
+        part.reader,
+        part.rows,
+        image_size=image_size,
+        progress=progress,
+    )
+    bad = part.reader.bad
+    kept = np.array(
+        [part.reader.source.id(row) not in bad for row in part.rows]
+    )
+    if not kept.any():
+        raise ValueError(f"None of the {len(kept)} images can be read.")
+    return part.take(kept), tf.nest.map_structure(lambda x: x[kept], h)
 
 
 def raw_pixels(views):

@@ -17,6 +17,8 @@ _CONSTANT_STD = 0.03
 # Effective rank: 2 % of the dimensions, but no less than 2 and no more than 10,
 # which is low whatever the width.
 _LOW_RANK_SHARE, _LOW_RANK = 0.02, (2, 10)
+# The rank of a few images is low whatever the encoder.
+_MIN_IMAGES = 100
 # Fresh ReLU features have about 10 % that are always 0.
 _DEAD_STD, _DEAD_SHARE = 1e-4, 0.5
 
@@ -163,12 +165,14 @@ def health(h, h1=None, h2=None):
     return dict(zip(names, values))
 
 
-def diagnose(figures, num_features):
+def diagnose(figures, num_features, num_images):
     """Warnings on collapse, the first that applies; none for a healthy encoder.
 
     Args:
         figures: what `health` returned; other keys are ignored.
         num_features: f.
+        num_images: m, images that the figures are of; below 100 they tell
+            nothing but that features are not finite.
 
     Returns:
         list of sentences.
@@ -178,6 +182,8 @@ def diagnose(figures, num_features):
     dead = figures["dead_features"]
     if not np.isfinite(std):
         return ["Some features are not finite: the weights are broken."]
+    if num_images < _MIN_IMAGES:
+        return []
     if std < _CONSTANT_STD:
         return [
             "The encoder gives nearly the same features for every image "

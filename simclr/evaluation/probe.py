@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from simclr.evaluation.knn import labelled_rows, top_k_accuracy
 from simclr.evaluation.precision import full_float32
+from simclr.evaluation.split import held_out
 
 # Strengths tried, from strong to weak; each starts from the one before. The
 # objective is a mean over rows, so they mean the same for any m.
 _L2 = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-_HELD_OUT = 0.1
 _BLOCK = 16384
 # Twice as many moved the accuracy by 0.2 % at most (BUILD_NOTES.md).
 _MAX_ITERATIONS = 100
@@ -103,15 +103,15 @@ def fit_probe(
         keep = np.sort(rng.choice(len(rows), max_rows, replace=False))
         rows, y = rows[keep], y[keep]
         present, y = present[np.unique(y)], np.unique(y, return_inverse=True)[1]
-    held_out = _held_out(y, rng)
-    order = np.argsort(held_out, kind="stable")  # Those held out come last.
+    outside = held_out(y, rng)
+    order = np.argsort(outside, kind="stable")  # Those held out come last.
     x, mean, scale = _standardise(train_h, rows[order])
 
     with (
         full_float32(),
         tqdm(desc="Linear probe", unit="it", disable=not progress) as bar,
     ):
-        inside = len(rows) - np.sum(held_out)
+        inside = len(rows) - np.sum(outside)
         l2, weights = _fit_with_best_l2(x, y[order], inside, len(present), bar)
 
     kernel = np.zeros([x.shape[1], num_classes], np.float32)
@@ -135,16 +135,6 @@ def _standardise(h, rows):
     scale[constant] = 1.0
     x /= scale.astype(np.float32)
     return x, mean, scale
-
-
-def _held_out(y, rng):
-    """bool [m]: a tenth of each class, at least one; singletons stay in."""
-    held_out = np.zeros(len(y), bool)
-    for label in np.unique(y):
-        rows = rng.permutation(np.flatnonzero(y == label))
-        if len(rows) > 1:
-            held_out[rows[: max(1, round(_HELD_OUT * len(rows)))]] = True
-    return held_out
 
 
 def _fit_with_best_l2(x, y, inside, num_classes, bar):

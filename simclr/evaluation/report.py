@@ -1,4 +1,4 @@
-"""Results as a table of plain text."""
+"""Results as tables of plain text."""
 
 # Heading and key of each column; shares are printed in per cent.
 SHARES = (
@@ -7,16 +7,17 @@ SHARES = (
     ("linear top-1", "linear_top1"),
     ("linear top-5", "linear_top5"),
 )
-_COLUMNS = (
-    ("features", "name"),
-    ("dims", "dims"),
-    *SHARES,
-    ("seconds", "seconds"),
+FIGURES = (
+    ("effective rank", "effective_rank"),
+    ("alignment", "alignment"),
+    ("uniformity", "uniformity"),
+    ("feature std", "feature_std"),
 )
+_NAME = (("features", "name"), ("dims", "dims"))
 
 
 def results_table(rows):
-    """An aligned table: names to the left, numbers to the right.
+    """What needs labels: kNN and the linear probe, as lines.
 
     Args:
         rows: dicts with "name" and any of "dims" (int), "knn_top1", "knn_top5",
@@ -25,11 +26,27 @@ def results_table(rows):
             a column without any number is left out.
 
     Returns:
-        Lines without a newline at the end.
+        An aligned table, names to the left and numbers to the right, without a
+        newline at the end.
     """
+    return _table(rows, (*_NAME, *SHARES, ("seconds", "seconds")))
+
+
+def health_table(rows):
+    """What needs no labels, as lines: see results_table.
+
+    Args:
+        rows: dicts with "name" and what health.health gives; rows without any
+            of it (raw pixels) are left out.
+    """
+    rows = [row for row in rows if any(key in row for _, key in FIGURES)]
+    return _table(rows, (*_NAME, *FIGURES))
+
+
+def _table(rows, columns):
     columns = [
         (heading, key)
-        for heading, key in _COLUMNS
+        for heading, key in columns
         if key == "name" or any(row.get(key) is not None for row in rows)
     ]
     lines = [[heading for heading, _ in columns]]
@@ -46,11 +63,14 @@ def results_table(rows):
 
 
 def cell(value, key):
-    """A value of a row as text: 64.2 % for a share, empty when not measured."""
+    """A value of a row as text: 64.2 % for a share, 3 digits for a figure of
+    health, empty when not measured."""
     if value is None:
         return ""
     if key in ("name", "dims"):
         return str(value)
     if key == "seconds":
         return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    if key in {key for _, key in FIGURES}:
+        return f"{value:.3g}"
     return f"{100 * value:.1f} %"

@@ -12,7 +12,7 @@ from simclr.evaluation.page import (
     Page,
     shorten,
 )
-from simclr.evaluation.report import SHARES, cell
+from simclr.evaluation.report import FIGURES, SHARES, cell
 
 # Inches.
 _WIDTH, _MARGIN, _GUTTER = 14.0, 0.5, 0.55
@@ -32,7 +32,6 @@ def summary_picture(
     view1,
     view2,
     results=(),
-    facts=(),
     neighbours=None,
 ):
     """Draws the page that a user sees first.
@@ -44,11 +43,13 @@ def summary_picture(
         metrics_rows: see pictures.loss_curve.
         view1: [n, s, s, 3] first views; up to 18 are shown.
         view2: [n, s, s, 3] second views.
-        results: rows as for report.results_table; the first stands out.
-        facts: (name, value) pairs of short texts, such as health figures.
+        results: rows as for report.results_table and health_table; the first
+            stands out. Without accuracies the figures of health are compared.
         neighbours: dict of pictures.neighbours_sheet's arguments without
             `path`, or None; 6 queries are shown.
     """
+    shares = _measured(results, SHARES)
+    facts = _measured(results[:1], FIGURES) if shares else []
     body = _CURVES_HEIGHT + _results_height(results) + (0.75 if facts else 0)
     # As many rows of views as the left column is high.
     rows = 1
@@ -65,8 +66,33 @@ def summary_picture(
         page, _MARGIN, _TOP, left_width, _CURVES_HEIGHT - 0.3, metrics_rows
     )
     y = _TOP + _CURVES_HEIGHT
-    _draw_results(page, _MARGIN, y, left_width, results)
-    _draw_facts(page, _MARGIN, y + _results_height(results), left_width, facts)
+    if shares:
+        _draw_results(
+            page,
+            _MARGIN,
+            y,
+            left_width,
+            results,
+            "What the features know",
+            shares,
+        )
+    elif results:
+        _draw_results(
+            page,
+            _MARGIN,
+            y,
+            left_width,
+            [row for row in results if _measured([row], FIGURES)],
+            "How the features are spread",
+            _measured(results, FIGURES),
+        )
+    _draw_facts(
+        page,
+        _MARGIN,
+        y + _results_height(results),
+        left_width,
+        [(heading, cell(results[0][key], key)) for heading, key in facts],
+    )
     page.text(
         views_left, _TOP, "Two views of each image", size=HEADING, bold=True
     )
@@ -92,21 +118,23 @@ def _results_height(results):
     return 1.0 + _RESULT_HEIGHT * len(results) if results else 0.0
 
 
-def _draw_results(page, x, y, width, results):
-    """A table; a bar under each share, full width for 100 %."""
-    if not results:
-        return
-    page.text(x, y, "What the features know", size=HEADING, bold=True)
-    shares = [
+def _measured(results, columns):
+    """Those of the columns that any row has a number for."""
+    return [
         (heading, key)
-        for heading, key in SHARES
+        for heading, key in columns
         if any(row.get(key) is not None for row in results)
     ]
+
+
+def _draw_results(page, x, y, width, results, heading, columns):
+    """A table; a bar under each share, full width for 100 %."""
+    page.text(x, y, heading, size=HEADING, bold=True)
     first = 2.6  # Width of the column of names.
-    step = (width - first) / max(1, len(shares))
+    step = (width - first) / max(1, len(columns))
     y += 0.38
-    for i, (heading, _) in enumerate(shares):
-        page.text(x + first + i * step, y, heading, size=SMALL, color=MUTED)
+    for i, (name, _) in enumerate(columns):
+        page.text(x + first + i * step, y, name, size=SMALL, color=MUTED)
     y += 0.2
     page.bar(x, y, width, 0.01, RULE)
     for number, row in enumerate(results):
@@ -117,12 +145,14 @@ def _draw_results(page, x, y, width, results):
         page.text(
             x + first - 0.25, top, dims, size=SMALL, color=MUTED, align="right"
         )
-        for i, (_, key) in enumerate(shares):
+        for i, (name, key) in enumerate(columns):
             value = row.get(key)
             if value is None:
                 continue
             left, full = x + first + i * step, step - 0.25
             page.text(left, top, cell(value, key), bold=lead)
+            if (name, key) not in SHARES:
+                continue
             page.bar(left, top + 0.19, full, 0.05, RULE)
             page.bar(
                 left, top + 0.19, full * value, 0.05, BLUE if lead else MUTED

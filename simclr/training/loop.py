@@ -46,6 +46,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
     reader = Reader(source)
     workers = Workers(strategy)
     chief = is_chief(strategy)
+    if chief:
+        print(f"Labels    {_labels(source)}", file=sys.stderr)
+        for note in source.notes:
+            print(f"Note      {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         if chief:
             facts = _facts(source, strategy, notes)
@@ -206,6 +210,14 @@ class Boundaries:
 
 def _due(step, period, total):
     return step % period == 0 or step == total
+
+
+def _labels(source):
+    """How many images have a label, in words."""
+    if source.labels is None:
+        return "none (not needed; kNN is left out)"
+    count = int((source.labels >= 0).sum())
+    return f"{count:,} images in {len(source.class_names)} classes"
 
 
 def _facts(source, strategy, notes):

@@ -35,10 +35,11 @@ class Monitor:
                 )
             )
         self._size = config_lib.eval_image_size(config)
-        self._fit, self._score = split(
+        self._parts = split(
             reader,
             eval_reader,
             limit=config.train.eval_images,
+            look_limit=config.train.eval_images,
             seed=config.seed,
         )
         self._num_features = task.encoder.output["h"].shape[-1]
@@ -57,10 +58,15 @@ class Monitor:
             view1[:_SHEET], view2[:_SHEET], os.path.join(workdir, "views.png")
         )
 
+    @property
+    def note(self):
+        """What a user should know about the labels; usually empty."""
+        return self._parts.note
+
     def baselines(self):
         """What the trained encoder is to be compared with, before step 1."""
         row = {f"untrained_{k}": v for k, v in self._scores().items()}
-        if self._score.labels is not None:
+        if self._parts.score is not None:
             row["raw_pixels_knn"] = self._knn(features.raw_pixels)
         return row
 
@@ -72,34 +78,29 @@ class Monitor:
             weighted kNN with k = 20, where there are labels.
         """
         scores = self._scores()
-        for warning in health.diagnose(scores, self._num_features):
+        for warning in health.diagnose(
+            scores, self._num_features, len(self._parts.look)
+        ):
             say(f"Warning: {warning}")
         return scores
 
     def _scores(self):
-        h = self._embed(self._score, self._encode)
+        _, h = self._embed(self._encode, self._parts.look)
         view1, view2 = (in_batches(self._encode, view) for view in self._pairs)
         scores = health.health(h, view1, view2)
-        if self._score.labels is not None:
-            scores["knn"] = self._knn(self._encode, h)
+        if self._parts.score is not None:
+            scores["knn"] = self._knn(self._encode)
         return scores
 
-    def _knn(self, encode, score_h=None):
-        if score_h is None:
-            score_h = self._embed(self._score, encode)
+    def _knn(self, encode):
+        fit, fit_h = self._embed(encode, self._parts.fit)
+        score, score_h = self._embed(encode, self._parts.score)
         votes = knn.knn_predict(
-            self._embed(self._fit, encode),
-            self._fit.labels,
-            score_h,
-            len(self._fit.reader.source.class_names),
+            fit_h, fit.labels, score_h, len(fit.reader.source.class_names)
         )
-        return knn.top_k_accuracy(votes, self._score.labels)
+        return knn.top_k_accuracy(votes, score.labels)
 
-    def _embed(self, part, encode):
-        return features.embed(
-            encode,
-            part.reader,
-            part.rows,
-            image_size=self._size,
-            progress=False,
+    def _embed(self, encode, part):
+        return features.embed_part(
+            encode, part, image_size=self._size, progress=False
         )

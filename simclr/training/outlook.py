@@ -29,6 +29,8 @@ class Chief:
         self._monitor = Monitor(config, reader, task, strategy, workdir)
         self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
         self._bar = metrics.Progress(task.total_steps, step, config.batch_size)
+        if self._monitor.note:
+            self._bar.say(f"Note: {self._monitor.note}.")
         if step == 0:
             self._baselines = self._monitor.baselines()
             self._writer.write(0, **self._baselines)

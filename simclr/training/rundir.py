@@ -4,9 +4,12 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 
 from simclr import config as config_lib
 from simclr.training import checkpoint
+
+_SPLITS = frozenset(["train", "test", "val", "validation"])
 
 
 @contextlib.contextmanager
@@ -120,3 +123,27 @@ def write(workdir, name, text):
 def checkpoints(workdir):
     """Where a run keeps its checkpoints."""
     return os.path.join(workdir, "checkpoints")
+
+
+def run_name(spec):
+    """A run's name after its recipe or its images.
+
+    Args:
+        spec: a recipe's path, or words that open a source.
+
+    Returns:
+        str of characters that any disk takes: "train" and "test" alone say
+        little, so the folder above comes along.
+    """
+    path = os.path.splitext(spec)[0] if spec.endswith(".py") else spec
+    kind, colon, rest = path.partition(":")
+    parts = [
+        part
+        for part in re.split(r"[/\\]+", rest if colon else kind)
+        if part not in ("", ".", "~")
+    ]
+    while len(parts) > 1 and re.fullmatch(r"[*?.\-\w]*\*[*?.\-\w]*", parts[-1]):
+        parts.pop()  # A pattern: the folder says what it is.
+    count = 2 if parts and parts[-1].lower() in _SPLITS else 1
+    name = "_".join(parts[-count:])
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.") or "run"

@@ -1,0 +1,116 @@
+"""`simclr pretrain`: the recipe it picks, the names and paths it keeps."""
+
+import json
+import os
+
+import pytest
+
+from simclr import __main__ as cli
+from simclr.commands.recipe import suggest
+from simclr.config import validate
+from simclr.data.sources import absolute, open_source
+from simclr.training import rundir
+from tests import tiny
+from tests.images import ListSource, encoded
+
+TINY = [
+    "--set=model.width=0.125",
+    "--set=data.image_size=16",
+    "--set=train.eval_epochs=0",
+]
+
+
+def source(count, side):
+    return ListSource([encoded(0, size=(side, side))] * count)
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "accelerator", "expected"),
+    [
+        (20, 40, False, (32, 18, 0.25, "cifar", 16)),
+        # On a CPU 64 pixels with the small stem would take hours.
+        (4000, 128, False, (64, 18, 0.5, "imagenet", 128)),
+        (12_000, 28, False, (32, 18, 0.25, "cifar", 256)),
+        (50_000, 32, True, (32, 18, 1.0, "cifar", 256)),
+        (300_000, 500, True, (224, 50, 1.0, "imagenet", 256)),
+    ],
+)
+def test_recipe_fits_images_and_device(count, side, accelerator, expected):
+    config, notes = suggest(
+        source(count, side), accelerator=accelerator, replicas=1
+    )
+    model = config.model
+    found = (config.data.image_size, model.depth, model.width, model.stem)
+    assert (*found, config.batch_size) == expected
+    assert validate(config) == config
+    assert f"{count:,} images" in notes[0]
+
+
+def test_recipe_batches_divide_among_replicas():
+    for count in (20, 33, 100, 5000):
+        config, _ = suggest(source(count, 32), accelerator=False, replicas=3)
+        assert config.batch_size % 3 == 0 and config.batch_size <= count
+
+
+def test_too_few_images():
+    with pytest.raises(ValueError, match="has 3 images"):
+        suggest(source(3, 32), accelerator=False, replicas=1)
+
+
+def test_the_same_command_goes_on_on_another_device(tmp_path):
+    """The suggested recipe depends on the replicas; the run's does not."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    run = str(tmp_path / "run")
+    command = ["pretrain", f"--data={photos}", f"--workdir={run}", *TINY]
+    command += ["--set=epochs=2", "--strategy=cpu"]
+    assert cli.main([*command, "--max_hours=1e-9"]) == 75
+    config = rundir.read_config(run)
+    suggested, _ = suggest(
+        open_source(str(photos)), accelerator=False, replicas=3
+    )
+    assert suggested.batch_size != config.batch_size
+    assert cli.main(command) == 0
+    assert rundir.read_config(run) == config
+
+
+def test_runs_inside_the_folder_of_photos(tmp_path, monkeypatch):
+    """Its own pictures are no photos; paths are kept absolute."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    monkeypatch.chdir(photos)
+    command = ["pretrain", "--data=.", *TINY, "--set=epochs=1"]
+    assert cli.main([*command, "--max_hours=1e-9"]) == 75
+    assert cli.main(command) == 0
+    [run] = os.listdir("runs")
+    assert run == "photos"
+    with open(f"runs/{run}/config.json") as file:
+        assert json.load(file)["data"]["source"] == str(photos)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("sample", "sample"),
+        ("sample/train", "sample_train"),
+        ("tfds:cifar10/train", "cifar10_train"),
+        ("/x/cifar10/train/", "cifar10_train"),
+        ("configs/demo.py", "demo"),
+        ("tfrecord:/a/shards/*", "shards"),
+        ("tfrecord:gs://b/x/train-*", "x"),
+        ("/x/2024.06 trip", "2024.06_trip"),
+        ("..", "run"),
+        ("~/Fotos/Müll", "M_ll"),
+    ],
+)
+def test_names_of_runs(spec, name):
+    assert rundir.run_name(spec) == name
+
+
+def test_absolute_names_of_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for spec in ("", "sample/test", "tfds:x/train", "gs://b/x", "tfrecord:"):
+        assert absolute(spec) == spec
+    assert absolute("x") == f"{tmp_path}/x"
+    assert absolute("folder:./x") == f"folder:{tmp_path}/x"
+    assert absolute("tfrecord:x/*") == f"tfrecord:{tmp_path}/x/*"
+    assert absolute("tfrecord:gs://b/*") == "tfrecord:gs://b/*"
+    assert absolute("~/x") == os.path.expanduser("~/x")

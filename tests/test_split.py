@@ -1,0 +1,97 @@
+"""Which images an evaluation fits on, scores and looks at."""
+
+import numpy as np
+import pytest
+
+from simclr.data.reader import Reader
+from simclr.evaluation import features
+from simclr.evaluation.split import held_out, split
+from tests.images import ListSource, encoded
+
+NAMES = ["cat", "dog"]
+
+
+def reader(labels, names=NAMES):
+    source = ListSource([b""] * len(labels), labels, names)
+    if labels is not None and max(labels) < 0:
+        source.labels = None
+    return Reader(source)
+
+
+def test_a_tenth_of_each_class_is_held_out():
+    parts = split(reader([0] * 50 + [1] * 30))
+    assert np.bincount(parts.score.labels).tolist() == [5, 3]
+    assert np.bincount(parts.fit.labels).tolist() == [45, 27]
+    assert not set(parts.fit.rows) & set(parts.score.rows)
+
+
+def test_few_labels_do_not_decide_what_is_looked_at():
+    """Many images and few labels: health is that of all images."""
+    parts = split(reader([0, 1] * 10 + [-1] * 300))
+    assert len(parts.fit) + len(parts.score) == 20
+    assert len(parts.look) == 320
+    assert np.sum(parts.look.labels >= 0) == 20
+
+
+def test_many_scored_images_stand_for_all():
+    held = reader([0, 1] * 600)
+    parts = split(reader([0, 1] * 20), held, look_limit=700)
+    assert len(parts.score) == 1200
+    assert parts.look.reader is held and len(parts.look) == 700
+    assert set(parts.look.rows) <= set(parts.score.rows)
+
+
+@pytest.mark.parametrize("labels", [[0, 1] * 4 + [-1] * 9, [0] * 50 + [-1]])
+def test_labels_of_no_use_are_no_labels(labels):
+    parts = split(reader(labels))
+    assert parts.fit is parts.score is None
+    assert "too few for kNN" in parts.note
+    assert len(parts.look) == len(labels)
+
+
+def test_without_labels():
+    parts = split(reader([-1] * 30), look_limit=12, seed=3)
+    assert parts.fit is parts.score is None and parts.note == ""
+    assert len(parts.look) == 12
+    again = split(reader([-1] * 30), look_limit=12, seed=3)
+    np.testing.assert_array_equal(parts.look.rows, again.look.rows)
+
+
+def test_labels_of_the_held_out_images_alone_are_split():
+    parts = split(reader([-1] * 30), reader([0, 1] * 20))
+    assert len(parts.fit) == 36 and len(parts.score) == 4
+    assert parts.fit.reader is parts.score.reader
+
+
+def test_other_classes_are_refused():
+    with pytest.raises(ValueError, match="The classes differ"):
+        split(reader([0, 1] * 9), reader([0, 1] * 9, ["dog", "cat"]))
+
+
+def test_limit_holds_for_both():
+    parts = split(reader([0, 1] * 90), reader([0, 1] * 90), limit=25)
+    assert len(parts.fit) == len(parts.score) == 25
+
+
+def test_the_only_image_of_a_class_is_not_held_out():
+    mask = held_out(np.array([0, 1, 1, 2, 2, 2]), np.random.default_rng(0))
+    assert mask.tolist().count(True) == 2 and not mask[0]
+
+
+def test_an_unreadable_image_is_not_scored_as_its_neighbour():
+    items = [encoded(i) for i in range(30)]
+    items[4] = items[17] = b""
+    data = Reader(ListSource(items, labels=[0, 1] * 15, class_names=NAMES))
+    parts = split(data)
+    part, h = features.embed_part(
+        features.raw_pixels, parts.look, image_size=8, progress=False
+    )
+    kept = [i for i in range(30) if i not in (4, 17)]
+    assert part.rows.tolist() == kept and len(h) == 28
+    assert part.labels.tolist() == [i % 2 for i in kept]
+    nothing = Reader(ListSource([b""] * 20 + [encoded(0)], labels=[-1] * 21))
+    only_bad = split(nothing).look.take(np.arange(21) < 20)
+    with pytest.raises(ValueError, match="None of the 20 images can be read"):
+        features.embed_part(
+            features.raw_pixels, only_bad, image_size=8, progress=False
+        )
