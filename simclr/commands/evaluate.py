@@ -55,6 +55,12 @@ def run(
     if found is None:
         raise ValueError(f"{workdir} has no checkpoint yet.")
     step, arrays = found
+    imported = rundir.read_facts(workdir).get("imported")
+    if imported and not data:
+        raise ValueError(
+            f"{workdir} holds imported weights and has no images of its own: "
+            "say --data=IMAGES."
+        )
     strategy, devices = make_strategy(strategy_kind, replicas)
     reader = Reader(
         open_source(
@@ -116,7 +122,14 @@ def run(
     results = {"step": step, "rows": rows}
     rundir.write(workdir, "results.json", json.dumps(results, indent=2) + "\n")
     _draw(
-        workdir, config, score, score_h["trained encoder"], rows, view1, view2
+        workdir,
+        config,
+        score,
+        score_h["trained encoder"],
+        rows,
+        view1,
+        view2,
+        imported,
     )
     print(f"Look at {os.path.join(workdir, 'summary.png')}")
     return results
@@ -182,7 +195,7 @@ def _health_line(row):
     return f"Health of the trained encoder: {', '.join(shown)}"
 
 
-def _draw(workdir, config, part, h, rows, view1, view2):
+def _draw(workdir, config, part, h, rows, view1, view2, imported):
     """summary.png and neighbours.png of the run."""
     neighbours = _neighbours(part, h, config.seed)
     pictures.neighbours_sheet(
@@ -192,13 +205,16 @@ def _draw(workdir, config, part, h, rows, view1, view2):
     figures = ("effective_rank", "alignment", "uniformity", "feature_std")
     model = config.model
     history = metrics.read(os.path.join(workdir, "metrics.jsonl"))
+    method = f"SimCLR on {config.data.source}"
+    training = f"batch {config.batch_size}, {config.epochs:g} epochs"
+    if imported:
+        method = f"imported weights on {part.reader.source.name}"
+        training = f"from {imported['path']}"
     summary_picture(
         os.path.join(workdir, "summary.png"),
-        title=f"{os.path.basename(os.path.normpath(workdir))}: "
-        f"SimCLR on {config.data.source}",
+        title=f"{os.path.basename(os.path.normpath(workdir))}: {method}",
         subtitle=f"ResNet-{model.depth} x{model.width:g}, "
-        f"{config.data.image_size} pixels, batch {config.batch_size}, "
-        f"{config.epochs:g} epochs",
+        f"{config.data.image_size} pixels, {training}",
         metrics_rows=history,
         view1=view1,
         view2=view2,
