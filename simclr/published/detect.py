@@ -64,14 +64,14 @@ def detect(source):
         hidden = kernel_shapes[0][-1]
     expected = heads_lib.head_shapes(features, hidden, out_dim, found)
     num_classes = 0
-    if "probe/kernel" in found.paths:
-        inputs, num_classes = source.shapes[found.paths["probe/kernel"]]
-        expected["probe/bias"] = (num_classes,)
-        expected["probe/kernel"] = (
+    if "probe/probe/kernel" in found.paths:
+        inputs, num_classes = source.shapes[found.paths["probe/probe/kernel"]]
+        expected["probe/probe/bias"] = (num_classes,)
+        expected["probe/probe/kernel"] = (
             inputs if inputs in (features, hidden, out_dim) else features,
             num_classes,
         )
-    elif "probe/bias" in found.paths:
+    elif "probe/probe/bias" in found.paths:
         problems.append("the linear head's kernel is missing")
     shapes = {path: source.shapes[key] for path, key in found.paths.items()}
     problems += _problems(expected, shapes, found.paths)

@@ -33,7 +33,7 @@ class Heads:
     """The heads that a file holds.
 
     Attributes:
-        paths: our path ("head/layer1_dense/kernel", "probe/bias") -> key.
+        paths: our path ("head/layer1_dense/kernel", "probe/probe/bias") -> key.
         num_layers: Dense layers of the head, the missing last one counted.
         whole: whether the last layer, which makes z, is there.
         norm: whether a batch norm follows the last layer.
@@ -62,7 +62,7 @@ def find(names):
         if place is None:
             continue
         if place[0] == "probe":
-            paths[f"probe/{place[1]}"] = key
+            paths[f"probe/probe/{place[1]}"] = key
         else:
             places[place] = key
     if not places:

@@ -22,7 +22,7 @@ def probe_input(source, fit, path):
         (end, reason): "h", "layer1", ..., "z", or "" where it cannot be known.
     """
     heads, shapes = fit.heads, source.shapes
-    inputs = shapes[fit.paths["probe/kernel"]][0]
+    inputs = shapes[fit.paths["probe/probe/kernel"]][0]
     if not heads.num_layers:
         return "h", "there is no projection head"
     if inputs != fit.net.features:
@@ -55,4 +55,4 @@ def _fine_tuned(source, fit):
         for path, key in fit.paths.items()
         if path.startswith("encoder/")
     )
-    return encoder and fit.paths["probe/kernel"] in source.trained
+    return encoder and fit.paths["probe/probe/kernel"] in source.trained

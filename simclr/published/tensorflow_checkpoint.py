@@ -154,7 +154,12 @@ def _whole(prefix, step):
     """What `step` returns; an error of TensorFlow's is one line."""
     try:
         return step()
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (
+        tf.errors.OpError,
+        RuntimeError,
+        ValueError,
+        LookupError,  # The reader's word for a file that is cut off.
+    ) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
             f"{prefix} is not a whole checkpoint ({reason})."
