@@ -28,8 +28,8 @@ def largest_difference(encoder, folder, image_size):
         (_IMAGES, image_size, image_size, 3), np.float32
     )
     try:
-        module = tf.saved_model.load(folder)
-    except (OSError, tf.errors.OpError, RuntimeError) as error:
+        module = _load(folder)
+    except (OSError, ValueError, tf.errors.OpError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"--check={folder}: {reason}") from None
     outputs = _call(module, tf.constant(images), folder)
@@ -46,6 +46,14 @@ def largest_difference(encoder, folder, image_size):
             f"the imported encoder {ours.shape}."
         )
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def _load(folder):
+    try:
+        return tf.saved_model.load(folder)
+    except ValueError:
+        # TF1's hub modules hold two graphs; the one without tags infers.
+        return tf.saved_model.load(folder, tags=[])
 
 
 def _call(module, images, folder):
