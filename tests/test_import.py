@@ -49,7 +49,7 @@ def test_from_a_checkpoint_to_a_picture(published, tmp_path, capsys):
         "ResNet-18 x1, cifar stem; projection head of 3 layers to 128; "
         "linear head of 10 classes",
         "encoder 105, projection head 14, linear head 2: 121 of 243 tensors",
-        "EMA copies 121, counters (global step) 1: 122 tensors",
+        "EMA copies 121, global step 1: 122 tensors",
         "the plain weights are taken",
     ):
         assert words in said
@@ -233,6 +233,6 @@ def test_run_json_is_readable(published, tmp_path, capsys):
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["imported"]["left_out"] == {
         "EMA copies": 121,
-        "counters (global step)": 1,
+        "global step": 1,
     }
     assert facts["notes"][0] == f"imported from {path} (TF1 checkpoint)"

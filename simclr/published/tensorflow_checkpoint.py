@@ -23,7 +23,7 @@ _SLOT = re.compile(
 )
 _OPTIMIZER = re.compile(r"(?:.*/)?(?:optimizer/.*|beta[12]_power|iter)$")
 _EMA = "ExponentialMovingAverage"
-_COUNTERS = ("global_step", "save_counter")
+_COUNTERS = {"global_step": "global step", "save_counter": "save counter"}
 # Lists that name a variable a second time.
 _LISTS = re.compile(r".*variables.*|.*losses|keras_api|signatures")
 
@@ -113,8 +113,8 @@ def _classify(key, full_name):
         return "optimizer slots", match.group(1) + suffix
     if _EMA in name.split("/") or _EMA in full_name.split("/"):
         return "EMA copies", ""
-    if name in _COUNTERS or name.split("/")[-1] in _COUNTERS:
-        return "counters (global step)", ""
+    if name.split("/")[-1] in _COUNTERS:
+        return _COUNTERS[name.split("/")[-1]], ""
     if _OPTIMIZER.match(name):
         return "optimizer settings", ""
     return "", ""
