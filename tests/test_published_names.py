@@ -183,10 +183,10 @@ def test_eight_problems_are_shown_and_all_are_counted():
     assert f"and {missing - 8} more ({missing} in all)" in said
 
 
-def test_no_encoder_at_all():
-    source = source_of({"dense/kernel": (3, 4)}, "tf1")
-    with pytest.raises(ValueError, match=r"no encoder .* but dense/kernel"):
-        detect.detect(source)
+@pytest.mark.parametrize("name", ["dense/kernel", "base_model/dense/kernel"])
+def test_no_encoder_at_all(name):
+    with pytest.raises(ValueError, match=rf"no encoder .* but {name}"):
+        detect.detect(source_of({name: (3, 4)}, "tf1"))
 
 
 def test_two_encoders_in_a_file_are_not_mixed():

@@ -35,9 +35,9 @@ def write(net, style, folder):
     root, variables = published_files.objects(
         values,
         net_options=published_files.NETS[net],
-        full_names=style != "objects without full names",
+        full_names="without full names" not in style,
     )
-    if style == "saved_model":
+    if style.startswith("saved_model"):
         exported = published_files.Published(root, variables)
         tf.saved_model.save(exported, str(folder / "saved_model"))
         return str(folder / "saved_model")
@@ -79,7 +79,8 @@ def features(source, fit, net):
         ("r18_cifar", "objects"),
         ("r18_cifar", "objects without full names"),
         ("r50_s64", "tf1"),
-        ("r50_s64", "saved_model"),
+        ("r18_cifar", "saved_model"),
+        ("r50_s64", "saved_model without full names"),
         ("r50_sk_s64", "tf1"),
         ("r50_sk_s64", "objects"),
         ("r50_sk_s64", "objects without full names"),
@@ -118,6 +119,11 @@ def test_golden_projections_come_out(num_layers, style, tmp_path):
     )
 
 
+def second_model(named):
+    """The moving average of a whole net, as SimCLRv2's checkpoints have it."""
+    return {f"ema_model/{n}": np.full_like(v, 9) for n, v in named.items()}
+
+
 def slots(named, kind, chosen=lambda name: True):
     """Optimizer slots or EMA copies of variables, of the same shapes."""
     return {
@@ -152,6 +158,20 @@ def test_slots_averages_and_step_are_left_out(tmp_path):
         "global step": 1,
     }
     assert any("plain weights" in note for note in source.notes)
+    assert_only_the_weights(named, source, fit)
+
+
+def test_a_second_model_of_averages_is_left_out(tmp_path):
+    named, _ = tf1_model(tmp_path)
+    path = published_files.write_tf1(
+        tmp_path / "ema.ckpt", {**named, **second_model(named)}
+    )
+    source, fit = detected(path)
+    assert source.left == {"EMA copies": len(named)}
+    assert_only_the_weights(named, source, fit)
+
+
+def assert_only_the_weights(named, source, fit):
     assert sorted(fit.paths.values()) == sorted(named)
     for key, array in named.items():
         np.testing.assert_array_equal(source.read(key), array)

@@ -105,8 +105,7 @@ def _count_in_scope(split, from_least):
             for place, number in enumerate(sorted(numbers)):
                 if from_least:
                     place = number - min(numbers)
-                # The root bears a number only beside another root.
-                bare = number < 0 or (level == 0 and place == 0)
+                bare = number < 0 or level == 0
                 for name in numbers[number]:
                     done[name].append(kind if bare else f"{kind}.{place}")
     return {

@@ -22,7 +22,9 @@ _SLOT = re.compile(
     r"(.*)/(?:\.OPTIMIZER_SLOT/.*|(?:Momentum|Adam|Adam_1|m|v))$"
 )
 _OPTIMIZER = re.compile(r"(?:.*/)?(?:optimizer/.*|beta[12]_power|iter)$")
-_EMA = "ExponentialMovingAverage"
+# SimCLRv2's checkpoints have a second model, ema_model/base_model/..., and
+# tf.train.ExponentialMovingAverage names a copy after its variable.
+_EMA = {"ema_model", "ExponentialMovingAverage"}
 _COUNTERS = {"global_step": "global step", "save_counter": "save counter"}
 # Lists that name a variable a second time.
 _LISTS = re.compile(r".*variables.*|.*losses|keras_api|signatures")
@@ -107,12 +109,12 @@ def read(prefix):
 def _classify(key, full_name):
     """("" for a weight or what is left out, the weight a slot belongs to)."""
     name = key.removesuffix(_VALUE)
+    if _EMA & {*name.split("/"), *full_name.split("/")}:
+        return "EMA copies", ""
     match = _SLOT.match(name)
     if match:
         suffix = _VALUE if key.endswith(_VALUE) else ""
         return "optimizer slots", match.group(1) + suffix
-    if _EMA in name.split("/") or _EMA in full_name.split("/"):
-        return "EMA copies", ""
     if name.split("/")[-1] in _COUNTERS:
         return _COUNTERS[name.split("/")[-1]], ""
     if _OPTIMIZER.match(name):
