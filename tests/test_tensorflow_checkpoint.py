@@ -179,10 +179,13 @@ def assert_only_the_weights(named, source, fit):
     assert (fit.model.head_layers, fit.model.head_dim) == (3, 128)
 
 
-def test_object_checkpoint_with_optimizer(tmp_path):
+@pytest.mark.parametrize("full_names", [True, False])
+def test_object_checkpoint_with_optimizer(full_names, tmp_path):
     values = published_files.values("model")
     root, variables = published_files.objects(
-        values, net_options=published_files.NETS["model"]
+        values,
+        net_options=published_files.NETS["model"],
+        full_names=full_names,
     )
     optimizer = tf.compat.v1.train.MomentumOptimizer(0.0, 0.9)
     trained = [v for n, v in variables.items() if "moving_" not in n]
@@ -197,6 +200,7 @@ def test_object_checkpoint_with_optimizer(tmp_path):
     assert source.left["global step"] == source.left["save counter"] == 1
     assert len(source.trained) == len(trained)
     assert len(fit.paths) == len(values)
+    assert (fit.model.head_layers, fit.num_classes) == (3, 10)
     # All the head was trained, so this is pretraining: h, as published, or
     # a hidden layer; the file does not tell.
     assert probe_input(source, fit, path)[0] == ""
@@ -259,6 +263,9 @@ def test_finds_what_a_path_means(tmp_path):
     for step in (9, 100):
         published_files.write_tf1(tmp_path / f"model.ckpt-{step}", values)
     newest = str(tmp_path / "model.ckpt-100")
+    (tmp_path / "checkpoint").write_text(
+        'model_checkpoint_path: "gs://elsewhere/model.ckpt-9"\n'
+    )
     for path in (str(tmp_path), newest, newest + ".index"):
         assert tensorflow_checkpoint.find(path) == newest
     hub = tmp_path / "r50"

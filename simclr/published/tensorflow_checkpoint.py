@@ -42,9 +42,8 @@ def find(path):
         return stem
     if not os.path.isdir(path):
         return None
-    newest = tf.train.latest_checkpoint(path)
-    if newest and os.path.exists(newest + ".index"):
-        return newest
+    # Not tf.train.latest_checkpoint: a published folder's `checkpoint` file may
+    # name the bucket or the disk where it was made.
     for folder in ("", "variables", "saved_model/variables", "hub/variables"):
         found = glob.glob(os.path.join(glob.escape(path), folder, "*.index"))
         if found:
