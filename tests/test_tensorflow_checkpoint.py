@@ -1,6 +1,7 @@
 """TensorFlow's files of weights, written with the published names."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -252,10 +253,12 @@ def test_number_of_classes(tmp_path):
     assert set(checkpoint.named_variables(probe=probe)) == {
         path for path in fit.paths if path.startswith("probe/")
     }
-    named[scope + "bias"] = np.ones(36, np.float32)
-    path = published_files.write_tf1(tmp_path / "bad.ckpt", named)
-    with pytest.raises(ValueError, match=r"bias has shape \(36,\), not \(37,"):
-        detected(path)
+    for variable, shape in {"bias": (36,), "kernel": (512, 1, 37)}.items():
+        bad = {**named, scope + variable: np.ones(shape, np.float32)}
+        path = published_files.write_tf1(tmp_path / f"{variable}.ckpt", bad)
+        message = rf"{variable} has shape {re.escape(str(shape))}, not"
+        with pytest.raises(ValueError, match=message):
+            detected(path)
 
 
 def test_finds_what_a_path_means(tmp_path):

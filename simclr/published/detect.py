@@ -65,7 +65,8 @@ def detect(source):
     expected = heads_lib.head_shapes(features, hidden, out_dim, found)
     num_classes = 0
     if "probe/probe/kernel" in found.paths:
-        inputs, num_classes = source.shapes[found.paths["probe/probe/kernel"]]
+        shape = source.shapes[found.paths["probe/probe/kernel"]]
+        inputs, num_classes = shape if len(shape) == 2 else (0, 0)
         expected["probe/probe/bias"] = (num_classes,)
         expected["probe/probe/kernel"] = (
             inputs if inputs in (features, hidden, out_dim) else features,
@@ -79,8 +80,7 @@ def detect(source):
         raise ValueError(_refusal(net, problems))
     if found.num_layers == 0:
         notes.append(
-            "no projection head in the file (SimCLR v1 published none): "
-            "z = h, model.head_layers is 0"
+            "no projection head in the file: z = h, model.head_layers is 0"
         )
     return Fit(
         net=net,

@@ -117,7 +117,7 @@ def _classify(key, full_name):
     if name.split("/")[-1] in _COUNTERS:
         return _COUNTERS[name.split("/")[-1]], ""
     if _OPTIMIZER.match(name):
-        return "optimizer settings", ""
+        return "other optimizer values", ""
     return "", ""
 
 
