@@ -13,6 +13,8 @@ _CPU = [
 _GPU = ["tensorflow[and-cuda]>=2.18,<2.22"]
 # 2.19.1 pins libtpu 0.0.10; 2.20.0 takes a libtpu that aborts the import.
 _TPU = ["tensorflow-tpu==2.19.1; python_version < '3.13'"]
+# Only to read PyTorch's files (simclr import).
+_TORCH = ["torch>=2.6"]
 _TEST = ["pytest>=8", "ruff>=0.9"]
 
 setuptools.setup(
@@ -40,8 +42,9 @@ setuptools.setup(
         "cpu": _CPU,
         "gpu": _GPU,
         "tpu": _TPU,
+        "torch": _TORCH,
         "test": _TEST,
-        "all": _CPU + _TEST,
+        "all": _CPU + _TORCH + _TEST,
     },
     entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},
 )

@@ -16,6 +16,7 @@ Self-supervised image training: from a folder of photos to an encoder.
 
   simclr pretrain --data=PHOTOS       train an encoder without labels
   simclr evaluate RUN                 kNN, linear probe, health, a picture
+  simclr import CHECKPOINT            a run from published weights
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
 
@@ -287,6 +288,30 @@ def _evaluate(values, workdir):
     )
 
 
+def _define_import(values):
+    flags.DEFINE_string(
+        "workdir",
+        "",
+        "The run folder to write. Default: runs/NAME after the checkpoint.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "check",
+        "",
+        "Folder of the SavedModel published with the checkpoint: run it beside "
+        "the imported encoder and fail where they differ.",
+        flag_values=values,
+    )
+
+
+def _import(values, path):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import import_weights
+
+    same = import_weights.run(path, workdir=values.workdir, check=values.check)
+    return 0 if same else 1
+
+
 def _define_check(values):
     flags.DEFINE_string("labels", "", "A labels.csv.", flag_values=values)
     flags.DEFINE_string(
@@ -345,6 +370,12 @@ COMMANDS = {
         _define_evaluate,
         ("RUN",),
         "Scores a run: kNN, linear probe, health, neighbours.",
+    ),
+    "import": Command(
+        _import,
+        _define_import,
+        ("CHECKPOINT",),
+        "Makes a run of published SimCLR or Barlow Twins weights.",
     ),
     "check": Command(
         _check,

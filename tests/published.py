@@ -46,10 +46,10 @@ def fill(variables, names, start=0):
     by_path = {v.path: v for v in variables}
     assert sorted(by_path) == sorted(names)
     for i, name in enumerate(names, start=start):
-        by_path[name].assign(_value(i, name, tuple(by_path[name].shape)))
+        by_path[name].assign(value(i, name, tuple(by_path[name].shape)))
 
 
-def _value(i, name, shape):
+def value(i, name, shape):
     x = np.random.Generator(np.random.PCG64(1000 + i)).standard_normal(shape)
     kind = name.rpartition("/")[2]
     if kind == "gamma":

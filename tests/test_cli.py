@@ -49,6 +49,8 @@ def test_overview(capsys):
             "local disk",
         ),
         ("evaluate /no/such/run", "no run folder"),
+        ("import", "usage: simclr import CHECKPOINT"),
+        ("import /no/such/model.ckpt-1", "no checkpoint at /no/such"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(line, message, capsys):
@@ -67,7 +69,13 @@ def test_debug_shows_the_traceback():
 def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
     find_spec = "simclr.startup.importlib.util.find_spec"
     monkeypatch.setattr(find_spec, lambda name: None)
-    for line in ("pretrain --data=x", "evaluate x", "check x", "prepare x y"):
+    for line in (
+        "pretrain --data=x",
+        "evaluate x",
+        "import x",
+        "check x",
+        "prepare x y",
+    ):
         assert cli.main(line.split()) == 2
         said = capsys.readouterr().err
         for extra in ("cpu", "gpu", "tpu"):

@@ -190,6 +190,25 @@ def test_summary(tmp_path, labels):
     assert margin_is_white(image)
 
 
+def test_summary_of_imported_weights_has_no_empty_curves(tmp_path):
+    heights = []
+    for rows in (metrics_rows(), []):
+        summary.summary_picture(
+            tmp_path / "summary.png",
+            title="r50: imported weights on photos",
+            subtitle="",
+            metrics_rows=rows,
+            view1=RNG.random([20, 32, 32, 3]),
+            view2=RNG.random([20, 32, 32, 3]),
+            results=[{"name": "trained", "dims": 128, "knn_top1": 0.6}],
+        )
+        image = pixels(tmp_path / "summary.png")
+        assert margin_is_white(image)
+        heights.append(len(image))
+    with_curves, without = heights
+    assert without < 0.7 * with_curves
+
+
 def test_summary_of_a_run_that_has_nothing_yet(tmp_path):
     summary.summary_picture(
         tmp_path / "summary.png",

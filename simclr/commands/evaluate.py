@@ -58,6 +58,12 @@ def run(
     if found is None:
         raise ValueError(f"{workdir} has no checkpoint yet.")
     step, arrays = found
+    imported = rundir.read_facts(workdir).get("imported")
+    if imported and not data:
+        raise ValueError(
+            f"{workdir} holds imported weights and has no images of its own: "
+            "say --data=IMAGES."
+        )
     strategy, devices = make_strategy(strategy_kind, replicas)
     reader, eval_reader = _readers(
         config.data, data, labels, eval_data, eval_labels
@@ -108,9 +114,8 @@ def run(
     trained = rows[-1]
     for warning in health.diagnose(trained, trained["dims"], len(look)):
         print(f"Warning: {warning}")
-    suffix = (
-        f"_{rundir.run_name(data or eval_data)}" if data or eval_data else ""
-    )
+    other = (data or eval_data) and not imported
+    suffix = f"_{rundir.run_name(data or eval_data)}" if other else ""
     results = {"step": step, "images": _counts(parts), "rows": rows}
     rundir.write(
         workdir, f"results{suffix}.json", json.dumps(results, indent=2) + "\n"
@@ -122,8 +127,8 @@ def run(
         config,
         _neighbours(look, look_h["trained encoder"], config.seed),
         rows,
-        view1,
-        view2,
+        (view1, view2),
+        imported,
     )
     print(f"Look at {summary}")
     return results
@@ -251,23 +256,26 @@ def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
     } | {"seconds": time.monotonic() - started}
 
 
-def _draw(workdir, suffix, config, neighbours, rows, view1, view2):
+def _draw(workdir, suffix, config, neighbours, rows, views, imported):
     """summary.png and neighbours.png of the run."""
     pictures.neighbours_sheet(
         path=os.path.join(workdir, f"neighbours{suffix}.png"), **neighbours
     )
     model = config.model
     history = metrics.read(os.path.join(workdir, "metrics.jsonl"))
+    method = f"SimCLR on {config.data.source}"
+    training = f"batch {config.batch_size}, {config.epochs:g} epochs"
+    if imported:
+        method = "imported weights"
+        training = f"from {imported['path']}"
     summary_picture(
         os.path.join(workdir, f"summary{suffix}.png"),
-        title=f"{os.path.basename(os.path.normpath(workdir))}: "
-        f"SimCLR on {config.data.source}",
+        title=f"{os.path.basename(os.path.normpath(workdir))}: {method}",
         subtitle=f"ResNet-{model.depth} x{model.width:g}, "
-        f"{config.data.image_size} pixels, batch {config.batch_size}, "
-        f"{config.epochs:g} epochs",
+        f"{config.data.image_size} pixels, {training}",
         metrics_rows=history,
-        view1=view1,
-        view2=view2,
+        view1=views[0],
+        view2=views[1],
         results=rows[::-1],
         neighbours=neighbours,
     )

@@ -40,7 +40,7 @@ def summary_picture(
         path: of the PNG.
         title: one line.
         subtitle: one line: data, model, time.
-        metrics_rows: see pictures.loss_curve.
+        metrics_rows: see pictures.loss_curve; none: no curves.
         view1: [n, s, s, 3] first views; up to 18 are shown.
         view2: [n, s, s, 3] second views.
         results: rows as for report.results_table and health_table; the first
@@ -50,7 +50,9 @@ def summary_picture(
     """
     shares = _measured(results, SHARES)
     facts = _measured(results[:1], FIGURES) if shares else []
-    body = _CURVES_HEIGHT + _results_height(results) + (0.75 if facts else 0)
+    # Weights that were imported have no history.
+    curves = _CURVES_HEIGHT if metrics_rows else 0.0
+    body = curves + _results_height(results) + (0.75 if facts else 0)
     # As many rows of views as the left column is high.
     rows = 1
     while _HEADING + _views_size(rows + 1)[1] <= body:
@@ -62,10 +64,11 @@ def summary_picture(
 
     page.text(_MARGIN, 0.42, title, size=TITLE, bold=True)
     page.text(_MARGIN, 0.8, subtitle, size=BODY + 1, color=MUTED)
-    pictures.draw_curves(
-        page, _MARGIN, _TOP, left_width, _CURVES_HEIGHT - 0.3, metrics_rows
-    )
-    y = _TOP + _CURVES_HEIGHT
+    if metrics_rows:
+        pictures.draw_curves(
+            page, _MARGIN, _TOP, left_width, curves - 0.3, metrics_rows
+        )
+    y = _TOP + curves
     if shares:
         _draw_results(
             page,

@@ -1,0 +1,1 @@
+"""Published weights: their names, how they are read, which net they are of."""
