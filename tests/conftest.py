@@ -35,9 +35,14 @@ def four_replicas():
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(4)])
 
 
+@pytest.fixture(autouse=True)
+def float32():
+    """A task sets Keras's precision for its process; not for other tests."""
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.fixture
 def float64():
     """Keras computes and stores in float64 while the test runs."""
     keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy("float32")

@@ -62,3 +62,42 @@ def test_without_a_label_the_probe_is_silent():
         task(name="lars").probe, tf.ones([4, 64]), tf.constant([-1, -1])
     )
     assert scores["probe_loss"] == scores["probe_accuracy"] == 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"depth": 18},
+        {"depth": 34, "stem": "cifar"},
+        {"depth": 50, "sk_ratio": 0.0625},
+        {"depth": 50, "se_ratio": 0.25, "head_layers": 1},
+    ],
+)
+def test_mixed_bfloat16_stays_near_float32(model):
+    """The same first step; weights, losses and slots are float32 in both."""
+    rng = np.random.default_rng(0)
+    images = rng.random([2, 16, 32, 32, 3], np.float32)
+    batch = {
+        "view1": tf.constant(images[0]),
+        "view2": tf.constant(images[0] + 0.1 * images[1]),
+        "label": tf.range(16) % 3,
+        "replaced": tf.zeros([16], tf.int32),
+    }
+    results = []
+    for precision in ("float32", "mixed_bfloat16"):
+        config = dataclasses.replace(
+            tiny.CONFIG,
+            model=dataclasses.replace(tiny.CONFIG.model, **model),
+            train=dataclasses.replace(tiny.CONFIG.train, precision=precision),
+        )
+        one = Pretrain(config, num_examples=64, num_classes=3)
+        results.append(one.step(batch))
+        assert all(v.dtype == "float32" for v in one.variables)
+        assert all(v.dtype == "float32" for v in one.optimizer.momentums)
+    exact, mixed = results
+    assert all(x.dtype == tf.float32 for x in mixed.values())
+    np.testing.assert_allclose(mixed["loss"], exact["loss"], rtol=0.02)
+    np.testing.assert_allclose(
+        mixed["probe_loss"], exact["probe_loss"], rtol=0.01
+    )
+    np.testing.assert_allclose(mixed["grad_norm"], exact["grad_norm"], rtol=0.1)
