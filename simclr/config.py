@@ -12,7 +12,7 @@ import os
 import runpy
 import typing
 
-_AUTO = "auto"
+from simclr.config_rules import get, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Data:
 class Augment:
     """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A)."""
 
-    place: str = _AUTO  # Colour work on the "host", the "device" or "auto".
+    place: str = "auto"  # Colour work on the "host", the "device" or "auto".
     crop_area: tuple[float, float] = (0.08, 1.0)  # Share of the image's area.
     color_strength: float = 1.0  # Multiplies the four jitters.
     brightness: float = 0.8
@@ -53,7 +53,7 @@ class Model:
     depth: int = 18  # Layers of the ResNet: 18, 34, 50, 101, 152 or 200.
     width: float = 1.0  # Multiplies every number of channels.
     # "cifar", "imagenet", "torchvision", or "auto": cifar up to 64 pixels.
-    stem: str = _AUTO
+    stem: str = "auto"
     sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
     se_ratio: float = 0.0  # Above 0: squeeze and excitation.
     normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
@@ -118,54 +118,6 @@ class Config:
     train: Train = Train()
 
 
-_CHOICES = {
-    "augment.place": (_AUTO, "host", "device"),
-    "augment.brightness_rule": ("multiply", "add"),
-    "model.depth": (18, 34, 50, 101, 152, 200),
-    "model.stem": (_AUTO, "cifar", "imagenet", "torchvision"),
-    "model.normalization": ("none", "imagenet"),
-    "loss.name": ("nt_xent",),
-    "optimizer.name": ("lars", "sgd", "adam"),
-    "optimizer.lars_variant": ("classic", "popular", "barlow"),
-    "optimizer.lr_scaling": ("linear", "sqrt", "none"),
-    "train.precision": ("float32", "mixed_bfloat16", "float64"),
-}
-_POSITIVE = (
-    "epochs",
-    "batch_size",
-    "data.image_size",
-    "model.width",
-    "model.head_dim",
-    "loss.temperature",
-    "optimizer.base_lr",
-    "train.log_steps",
-    "train.checkpoint_epochs",
-    "train.keep_checkpoints",
-    "train.eval_images",
-)
-_NOT_NEGATIVE = (
-    "model.sk_ratio",
-    "model.se_ratio",
-    "model.head_layers",
-    "model.head_hidden",
-    "optimizer.weight_decay",
-    "optimizer.warmup_epochs",
-    "optimizer.bias_lr_factor",
-    "train.eval_epochs",
-    "data.eval_image_size",
-)
-_SHARES = (
-    "optimizer.momentum",
-    "optimizer.final_lr_share",
-    "data.max_bad_share",
-    "augment.jitter_prob",
-    "augment.gray_prob",
-    "augment.crop_area",
-    "augment.blur_probs",
-    "augment.solarize_probs",
-)
-
-
 def load(path, overrides=()):
     """Reads `config` from a recipe file, then applies `a.b=value` overrides.
 
@@ -211,48 +163,9 @@ def override(config, overrides):
     return validate(config)
 
 
-def validate(config):
-    """Returns `config`, or raises ValueError naming the first bad value."""
-    for key, choices in _CHOICES.items():
-        if get(config, key) not in choices:
-            raise ValueError(
-                f"{key} is {get(config, key)!r}; choose one of "
-                f"{', '.join(map(str, choices))}."
-            )
-    for key in _POSITIVE:
-        if not get(config, key) > 0:
-            raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
-    for key in _NOT_NEGATIVE:
-        if get(config, key) < 0:
-            raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
-    if config.batch_size < 2:
-        raise ValueError(
-            f"batch_size is {config.batch_size}; negatives come from the "
-            "batch, so it must be at least 2."
-        )
-    for key in _SHARES:
-        values = get(config, key)
-        for value in values if isinstance(values, tuple) else (values,):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
-    if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
-        raise ValueError(
-            f"augment.crop_area is {config.augment.crop_area}; it must be "
-            "(smallest, largest) with 0 < smallest <= largest."
-        )
-    return config
-
-
 def eval_image_size(config):
     """Side of the images that evaluation shows the encoder, pixels."""
     return config.data.eval_image_size or config.data.image_size
-
-
-def get(config, key):
-    """The value at a dotted key."""
-    for name in key.split("."):
-        config = getattr(config, name)
-    return config
 
 
 def to_json(config):

@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 
-from simclr.__main__ import parse
+from simclr.__main__ import COMMANDS
+from simclr.command_line import parse
 
 
 def commands():
@@ -28,7 +29,7 @@ def test_there_are_some():
 def test_command_is_true(line):
     program, *words = shlex.split(line)
     if program == "simclr":
-        _, values, _ = parse(words)
+        _, values, _ = parse(words, COMMANDS)
         if "config" in values and values.config:
             assert os.path.exists(values.config)
     elif program == "make":
@@ -47,3 +48,13 @@ def test_pictures_and_files_exist():
         assert os.path.exists(path), path
     for path in re.findall(r"`((?:configs|tests|benchmarks)/\w+\.py)`", text):
         assert os.path.exists(path), path
+
+
+@pytest.mark.parametrize("path", ["README.md", "BUILD_NOTES.md"])
+def test_nothing_is_left_to_be_filled_in(path):
+    with open(path) as file:
+        left = re.findall(
+            r"\b(?:TODO|TBD|(?!BUILD)[A-Z]+_(?:ROWS?|TEXT|TIME|NOTES|RUN|TABLE))\b",
+            file.read(),
+        )
+    assert left == []

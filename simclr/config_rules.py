@@ -1,0 +1,87 @@
+"""Which values a config may hold."""
+
+_CHOICES = {
+    "augment.place": ("auto", "host", "device"),
+    "augment.brightness_rule": ("multiply", "add"),
+    "model.depth": (18, 34, 50, 101, 152, 200),
+    "model.stem": ("auto", "cifar", "imagenet", "torchvision"),
+    "model.normalization": ("none", "imagenet"),
+    "loss.name": ("nt_xent",),
+    "optimizer.name": ("lars", "sgd", "adam"),
+    "optimizer.lars_variant": ("classic", "popular", "barlow"),
+    "optimizer.lr_scaling": ("linear", "sqrt", "none"),
+    "train.precision": ("float32", "mixed_bfloat16", "float64"),
+}
+_POSITIVE = (
+    "epochs",
+    "batch_size",
+    "data.image_size",
+    "model.width",
+    "model.head_dim",
+    "loss.temperature",
+    "optimizer.base_lr",
+    "train.log_steps",
+    "train.checkpoint_epochs",
+    "train.keep_checkpoints",
+    "train.eval_images",
+)
+_NOT_NEGATIVE = (
+    "model.sk_ratio",
+    "model.se_ratio",
+    "model.head_layers",
+    "model.head_hidden",
+    "optimizer.weight_decay",
+    "optimizer.warmup_epochs",
+    "optimizer.bias_lr_factor",
+    "train.eval_epochs",
+    "data.eval_image_size",
+)
+_SHARES = (
+    "optimizer.momentum",
+    "optimizer.final_lr_share",
+    "data.max_bad_share",
+    "augment.jitter_prob",
+    "augment.gray_prob",
+    "augment.crop_area",
+    "augment.blur_probs",
+    "augment.solarize_probs",
+)
+
+
+def get(config, key):
+    """The value at a dotted key."""
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
+def validate(config):
+    """Returns `config`, or raises ValueError naming the first bad value."""
+    for key, choices in _CHOICES.items():
+        if get(config, key) not in choices:
+            raise ValueError(
+                f"{key} is {get(config, key)!r}; choose one of "
+                f"{', '.join(map(str, choices))}."
+            )
+    for key in _POSITIVE:
+        if not get(config, key) > 0:
+            raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
+    for key in _NOT_NEGATIVE:
+        if get(config, key) < 0:
+            raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
+    if config.batch_size < 2:
+        raise ValueError(
+            f"batch_size is {config.batch_size}; negatives come from the "
+            "batch, so it must be at least 2."
+        )
+    for key in _SHARES:
+        values = get(config, key)
+        for value in values if isinstance(values, tuple) else (values,):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
+    if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
+        raise ValueError(
+            f"augment.crop_area is {config.augment.crop_area}; it must be "
+            "(smallest, largest) with 0 < smallest <= largest."
+        )
+    return config
