@@ -46,6 +46,15 @@ def test_recipe_fits_images_and_device(count, side, accelerator, expected):
     assert f"{count:,} images" in notes[0]
 
 
+def test_recipe_takes_bfloat16_where_it_is_fast():
+    for fast, precision in ((True, "mixed_bfloat16"), (False, "float32")):
+        config, notes = suggest(
+            source(100, 32), accelerator=False, replicas=1, bfloat16=fast
+        )
+        assert config.train.precision == precision
+        assert any("bfloat16" in note for note in notes)
+
+
 def test_recipe_batches_divide_among_replicas():
     for count in (20, 33, 100, 5000):
         config, _ = suggest(source(count, 32), accelerator=False, replicas=3)

@@ -205,7 +205,7 @@ def test_workers_that_do_not_start_alike_are_stopped(photos, tmp_path):
 def test_a_device_call_takes_about_five_seconds():
     pace = stopping.Pace(strategy_lib.Workers(ONE()))
     assert pace.steps(20) == 1
-    pace.measured(1, 60.0)  # It compiled.
+    assert not pace.measured(1, 60.0)  # It compiled.
     assert pace.steps(20) == 1
     pace.measured(1, 0.5)
     assert (pace.steps(20), pace.steps(7)) == (10, 7)

@@ -8,7 +8,12 @@ from simclr import config as config_lib
 from simclr.commands import recipe as recipe_lib
 from simclr.data import sources
 from simclr.training import checkpoint, initial, loop, rundir
-from simclr.training.strategy import is_accelerator, is_chief, make_strategy
+from simclr.training.strategy import (
+    has_fast_bfloat16,
+    is_accelerator,
+    is_chief,
+    make_strategy,
+)
 
 
 def run(
@@ -52,6 +57,7 @@ def run(
             sources.open_source(data, labels=labels),
             accelerator=is_accelerator(strategy),
             replicas=strategy.num_replicas_in_sync,
+            bfloat16=has_fast_bfloat16(strategy),
         )
     config = _with(
         config,

@@ -9,13 +9,14 @@ from simclr.data.decode import decode
 _PROBED = 64
 
 
-def suggest(source, *, accelerator, replicas):
+def suggest(source, *, accelerator, replicas, bfloat16=False):
     """Chooses a recipe from the images and the device.
 
     Args:
         source: the images.
         accelerator: whether steps run on GPUs or TPUs.
         replicas: number of replicas.
+        bfloat16: whether the device is faster in bfloat16.
 
     Returns:
         (Config, list of str): the recipe and a line per choice.
@@ -42,6 +43,9 @@ def suggest(source, *, accelerator, replicas):
         f"{width:g}, batch {batch_size} (negatives come from the batch)",
         f"{epochs:g} epochs: {epochs * count:,.0f} images seen; --set "
         "epochs=... for more",
+        "mixed_bfloat16: this device is faster in it"
+        if bfloat16
+        else "float32: this device has no fast bfloat16",
         "blur left out: views are small"
         if small
         else "blur on, as for ImageNet",
@@ -74,6 +78,7 @@ def suggest(source, *, accelerator, replicas):
             )
         ),
         train=Train(
+            precision="mixed_bfloat16" if bfloat16 else "float32",
             eval_epochs=max(1.0, float(round(epochs / 10))),
             checkpoint_epochs=max(1.0, float(round(epochs / 50))),
         ),

@@ -101,7 +101,7 @@ def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
     if step and boundaries.evaluate(step):
         outlook.evaluate(step)  # It may have been killed before that.
     while step < task.total_steps:
-        row_steps, row_seconds = 0, 0.0
+        timed_steps, timed_seconds, speed = 0, 0.0, None
         boundary = boundaries.next(step)
         while step < boundary:
             count = pace.steps(boundary - step)
@@ -112,10 +112,13 @@ def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
                     _not_finite(task, step + int(bad), norms, outlook.kept())
                 )
             seconds = time.monotonic() - started
-            pace.measured(count, seconds)
-            step, row_steps = step + count, row_steps + count
-            row_seconds += seconds
-            speed = row_steps * config.batch_size / row_seconds
+            step += count
+            if pace.measured(count, seconds):
+                timed_steps, timed_seconds = (
+                    timed_steps + count,
+                    timed_seconds + seconds,
+                )
+                speed = timed_steps * config.batch_size / timed_seconds
             outlook.progress(step, _means(sums), speed)
             if step < boundary and (stop := stopper.reason()):
                 outlook.save(step, {_ROW + k: v for k, v in sums.items()})

@@ -87,19 +87,30 @@ class Progress:
         )
 
     def update(self, step, images_per_second, **values):
-        """Moves to `step` and shows the newest values."""
+        """Moves to `step` and shows the newest values.
+
+        Args:
+            step: int, steps done.
+            images_per_second: float; None before it is known.
+            **values: floats by their names.
+        """
         shown = "  ".join(f"{k} {v:.3f}" for k, v in values.items())
         self._bar.n = step * self._batch_size
         self._bar.set_postfix_str(shown)
         done = step == self._total
         if self._bar.disable and (done or time.monotonic() > self._next_line):
             self._next_line = time.monotonic() + self._period_s
-            left_s = (self._total - step) * self._batch_size
-            left_s /= max(images_per_second, 1e-9)
-            self.say(
-                f"step {step}/{self._total}  {shown}  "
-                f"{images_per_second:.0f} images/s  {duration(left_s)} left"
-            )
+            speed = ""
+            if images_per_second:
+                left_s = (self._total - step) * self._batch_size
+                left_s /= images_per_second
+                speed = (
+                    f"  {images_per_second:.0f} images/s  "
+                    f"{duration(left_s)} left"
+                )
+            else:  # The first step: say how long from here as soon as known.
+                self._next_line = 0.0
+            self.say(f"step {step}/{self._total}  {shown}{speed}")
 
     def say(self, text):
         """A line that does not break the bar."""

@@ -39,7 +39,8 @@ class Chief:
             self._baselines = next((r for r in rows if r["step"] == 0), {})
 
     def progress(self, step, means, images_per_second):
-        """Moves the bar; means of scalars since the last row."""
+        """Moves the bar; means of scalars since the last row, and the speed,
+        None before it is known."""
         self._bar.update(
             step, images_per_second, loss=means["loss"], acc=means["accuracy"]
         )

@@ -29,11 +29,17 @@ class Pace:
         return max(1, min(left, int(_DISPATCH_S / self._step_s)))
 
     def measured(self, steps, seconds):
-        """Learns from a call; the first one, which compiles, does not count."""
+        """Learns from a call.
+
+        Returns:
+            Whether it counts; the first one does not, for it compiles.
+        """
         self._calls += 1
-        if self._calls > 1:
-            step_s = max(seconds / steps, 1e-6)
-            self._step_s = float(self._workers.gather([step_s]).max())
+        if self._calls == 1:
+            return False
+        step_s = max(seconds / steps, 1e-6)
+        self._step_s = float(self._workers.gather([step_s]).max())
+        return True
 
 
 class Stopper:
