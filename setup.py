@@ -12,7 +12,11 @@ _CPU = [
 ]
 _GPU = ["tensorflow[and-cuda]>=2.18,<2.22"]
 # 2.19.1 pins libtpu 0.0.10; 2.20.0 takes a libtpu that aborts the import.
-_TPU = ["tensorflow-tpu==2.19.1; python_version < '3.13'"]
+_TPU = [
+    "tensorflow-tpu==2.19.1; python_version < '3.13'",
+    # What tensorflow-datasets needs; 1.21 wants a newer protobuf than 2.19's.
+    "tensorflow-metadata<1.18",
+]
 # Only to read PyTorch's files (simclr import).
 _TORCH = ["torch>=2.6"]
 _TEST = ["pytest>=8", "ruff>=0.9"]

@@ -4,8 +4,9 @@ Paper: Chen et al. 2020, arxiv.org/abs/2002.05709, Appendix B.9 (CIFAR-10).
 Command:
     simclr pretrain --config=configs/cifar10_resnet18_cpu.py \
         --data=cifar10/train --eval_data=cifar10/test
-Hardware: 2 cores (AVX2, no bfloat16), 24 GiB; about an hour.
-Expected: see the README's results.
+Hardware: 2 cores; 15 minutes with AMX and --set
+    train.precision=mixed_bfloat16, under an hour with AVX2.
+Expected: linear 67.6 %, kNN 66.7 % (README).
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train

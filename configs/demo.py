@@ -3,8 +3,8 @@
 Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
     make demo
-Hardware: 2 CPU cores, minutes.
-Expected: see the README's results.
+Hardware: 2 CPU cores, four minutes.
+Expected: linear 84.6 %, kNN 80.9 %; raw pixels 82.0 and 80.0 %.
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train

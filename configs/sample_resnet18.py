@@ -4,7 +4,7 @@ Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
     simclr pretrain --config=configs/sample_resnet18.py
 Hardware: 2 CPU cores, a quarter of an hour.
-Expected: see the README's results (three seeds).
+Expected: linear 85.6 to 86.1 %, kNN 82.0 to 83.4 % (three seeds).
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train

@@ -183,6 +183,13 @@ def test_tfds_set_fails_at_once_without_a_network(monkeypatch):
         open_source("tfds:downloaded_once")
 
 
+def test_tfds_itself_is_broken(monkeypatch):
+    """Its import swallows errors, such as that of a wrong protobuf."""
+    monkeypatch.delattr(tfds, "builder_cls")
+    with pytest.raises(OSError, match=r"tensorflow-metadata<1\.18"):
+        open_source("tfds:downloaded_once")
+
+
 def test_tfds_set_that_must_be_fetched_by_hand():
     with pytest.raises(ValueError, match=r"by hand into .*downloads/manual"):
         open_source("tfds:imagenet2012/train")

@@ -32,6 +32,11 @@ def download(dataset, parts, root):
     """
     import tensorflow_datasets as tfds
 
+    if not hasattr(tfds, "builder_cls"):  # Its import swallows errors.
+        raise OSError(
+            "tensorflow-datasets does not load here. Beside TensorFlow 2.18 "
+            'and 2.19 it needs: pip install "tensorflow-metadata<1.18"'
+        )
     try:
         builder_class = tfds.builder_cls(dataset)
     except ValueError:
