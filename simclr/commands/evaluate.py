@@ -6,16 +6,14 @@ import sys
 import time
 
 import keras
-import numpy as np
 
 from simclr import config as config_lib
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
-from simclr.evaluation import features, health, knn, pictures, report
+from simclr.evaluation import features, health, knn, report, run_pictures
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
-from simclr.evaluation.summary import summary_picture
 from simclr.training import checkpoint, metrics, rundir
 from simclr.training.inference import Encode, in_batches
 from simclr.training.strategy import make_strategy
@@ -25,8 +23,6 @@ _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
 _NEVER_TRAINED = 1 << 40
 _LOOKED = 20_000  # Images whose health and neighbours are looked at.
-_QUERIES = 6  # Rows on the sheet of neighbours.
-_NEIGHBOURS = 8
 
 
 def run(
@@ -120,15 +116,16 @@ def run(
     rundir.write(
         workdir, f"results{suffix}.json", json.dumps(results, indent=2) + "\n"
     )
-    summary = os.path.join(workdir, f"summary{suffix}.png")
-    _draw(
+    summary = run_pictures.draw(
         workdir,
         suffix,
         config,
-        _neighbours(look, look_h["trained encoder"], config.seed),
-        rows,
-        (view1, view2),
-        imported,
+        part=look,
+        h=look_h["trained encoder"],
+        rows=rows,
+        views=(view1, view2),
+        history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
+        imported=imported,
     )
     print(f"Look at {summary}")
     return results
@@ -254,50 +251,3 @@ def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
         for k in (1, 5)
         if k < num_classes
     } | {"seconds": time.monotonic() - started}
-
-
-def _draw(workdir, suffix, config, neighbours, rows, views, imported):
-    """summary.png and neighbours.png of the run."""
-    pictures.neighbours_sheet(
-        path=os.path.join(workdir, f"neighbours{suffix}.png"), **neighbours
-    )
-    model = config.model
-    history = metrics.read(os.path.join(workdir, "metrics.jsonl"))
-    method = f"SimCLR on {config.data.source}"
-    training = f"batch {config.batch_size}, {config.epochs:g} epochs"
-    if imported:
-        method = "imported weights"
-        training = f"from {imported['path']}"
-    summary_picture(
-        os.path.join(workdir, f"summary{suffix}.png"),
-        title=f"{os.path.basename(os.path.normpath(workdir))}: {method}",
-        subtitle=f"ResNet-{model.depth} x{model.width:g}, "
-        f"{config.data.image_size} pixels, {training}",
-        metrics_rows=history,
-        view1=views[0],
-        view2=views[1],
-        results=rows[::-1],
-        neighbours=neighbours,
-    )
-
-
-def _neighbours(part, h, seed):
-    """Arguments of a sheet of neighbours; one query a class first, if known."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(h))
-    if part.labels is not None:
-        first = rng.permutation(
-            np.unique(part.labels[order], return_index=True)[1]
-        )
-        order = np.concatenate([order[first], np.delete(order, first)])
-    queries = order[:_QUERIES]
-    index, similarity = knn.neighbours(h, queries, _NEIGHBOURS)
-    shown = {int(i) for i in np.concatenate([queries, index.ravel()])}
-    return {
-        "images": {i: part.reader.load(part.rows[i])[0] for i in shown},
-        "query_idx": queries,
-        "neighbour_idx": index,
-        "similarities": similarity,
-        "labels": part.labels,
-        "class_names": part.reader.source.class_names,
-    }

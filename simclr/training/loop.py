@@ -15,6 +15,7 @@ from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.training import checkpoint, initial, rundir
+from simclr.training.boundaries import Boundaries
 from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Pace, Stopper
 from simclr.training.strategy import Workers, is_accelerator, is_chief
@@ -176,43 +177,6 @@ def _means(sums):
     """Means of scalars over the steps since the last boundary, floats."""
     steps = float(sums["steps"])
     return {k: float(v) / steps for k, v in sums.items() if k != "steps"}
-
-
-class Boundaries:
-    """Steps at which the device loop comes up for air.
-
-    A row of metrics is the mean since the boundary before it. Boundaries are a
-    function of the config alone, so that a resumed run writes the same rows.
-    """
-
-    def __init__(self, config, num_examples, total_steps):
-        def steps(epochs):
-            return max(1, round(epochs * num_examples / config.batch_size))
-
-        self._log = config.train.log_steps
-        self._checkpoint = steps(config.train.checkpoint_epochs)
-        self._evaluate = (
-            steps(config.train.eval_epochs) if config.train.eval_epochs else 0
-        )
-        self._total = total_steps
-
-    def next(self, step):
-        """The boundary after `step`."""
-        periods = [self._log, self._checkpoint, self._evaluate]
-        ahead = [(step // p + 1) * p for p in periods if p]
-        return min([*ahead, self._total])
-
-    def checkpoint(self, step):
-        """Whether a checkpoint is due at `step`."""
-        return _due(step, self._checkpoint, self._total)
-
-    def evaluate(self, step):
-        """Whether an evaluation is due at `step`."""
-        return self._evaluate > 0 and _due(step, self._evaluate, self._total)
-
-
-def _due(step, period, total):
-    return step % period == 0 or step == total
 
 
 def _labels(source):
