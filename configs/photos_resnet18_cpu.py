@@ -10,11 +10,11 @@ Expected: see the README's sheet of neighbours.
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 
 config = Config(
-    epochs=20,
+    epochs=40,
     batch_size=128,
     data=Data(source="photos", image_size=64),
     augment=Augment(
-        crop_area=(0.2, 1.0), color_strength=0.5, blur_probs=(0.0, 0.0)
+        crop_area=(0.2, 1.0), color_strength=1.0, blur_probs=(0.0, 0.0)
     ),
     # The ImageNet stem halves a view twice: 64 pixels cost as 16 do.
     model=Model(depth=18, width=0.5, stem="imagenet", head_layers=2),
