@@ -124,7 +124,7 @@ def _pretrain(values):
         labels=values.labels,
         eval_data=values.eval_data,
         eval_labels=values.eval_labels,
-        init=os.path.expanduser(values.init),
+        init=values.init,
         recipe=os.path.expanduser(values.config),
         overrides=values.set,
         workdir=os.path.expanduser(values.workdir),

@@ -66,10 +66,11 @@ def run(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    if init:
-        config = dataclasses.replace(config, init=os.path.abspath(init))
+    config = dataclasses.replace(config, init=init or config.init)
     config = config_lib.override(config, overrides)
     if config.init:
+        path = os.path.abspath(os.path.expanduser(config.init))
+        config = dataclasses.replace(config, init=path)
         initial.read_weights(config.init)  # Bad ones stop it here.
 
     say(f"Images    {config.data.source}")

@@ -8,16 +8,15 @@ from keras import layers
 
 from simclr.models.batch_norm import BatchNorm
 
-# Blocks in each of the four groups, by depth.
-_BASIC = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-_BOTTLENECK = {
+# Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
+BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
     50: (3, 4, 6, 3),
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
     200: (3, 24, 36, 3),
 }
-
-
 # Mean and standard deviation of ImageNet's pixels in [0, 1], per channel, as
 # torchvision's nets expect their input. SimCLR's take the pixels as they are.
 NORMALIZATIONS = {
@@ -65,9 +64,9 @@ def resnet(
     Raises:
         ValueError: an unknown depth or stem, or a width or ratio below 0.
     """
-    blocks = {**_BASIC, **_BOTTLENECK}.get(depth)
+    blocks = BLOCKS.get(depth)
     if blocks is None:
-        known = ", ".join(map(str, {**_BASIC, **_BOTTLENECK}))
+        known = ", ".join(map(str, BLOCKS))
         raise ValueError(f"depth={depth}; choose one of {known}.")
     if stem not in _STEMS:
         raise ValueError(f"stem={stem!r}; choose one of {', '.join(_STEMS)}.")
@@ -82,7 +81,7 @@ def resnet(
     if width <= 0:
         raise ValueError(f"width={width} must be above 0.")
     channels = max(8, round(64 * width / 8) * 8)
-    block = _basic_block if depth in _BASIC else _bottleneck_block
+    block = _bottleneck_block if depth >= 50 else _basic_block
 
     # Statistics of a whole image lose too much in bfloat16.
     wide = at_least_float32(keras.config.dtype_policy().compute_dtype)

@@ -4,9 +4,9 @@ import dataclasses
 import itertools
 
 from simclr.config import Model
+from simclr.models.resnet import BLOCKS
 from simclr.published import heads as heads_lib
 from simclr.published.layers import (
-    BLOCKS,
     SK_RATIO,
     Net,
     names_and_shapes,

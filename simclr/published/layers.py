@@ -6,14 +6,8 @@ can be told from its checkpoint in milliseconds.
 
 import dataclasses
 
-BLOCKS = {
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-    200: (3, 24, 36, 3),
-}
+from simclr.models.resnet import BLOCKS
+
 BN_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 # The one ratio of selective kernels that was published, and the least number
 # of channels that it squeezes to.

@@ -30,17 +30,18 @@ class BadImages:
         """Writes what is new.
 
         Raises:
-            ValueError: there are too many.
+            ValueError: this session met too many.
         """
-        listed = self._listed | self._reader.bad
-        if len(listed) == len(self._listed):
-            return
-        self._listed = listed
-        lines = [f"{name}\t{why}\n" for name, why in sorted(listed.items())]
-        rundir.write(self._workdir, self._name, "".join(lines))
-        if len(listed) > self._max_share * len(self._reader.source):
+        bad = self._reader.bad
+        listed = self._listed | bad
+        if len(listed) > len(self._listed):
+            self._listed = listed
+            lines = [f"{name}\t{why}\n" for name, why in sorted(listed.items())]
+            rundir.write(self._workdir, self._name, "".join(lines))
+        # Of this session alone: listed ones may have been repaired since.
+        if len(bad) > self._max_share * len(self._reader.source):
             raise ValueError(
-                f"{len(listed)} of {len(self._reader.source)} images are "
+                f"{len(bad)} of {len(self._reader.source)} images are "
                 f"unreadable, over data.max_bad_share={self._max_share:g}; "
                 f"they are listed in {self._workdir}/{self._name}. Run simclr "
                 "check."
