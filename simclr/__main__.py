@@ -12,7 +12,9 @@ USAGE = """\
 Self-supervised image training: from a folder of photos to an encoder.
 
   simclr pretrain --data=PHOTOS       train an encoder without labels
-  simclr evaluate RUN                 kNN, linear probe, health, a picture
+  simclr finetune --init=RUN          a classifier from few labels
+  simclr distill --teacher=RUN        a small student of a classifier
+  simclr evaluate RUN                 scores of a run, with pictures
   simclr import CHECKPOINT            a run from published weights
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
@@ -62,12 +64,13 @@ def _define_eval_labels(values):
     )
 
 
-def _define_pretrain(values):
+def _define_training(values, default_data):
+    """Flags of every command that trains."""
     flags.DEFINE_string(
         "data",
         "",
         "Images to train on: a folder of photos, tfds:NAME, tfrecord:GLOB, "
-        "arrayrecord:GLOB or sample.",
+        f"arrayrecord:GLOB or sample.{default_data}",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -76,7 +79,7 @@ def _define_pretrain(values):
     flags.DEFINE_string(
         "eval_data",
         "",
-        "Held-out labelled images for kNN and the probe, if any.",
+        f"Held-out labelled images, if any.{default_data}",
         flag_values=values,
     )
     _define_eval_labels(values)
@@ -85,13 +88,6 @@ def _define_pretrain(values):
         "",
         "A recipe, configs/NAME.py; without one a recipe is chosen from the "
         "images and the device.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "init",
-        "",
-        "Weights to start from: a run folder or a checkpoint. (Resuming needs "
-        "no flag: it is the same command again.)",
         flag_values=values,
     )
     flags.DEFINE_multi_string(
@@ -114,25 +110,97 @@ def _define_pretrain(values):
     _define_device(values)
 
 
-def _pretrain(values):
-    startup.start_tensorflow(values.debug)
-    from simclr.commands import pretrain
+def _train(command, values, **more):
+    """Runs a command that trains; its flags are _define_training's and more."""
     from simclr.training.stopping import EXIT_STOPPED
 
-    stopped = pretrain.run(
+    stopped = command.run(
         data=values.data,
         labels=values.labels,
         eval_data=values.eval_data,
         eval_labels=values.eval_labels,
-        init=values.init,
         recipe=os.path.expanduser(values.config),
         overrides=values.set,
         workdir=os.path.expanduser(values.workdir),
         strategy_kind=values.strategy,
         replicas=values.replicas,
         max_hours=values.max_hours,
+        **more,
     )
     return EXIT_STOPPED if stopped else 0
+
+
+def _define_init(values, text):
+    flags.DEFINE_string("init", "", text, flag_values=values)
+
+
+def _define_pretrain(values):
+    _define_training(values, "")
+    _define_init(
+        values,
+        "Weights to start from: a run folder or a checkpoint. (Resuming needs "
+        "no flag: it is the same command again.)",
+    )
+
+
+def _pretrain(values):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import pretrain
+
+    return _train(pretrain, values, init=values.init)
+
+
+def _define_finetune(values):
+    _define_training(values, " Default: those of --init.")
+    _define_init(values, "The pretrained run, or import, to start from.")
+    flags.DEFINE_boolean(
+        "from_scratch",
+        False,
+        "Take the net of --init, but none of its weights: the supervised "
+        "baseline.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "label_fraction",
+        0.0,
+        "Use this share of the labels, as many of each class, chosen by the "
+        "seed and written to labels.csv in the run folder; 0: all.",
+        flag_values=values,
+    )
+
+
+def _finetune(values):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import finetune
+
+    return _train(
+        finetune,
+        values,
+        init=values.init,
+        from_scratch=values.from_scratch,
+        label_fraction=values.label_fraction,
+    )
+
+
+def _define_distill(values):
+    _define_training(values, " Default: the teacher's.")
+    flags.DEFINE_multi_string(
+        "teacher",
+        [],
+        "A run of finetune or distill, or an import with a classifier; "
+        "repeatable: several are averaged.",
+        flag_values=values,
+    )
+    _define_init(
+        values, "Weights to start from, if any, such as the teacher's own."
+    )
+
+
+def _distill(values):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import distill
+
+    return _train(distill, values, teachers=values.teacher, init=values.init)
 
 
 def _define_evaluate(values):
@@ -261,6 +329,18 @@ COMMANDS = {
         _define_pretrain,
         (),
         "Trains an encoder on images without labels.",
+    ),
+    "finetune": Command(
+        _finetune,
+        _define_finetune,
+        (),
+        "Trains a classifier from a pretrained encoder and few labels.",
+    ),
+    "distill": Command(
+        _distill,
+        _define_distill,
+        (),
+        "Trains a student on a teacher's labels for all images.",
     ),
     "evaluate": Command(
         _evaluate,

@@ -64,6 +64,30 @@ class Model:
 
 
 @dataclasses.dataclass(frozen=True)
+class Classifier:
+    """What finetune and distill put on the encoder, and what they train."""
+
+    # Layer of the projection head that the classifier takes: 0 is the encoder's
+    # output h, 1 the first hidden layer (the paper's for few labels), ...
+    from_layer: int = 0
+    # "none", or the last part that stays as it is, batch norm included: "stem",
+    # "group1" to "group4" (the whole encoder), "head" (all but the classifier).
+    freeze: str = "none"
+    zero_init: bool = False  # Its kernel starts at 0, not N(0, 0.01).
+
+
+@dataclasses.dataclass(frozen=True)
+class Distill:
+    """Whom a student learns from, and how."""
+
+    teachers: tuple[str, ...] = ()  # Runs; several are averaged.
+    temperature: float = 1.0
+    alpha: float = 1.0  # 1: the teachers' probabilities alone, 0: labels alone.
+    # Teachers see each image once, its centre, not every view of the student.
+    cache: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Loss:
     """The objective."""
 
@@ -109,11 +133,14 @@ class Config:
     epochs: float = 100.0
     batch_size: int = 256  # Global.
     seed: int = 0
+    task: str = "pretrain"  # Or "finetune", "distill": which stage this is.
     init: str = ""  # Weights to start from: a run folder or a checkpoint.
     data: Data = Data()
     augment: Augment = Augment()
     model: Model = Model()
     loss: Loss = Loss()
+    classifier: Classifier = Classifier()
+    distill: Distill = Distill()
     optimizer: Optimizer = Optimizer()
     train: Train = Train()
 
@@ -233,6 +260,9 @@ def _checked(key, value, kind):
     """`value` as `kind`; ints pass for floats and lists for tuples."""
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)
+        if kinds[-1] is Ellipsis:  # Any number of them; one needs no brackets.
+            value = value if isinstance(value, list | tuple) else [value]
+            kinds = kinds[:1] * len(value)
         if isinstance(value, list | tuple) and len(value) == len(kinds):
             return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
         raise ValueError(f"{key} takes {len(kinds)} numbers, got {value!r}.")

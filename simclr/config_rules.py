@@ -1,6 +1,16 @@
 """Which values a config may hold."""
 
 _CHOICES = {
+    "task": ("pretrain", "finetune", "distill"),
+    "classifier.freeze": (
+        "none",
+        "stem",
+        "group1",
+        "group2",
+        "group3",
+        "group4",
+        "head",
+    ),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
     "model.depth": (18, 34, 50, 101, 152, 200),
@@ -19,6 +29,7 @@ _POSITIVE = (
     "model.width",
     "model.head_dim",
     "loss.temperature",
+    "distill.temperature",
     "optimizer.base_lr",
     "train.log_steps",
     "train.checkpoint_epochs",
@@ -29,6 +40,7 @@ _NOT_NEGATIVE = (
     "model.sk_ratio",
     "model.se_ratio",
     "model.head_layers",
+    "classifier.from_layer",
     "model.head_hidden",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
@@ -37,6 +49,7 @@ _NOT_NEGATIVE = (
     "data.eval_image_size",
 )
 _SHARES = (
+    "distill.alpha",
     "optimizer.momentum",
     "optimizer.final_lr_share",
     "data.max_bad_share",
@@ -73,6 +86,11 @@ def validate(config):
         raise ValueError(
             f"batch_size is {config.batch_size}; negatives come from the "
             "batch, so it must be at least 2."
+        )
+    if config.classifier.from_layer > config.model.head_layers:
+        raise ValueError(
+            f"classifier.from_layer is {config.classifier.from_layer}; the "
+            f"projection head has {config.model.head_layers} layers."
         )
     for key in _SHARES:
         values = get(config, key)

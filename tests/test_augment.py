@@ -48,7 +48,9 @@ def colour_views(settings, n=16, one_by_one=False, compiled=False):
 
     @tf.function(jit_compile=compiled)
     def run(x, draws):
-        return colour.colour_views(x, x, draws, settings, one_by_one=one_by_one)
+        return colour.colour_views(
+            [x, x], draws, settings, one_by_one=one_by_one
+        )
 
     return np.stack(run(tf.constant(images(n)), draws_of(n=n)))
 
@@ -92,8 +94,7 @@ def test_host_work_runs_in_tf_data():
     batches = tf.data.Dataset.from_tensor_slices(rows)
     batches = batches.batch(4, drop_remainder=True).map(
         lambda rows: colour.colour_views(
-            rows["image"],
-            rows["image"],
+            [rows["image"], rows["image"]],
             rows["draws"],
             Augment(),
             one_by_one=True,
@@ -111,7 +112,7 @@ def test_one_image_alone_is_as_in_its_batch():
     for i in range(16):
         x = tf.constant(images()[i : i + 1])
         draws = {name: x[i : i + 1] for name, x in draws_of().items()}
-        alone = np.stack(colour.colour_views(x, x, draws, settings))
+        alone = np.stack(colour.colour_views([x, x], draws, settings))
         np.testing.assert_allclose(alone[:, 0], together[:, i], atol=1e-6)
 
 
@@ -193,7 +194,7 @@ def test_golden_statistics(rule, strength):
     settings = Augment(color_strength=strength, brightness_rule=rule)
     settings = dataclasses.replace(settings, blur_probs=(0.0, 0.0))
     draws = next(iter(draws))
-    found, _ = colour.colour_views(x, x, draws, settings, one_by_one=True)
+    found, _ = colour.colour_views([x, x], draws, settings, one_by_one=True)
     found = found.numpy()
 
     version = {"multiply": "v2", "add": "v1"}[rule]

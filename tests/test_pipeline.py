@@ -75,8 +75,7 @@ def test_colour_left_to_the_device_is_the_colour_of_the_host():
     [raw] = batches(reader(), ONE(), 2, 3, on_device=True)
     raw = tf.nest.map_structure(tf.constant, raw)
     views = colour.colour_views(
-        raw["view1"],
-        raw["view2"],
+        [raw["view1"], raw["view2"]],
         raw["draws"],
         Augment(solarize_probs=(0.5, 0.0)),
     )

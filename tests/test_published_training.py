@@ -44,7 +44,7 @@ def make_task():
     published.fill(task.encoder.variables, encoder)
     published.fill(task.head.variables, published.head_weights(3), len(encoder))
     probe = ["probe/kernel", "probe/bias"]
-    published.fill(task.probe.variables, probe, start=119)
+    published.fill(task.linear.variables, probe, start=119)
     return task
 
 
@@ -78,7 +78,7 @@ def trained(strategy):
             "label": np.arange(16, dtype=np.int32) % 10,
             "replaced": np.zeros(16, np.int32),
         }
-        kernel = task.probe.kernel.numpy()
+        kernel = task.linear.kernel.numpy()
         result = tf.nest.map_structure(
             lambda x: strategy.experimental_local_results(x)[0].numpy(),
             step(spread(strategy, batch)),
@@ -123,7 +123,7 @@ def test_norms_of_the_final_weights(trained):
     task, _ = trained
     by_path = {
         v.path: v
-        for model in (task.encoder, task.head, task.probe)
+        for model in (task.encoder, task.head, task.linear)
         for v in model.variables
     }
     ours = [np.linalg.norm(by_path[name]) for name in NAMES]
@@ -137,7 +137,7 @@ def test_final_outputs(trained):
     h = task.encoder(np.concatenate(views(11)), training=False)["h"]
     for outputs, expected in (
         (task.head(h, training=False)["z"], GOLDEN["train_lars_final_proj"]),
-        (task.probe(h), GOLDEN["train_lars_final_sup"]),
+        (task.linear(h), GOLDEN["train_lars_final_sup"]),
     ):
         np.testing.assert_allclose(outputs, expected, atol=0.02)
         assert np.abs(outputs - expected).mean() < 4e-3

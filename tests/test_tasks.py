@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.training.tasks import Pretrain, probe_scores
+from simclr.training.tasks import Pretrain
+from simclr.training.tasks.pretrain import probe_scores
 from tests import tiny
 
 
@@ -42,12 +43,12 @@ def test_other_optimizers_decay_all_but_norms_through_the_loss(name):
 def test_probe_counts_only_images_with_labels():
     """The mean over labelled rows; the encoder feels nothing of it."""
     lars = task(name="lars")
-    lars.probe.kernel.assign(np.eye(64, 3))
+    lars.linear.kernel.assign(np.eye(64, 3))
     h = tf.constant(np.random.default_rng(0).normal(size=(8, 64)), tf.float32)
     label = tf.constant([2, -1, 0, -1])
     with tf.GradientTape() as tape:
         tape.watch(h)
-        scores = probe_scores(lars.probe, h, label)
+        scores = probe_scores(lars.linear, h, label)
     assert tape.gradient(scores["probe_loss"], h) is None
     logits = h.numpy()[[0, 2, 4, 6], :3].astype(np.float64)
     own = logits[np.arange(4), [2, 0, 2, 0]]
@@ -59,7 +60,7 @@ def test_probe_counts_only_images_with_labels():
 
 def test_without_a_label_the_probe_is_silent():
     scores = probe_scores(
-        task(name="lars").probe, tf.ones([4, 64]), tf.constant([-1, -1])
+        task(name="lars").linear, tf.ones([4, 64]), tf.constant([-1, -1])
     )
     assert scores["probe_loss"] == scores["probe_accuracy"] == 0
 

@@ -15,9 +15,9 @@ from simclr.evaluation import features, health, knn, report, run_pictures
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
 from simclr.training import checkpoint, metrics, rundir
-from simclr.training.inference import Encode, in_batches
+from simclr.training.inference import encode, in_batches
+from simclr.training.nets import build_encoder
 from simclr.training.strategy import make_strategy
-from simclr.training.tasks import build_encoder
 
 _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
@@ -197,7 +197,7 @@ def _encoders(config, arrays, strategy, baselines):
                 if name.startswith("encoder/")
             }
             checkpoint.assign(variables, weights)
-        encoders[name] = Encode(encoder, strategy)
+        encoders[name] = encode(encoder, strategy)
     return encoders
 
 

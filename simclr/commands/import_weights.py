@@ -15,7 +15,7 @@ from simclr.config import Config, Data, validate
 from simclr.published import compare, detect, tensorflow_checkpoint
 from simclr.published.probe_input import probe_input
 from simclr.training import checkpoint, rundir
-from simclr.training.tasks import build_encoder, build_head
+from simclr.training.nets import build_encoder, build_head
 
 _PARTS = {
     "encoder": "encoder",

@@ -117,20 +117,23 @@ def _compiled(**settings):
     return each
 
 
-def colour_views(view1, view2, draws, settings, *, one_by_one=False):
-    """Colours both views of a batch.
+def colour_views(views, draws, settings, *, one_by_one=False):
+    """Colours the views of a batch.
 
     Args:
-        view1, view2: uint8, or float in [0, 1], [n, h, w, 3] of static shape.
-        draws: augment.draw's dict for these rows, [n, 2, ...].
+        views: list of v views: uint8, or float in [0, 1], [n, h, w, 3] of
+            static shape.
+        draws: augment.draw's dict for these rows, [n, v, ...].
         settings: config.Augment.
         one_by_one: Loop over the images, as is best on a CPU, instead of
             working on all at once, as is best inside a step on an accelerator.
 
     Returns:
-        (view1, view2): [n, h, w, 3] in [0, 1], float32 or the type of float
+        tuple of v views: [n, h, w, 3] in [0, 1], float32 or the type of float
         views.
     """
+    # Where nothing is coloured, there is nothing to compile.
+    one_by_one = one_by_one and _colours(settings)
     function = colour_one_by_one if one_by_one else colour
     return tuple(
         function(
@@ -140,8 +143,14 @@ def colour_views(view1, view2, draws, settings, *, one_by_one=False):
             solarize_prob=settings.solarize_probs[view],
             **_shared(settings),
         )
-        for view, images in enumerate((view1, view2))
+        for view, images in enumerate(views)
     )
+
+
+def _colours(settings):
+    """Whether any operation has a chance above 0."""
+    chances = (settings.jitter_prob, settings.gray_prob)
+    return max(*chances, *settings.blur_probs, *settings.solarize_probs) > 0
 
 
 def _shared(settings):

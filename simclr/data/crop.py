@@ -1,4 +1,4 @@
-"""Two random crops of one decoded image: the host's part of the views.
+"""Random crops of one decoded image, one a view: the host's part.
 
 SimCLR's crop is the Inception crop as TensorFlow samples it, which is not
 torchvision's: areas are not uniform (their median is 0.36 on a 300 x 400 image)
@@ -15,21 +15,21 @@ _ATTEMPTS = 100  # Then the whole image.
 def random_crops(
     image, crop_seeds, flips, *, size, area=(0.08, 1.0), flip_prob=0.5
 ):
-    """Two views of an image: crop, resize, flip.
+    """Views of an image: crop, resize, flip.
 
     Resizing is bicubic without antialiasing, as published, and then rounded
     and clipped to uint8 (the reference keeps floats that may overshoot).
 
     Args:
         image: uint8 [h, w, 3].
-        crop_seeds: int32 [2, 2], a seed for each view.
-        flips: float32 [2] in [0, 1); below flip_prob the view is mirrored.
+        crop_seeds: int32 [v, 2], a seed for each of v views.
+        flips: float32 [v] in [0, 1); below flip_prob the view is mirrored.
         size: s, side of a view in pixels.
         area: Smallest and largest share of the image's area.
         flip_prob: Share of the views that are mirrored, left to right.
 
     Returns:
-        uint8 [2, s, s, 3].
+        uint8 [v, s, s, 3].
 
     Raises:
         ValueError: a size below 1, or areas not 0 < smallest <= largest <= 1.
@@ -39,7 +39,7 @@ def random_crops(
     if not 0 < area[0] <= area[1] <= 1:
         raise ValueError(f"area={area} must be 0 < smallest <= largest <= 1.")
     views = []
-    for view in range(2):
+    for view in range(crop_seeds.shape[0]):
         begin, extent = crop_box(tf.shape(image), crop_seeds[view], area)
         crop = tf.slice(image, begin, extent)
         crop = tf.image.resize(crop, [size, size], method="bicubic")

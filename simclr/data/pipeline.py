@@ -19,6 +19,8 @@ def training_batches(
     on_device,
     first_step,
     last_step,
+    views=2,
+    targets=None,
 ):
     """Batches of steps first_step .. last_step - 1, spread over the replicas.
 
@@ -37,15 +39,18 @@ def training_batches(
             batch carries their "draws".
         first_step: int, the step of the first batch.
         last_step: int, one past the last.
+        views: 2 views of an image for contrast, or 1 for classification.
+        targets: [images, k] array, one row an image, that comes along; or None.
 
     Returns:
-        Distributed dataset of dicts: "view1" and "view2" [n, s, s, 3], float32
-        in [0, 1] or uint8, "label" int32 [n], "replaced" int32 [n], and
-        "draws" where colour is left to the device.
+        Distributed dataset of dicts: "view1" and, of two views, "view2"
+        [n, s, s, 3], float32 in [0, 1] or uint8, "label" int32 [n],
+        "replaced" int32 [n], "target" float32 [n, k] with targets, and "draws"
+        where colour is left to the device.
 
     Raises:
-        ValueError: batch_size does not divide by the replicas, or is more than
-            the images.
+        ValueError: batch_size does not divide by the replicas, or, with two
+            views, is more than the images.
     """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
@@ -53,7 +58,7 @@ def training_batches(
             f"batch_size={batch_size} does not divide by {replicas} replicas."
         )
     num_examples = len(reader.source)
-    if batch_size > num_examples:
+    if views == 2 and batch_size > num_examples:
         raise ValueError(
             f"batch_size={batch_size} is more than the {num_examples} images; "
             "an image would be its own negative. Lower batch_size."
@@ -66,7 +71,7 @@ def training_batches(
         first_row = context.input_pipeline_id * local * n
 
         def rows_of(step):
-            rows = _rows(reader, step, seed=seed, batch_size=batch_size)
+            rows = _rows(reader, step, seed, batch_size, views)
             return tf.nest.map_structure(
                 lambda x: x[first_row : first_row + local * n], rows
             )
@@ -76,7 +81,9 @@ def training_batches(
             .map(rows_of)
             .unbatch()
             .map(
-                lambda row: _load(reader, row, image_size, settings.crop_area),
+                lambda row: _load(
+                    reader, row, image_size, settings.crop_area, targets
+                ),
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
@@ -122,7 +129,7 @@ def sample_views(reader, *, seed, step, count, image_size, settings):
     return batch["view1"].numpy(), batch["view2"].numpy()
 
 
-def _rows(reader, step, *, seed, batch_size):
+def _rows(reader, step, seed, batch_size, views):
     """What the rows of a step's global batch are: index and draws."""
     index = order.batch_indices(
         step,
@@ -132,37 +139,47 @@ def _rows(reader, step, *, seed, batch_size):
         block_size=reader.source.block_size,
     )
     draws = augment.draw(step, seed=seed, batch_size=batch_size)
+    draws = {name: x[:, :views] for name, x in draws.items()}
     return {"index": index, "draws": draws}
 
 
-def _load(reader, row, image_size, crop_area):
-    """One decode, two crops."""
-    image, label, replaced = tf.numpy_function(
+def _load(reader, row, image_size, crop_area, targets):
+    """One decode, a crop for each view."""
+    image, label, found = tf.numpy_function(
         reader.load_labelled,
         [row["index"]],
-        (tf.uint8, tf.int32, tf.int32),
+        (tf.uint8, tf.int32, tf.int64),
         stateful=False,
     )
-    views = crop.random_crops(
+    crops = crop.random_crops(
         tf.ensure_shape(image, [None, None, 3]),
         row["draws"]["crop_seeds"],
         row["draws"]["flip"],
         size=image_size,
         area=crop_area,
     )
+    example = {f"view{i + 1}": view for i, view in enumerate(tf.unstack(crops))}
+    if targets is not None:
+        # Of the image that was loaded, as the label is.
+        target = tf.numpy_function(
+            lambda i: targets[i].astype("float32"), [found], tf.float32
+        )
+        example["target"] = tf.ensure_shape(target, [targets.shape[1]])
     return {
-        "view1": views[0],
-        "view2": views[1],
+        **example,
         "draws": row["draws"],
         "label": tf.ensure_shape(label, []),
-        "replaced": tf.ensure_shape(replaced, []),
+        "replaced": tf.cast(
+            tf.ensure_shape(found, []) != row["index"], tf.int32
+        ),
     }
 
 
 def _coloured(batch, settings):
     """A batch with its colour work done here, on the host."""
     draws = batch.pop("draws")
-    view1, view2 = colour.colour_views(
-        batch["view1"], batch["view2"], draws, settings, one_by_one=True
+    names = [name for name in ("view1", "view2") if name in batch]
+    views = colour.colour_views(
+        [batch[name] for name in names], draws, settings, one_by_one=True
     )
-    return {**batch, "view1": view1, "view2": view2}
+    return {**batch, **dict(zip(names, views))}

@@ -52,12 +52,12 @@ class Reader:
         return image, found != int(index)
 
     def load_labelled(self, index):
-        """Loads an image with the label of what was loaded.
+        """Loads an image, with the label and the index of what was loaded.
 
         Returns:
             image: uint8 [h, w, 3].
             label: int32, -1 for none.
-            replaced: int32, 1 when it is another image's.
+            found: int64, the index of the image that was loaded.
 
         Raises:
             ValueError: as for load.
@@ -65,7 +65,7 @@ class Reader:
         image, found = self._load(int(index))
         labels = self.source.labels
         label = np.int32(-1 if labels is None else labels[found])
-        return image, label, np.int32(found != int(index))
+        return image, label, np.int64(found)
 
     def _load(self, index):
         num = len(self.source)

@@ -59,13 +59,15 @@ def projection_head(
     return keras.Model(inputs, ends, name="head")
 
 
-def linear_probe(in_dim, num_classes):
+def linear_probe(in_dim, num_classes, *, zero_init=False, name="probe"):
     """A linear classifier, built: [n, f] to logits [n, k], at least float32."""
     probe = layers.Dense(
         num_classes,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        kernel_initializer="zeros"
+        if zero_init
+        else keras.initializers.RandomNormal(stddev=0.01),
         dtype=at_least_float32(keras.config.dtype_policy().compute_dtype),
-        name="probe",
+        name=name,
     )
     probe.build((None, in_dim))
     return probe

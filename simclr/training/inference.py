@@ -1,21 +1,21 @@
-"""An encoder as a function of a batch of images, on all replicas."""
+"""A net as a function of a batch of images, on all replicas."""
 
 import numpy as np
 import tensorflow as tf
 
 
-class Encode:
-    """Calls an encoder in inference mode: images in, features out.
-
-    Batch norm uses its moving statistics and updates nothing. (The published
-    TF2 code keeps training-mode batch norm in its linear evaluation.)
+class Infer:
+    """Calls a net in inference mode, a batch spread over the replicas.
 
     Args:
-        encoder: Keras model with an output "h".
-        strategy: tf.distribute strategy; a batch is spread over its replicas.
+        function: from images [n, s, s, 3] to [n, f]; in inference mode, so that
+            batch norm uses its moving statistics and updates nothing. (The
+            published TF2 code keeps training-mode batch norm in its linear
+            evaluation.)
+        strategy: tf.distribute strategy.
     """
 
-    def __init__(self, encoder, strategy):
+    def __init__(self, function, strategy):
         self._strategy = strategy
         # This worker's replicas: only the chief of a cluster evaluates.
         self._replicas = len(
@@ -27,14 +27,13 @@ class Encode:
         @tf.function  # One trace a shape: a TPU takes static shapes only.
         def run(images):
             return strategy.run(
-                lambda x: tf.cast(encoder(x, training=False)["h"], tf.float32),
-                args=(images,),
+                lambda x: tf.cast(function(x), tf.float32), args=(images,)
             )
 
         self._run = run
 
     def __call__(self, images):
-        """Features of a batch.
+        """The net's outputs for a batch.
 
         Args:
             images: float [b, s, s, 3] in [0, 1].
@@ -57,11 +56,16 @@ class Encode:
         return np.concatenate([part.numpy() for part in results])[:count]
 
 
-def in_batches(encode, images, batch_size=256):
-    """`encode` of many images, some at a time: float32 [m, f]."""
+def encode(encoder, strategy):
+    """An encoder as a function from images to features h."""
+    return Infer(lambda x: encoder(x, training=False)["h"], strategy)
+
+
+def in_batches(infer, images, batch_size=256):
+    """`infer` of many images, some at a time: float32 [m, f]."""
     return np.concatenate(
         [
-            encode(images[i : i + batch_size])
+            infer(images[i : i + batch_size])
             for i in range(0, len(images), batch_size)
         ]
     )

@@ -10,14 +10,16 @@ import os
 from simclr.training import checkpoint, rundir
 
 
-def read_weights(path):
+def read_weights(path, class_names=None):
     """The weights to start from.
 
     Args:
         path: a run folder (its newest checkpoint) or a checkpoint file.
+        class_names: list of str, the classes of the run that begins.
 
     Returns:
-        dict of "role/variable path" -> array, the optimizer left out.
+        dict of "role/variable path" -> array; the optimizer is left out, and
+        the linear layers, too, of a run that knows other classes.
 
     Raises:
         ValueError: there is no checkpoint at `path`, or it is damaged.
@@ -31,10 +33,15 @@ def read_weights(path):
         _, arrays = checkpoint.read(path)
     else:
         raise ValueError(f"--init={path} does not exist.")
+    left_out = ("optimizer/", "row/")
+    if os.path.isdir(path) and class_names:
+        theirs = rundir.read_facts(path)["classes"]
+        if theirs and theirs != class_names:
+            left_out += ("probe/", "classifier/")
     return {
         name: array
         for name, array in arrays.items()
-        if not name.startswith(("optimizer/", "row/"))
+        if not name.startswith(left_out)
     }
 
 

@@ -13,13 +13,12 @@ from simclr import __version__
 from simclr import config as config_lib
 from simclr.data import pipeline
 from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.training import checkpoint, initial, rundir
+from simclr.training import checkpoint, initial, rundir, teaching
 from simclr.training.boundaries import Boundaries
 from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Pace, Stopper
 from simclr.training.strategy import Workers, is_accelerator, is_chief
-from simclr.training.tasks import Pretrain
+from simclr.training.tasks import TASKS
 
 # Begins the names, in a checkpoint, of the sums since the last row of metrics.
 _ROW = "row/"
@@ -43,7 +42,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
-    source = open_source(config.data.source, labels=config.data.labels)
+    stage = TASKS[config.task]
+    source, class_names = stage.images(config)
     reader = Reader(source)
     workers = Workers(strategy)
     chief = is_chief(strategy)
@@ -53,23 +53,28 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             print(f"Note      {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         if chief:
-            facts = _facts(source, strategy, notes)
+            facts = _facts(source, class_names, strategy, notes)
             stack.enter_context(rundir.open_run(workdir, config, facts))
         with strategy.scope():
-            task = Pretrain(
+            task = stage(
                 config,
                 num_examples=len(source),
-                num_classes=len(source.class_names or ()),
+                num_classes=len(class_names or ()),
             )
-            step, sums = _restore(task, workdir, chief)
+            step, sums = _restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
         outlook = (
-            Chief(config, reader, task, strategy, workdir, step)
+            Chief(config, reader, class_names, task, strategy, workdir, step)
             if chief
             else Bystander(config, reader, workdir, workers.index)
         )
         stack.enter_context(outlook)
         stopper = stack.enter_context(Stopper(workers, max_hours))
+        targets = None
+        if config.task == "distill" and config.distill.cache:
+            targets = teaching.cached_probabilities(
+                config, reader, strategy, workers, workdir, chief
+            )
         batches = iter(
             pipeline.training_batches(
                 reader,
@@ -81,6 +86,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
                 on_device=_on_device(config, strategy),
                 first_step=step,
                 last_step=task.total_steps,
+                views=stage.views,
+                targets=targets,
             )
         )
         try:
@@ -155,7 +162,7 @@ def make_train_steps(task, strategy):
         first_bad = tf.constant(-1)
         for i in tf.range(count):
             result = strategy.run(task.step, args=(next(batches),))
-            # Every replica has the same scalars (tasks.py): take ours.
+            # Every replica has the same scalars (tasks/task.py): take ours.
             result = tf.nest.map_structure(
                 lambda x: strategy.experimental_local_results(x)[0], result
             )
@@ -182,16 +189,16 @@ def _means(sums):
 def _labels(source):
     """How many images have a label, in words."""
     if source.labels is None:
-        return "none (not needed; kNN is left out)"
+        return "none (not needed)"
     count = int((source.labels >= 0).sum())
     return f"{count:,} images in {len(source.class_names)} classes"
 
 
-def _facts(source, strategy, notes):
+def _facts(source, class_names, strategy, notes):
     """What run.json says about a run."""
     return {
         "data": {"images": len(source), "fingerprint": source.fingerprint()},
-        "classes": source.class_names,
+        "classes": class_names,
         "replicas": strategy.num_replicas_in_sync,
         "tensorflow": tf.__version__,
         "simclr": __version__,
@@ -199,7 +206,7 @@ def _facts(source, strategy, notes):
     }
 
 
-def _restore(task, workdir, chief):
+def _restore(task, class_names, workdir, chief):
     """1 resume, 2 start from weights, 3 from scratch.
 
     Returns:
@@ -215,7 +222,7 @@ def _restore(task, workdir, chief):
         checkpoint.assign(task.state, arrays)
         return step, sums
     if task.config.init:
-        weights = initial.read_weights(task.config.init)
+        weights = initial.read_weights(task.config.init, class_names)
         for line in initial.start_from(weights, task.models):
             if chief:
                 print(f"Weights   {line}", file=sys.stderr)
@@ -234,9 +241,7 @@ def _require_same_start(workers, step, config):
 
 
 def _zeros(task):
-    names = ["steps", "loss", "accuracy", "replaced"]
-    if task.probe is not None:
-        names += ["probe_loss", "probe_accuracy"]
+    names = ["steps", *task.scalars, "replaced"]
     names += ["learning_rate", "grad_norm", "weight_norm"]
     double = task.config.train.precision == "float64"
     dtype = tf.float64 if double else tf.float32

@@ -8,7 +8,7 @@ from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.evaluation import features, health, knn, pictures
 from simclr.evaluation.split import split
-from simclr.training.inference import Encode, in_batches
+from simclr.training.inference import encode, in_batches
 
 # Images whose two views measure alignment, and pairs on the sheet of views.
 _PAIRS = 512
@@ -43,7 +43,7 @@ class Monitor:
             seed=config.seed,
         )
         self._num_features = task.encoder.output["h"].shape[-1]
-        self._encode = Encode(task.encoder, strategy)
+        self._encode = encode(task.encoder, strategy)
         # Views of a step that is never trained on.
         self._pairs = pipeline.sample_views(
             reader,

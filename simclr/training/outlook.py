@@ -5,6 +5,7 @@ import os
 from simclr.training import checkpoint, metrics, rundir
 from simclr.training.bad_images import BadImages
 from simclr.training.monitor import Monitor
+from simclr.training.score_monitor import ScoreMonitor
 
 
 class Chief:
@@ -15,25 +16,33 @@ class Chief:
     Args:
         config: the Config.
         reader: Reader of the training images.
+        class_names: list of str, or None.
         task: the task being trained.
         strategy: tf.distribute strategy.
         workdir: run folder.
         step: int, step of the first batch; at 0 the baselines are written.
     """
 
-    def __init__(self, config, reader, task, strategy, workdir, step):
+    def __init__(
+        self, config, reader, class_names, task, strategy, workdir, step
+    ):
         self._config, self._task = config, task
         self._checkpoints = rundir.checkpoints(workdir)
         self._num_examples = len(reader.source)
         self._writer = metrics.Writer(workdir, step)
-        self._monitor = Monitor(config, reader, task, strategy, workdir)
+        self._monitor = (
+            Monitor(config, reader, task, strategy, workdir)
+            if config.task == "pretrain"
+            else ScoreMonitor(config, class_names, task, strategy)
+        )
         self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
         self._bar = metrics.Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
         if step == 0:
             self._baselines = self._monitor.baselines()
-            self._writer.write(0, **self._baselines)
+            if self._baselines:
+                self._writer.write(0, **self._baselines)
         else:
             rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
             self._baselines = next((r for r in rows if r["step"] == 0), {})
@@ -41,9 +50,8 @@ class Chief:
     def progress(self, step, means, images_per_second):
         """Moves the bar; means of scalars since the last row, and the speed,
         None before it is known."""
-        self._bar.update(
-            step, images_per_second, loss=means["loss"], acc=means["accuracy"]
-        )
+        shown = {name: means[name] for name in self._task.scalars[:2]}
+        self._bar.update(step, images_per_second, **shown)
         self._bad_images.check()
 
     def log(self, step, means, images_per_second):
@@ -72,6 +80,8 @@ class Chief:
     def evaluate(self, step):
         """A row of scores of the encoder as it is."""
         scores = self._monitor.run(self._bar.say)
+        if not scores:
+            return
         self._writer.write(step, **scores)
         shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}

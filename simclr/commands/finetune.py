@@ -1,0 +1,137 @@
+"""`simclr finetune`: a classifier from a pretrained encoder and few labels."""
+
+import dataclasses
+import os
+
+from simclr import config as config_lib
+from simclr.commands import stage_recipe, training
+from simclr.data.labels import few_labels, to_csv
+from simclr.data.sources import open_source
+from simclr.training import initial, rundir
+from simclr.training.strategy import (
+    Workers,
+    is_accelerator,
+    is_chief,
+    make_strategy,
+)
+
+
+def run(
+    *,
+    init="",
+    from_scratch=False,
+    data="",
+    labels="",
+    label_fraction=0.0,
+    eval_data="",
+    eval_labels="",
+    recipe="",
+    overrides=(),
+    workdir="",
+    strategy_kind="auto",
+    replicas=0,
+    max_hours=0.0,
+):
+    """Trains a classifier; see `simclr finetune --help` for the arguments.
+
+    Returns:
+        "" when finished, else why the run stopped early (saved).
+
+    Raises:
+        ValueError: bad input, before any work.
+    """
+    if not init and not recipe:
+        raise ValueError(
+            "Say --init=RUN, the pretrained run to start from (with "
+            "--from_scratch: whose net to train from fresh weights), or "
+            "--config=RECIPE."
+        )
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    init = training.absolute_run(init)
+    start = rundir.read_config(init) if init else None
+    workdir = workdir or _default_workdir(init, recipe, from_scratch)
+    images = training.with_images(
+        training.images_of(init, data)
+        if init
+        else config_lib.load(recipe).data,
+        source=data,
+        labels=labels,
+        eval_source=eval_data,
+        eval_labels=eval_labels,
+    )
+    if label_fraction:
+        images = dataclasses.replace(
+            images,
+            labels=_few(images, label_fraction, overrides, workdir, strategy),
+        )
+    config, notes = training.choose(
+        recipe,
+        workdir,
+        lambda: stage_recipe.finetune(
+            start,
+            open_source(images.source, labels=images.labels),
+            from_scratch=from_scratch,
+            accelerator=is_accelerator(strategy),
+            replicas=strategy.num_replicas_in_sync,
+        ),
+        "finetune",
+    )
+    if start:  # Its weights fit its own net alone.
+        config = dataclasses.replace(config, model=start.model)
+    config = dataclasses.replace(
+        config,
+        data=training.sized(images, config),
+        init="" if from_scratch else init or config.init,
+    )
+    config = config_lib.override(config, overrides)
+    if config.init:
+        initial.read_weights(config.init)  # Bad ones stop it here.
+    else:
+        notes = [*notes, "no weights to start from: the supervised baseline"]
+    return training.train(
+        config,
+        workdir,
+        strategy,
+        devices=devices,
+        notes=notes,
+        overrides=overrides,
+        max_hours=max_hours,
+        following=[
+            f"simclr evaluate {workdir}",
+            f"simclr distill --teacher={workdir}",
+            f"simclr predict {workdir} IMAGES",
+        ],
+    )
+
+
+def _default_workdir(init, recipe, from_scratch):
+    name = os.path.basename(init) if init else rundir.run_name(recipe)
+    return os.path.join(
+        "runs", f"{name}_{'supervised' if from_scratch else 'finetuned'}"
+    )
+
+
+def _few(images, fraction, overrides, workdir, strategy):
+    """Writes the labels that are used into the run folder.
+
+    Returns:
+        Path of the labels.csv, for this stage and the later ones.
+    """
+    seed = config_lib.override(
+        config_lib.Config(), [o for o in overrides if o.startswith("seed=")]
+    ).seed
+    source = open_source(images.source, labels=images.labels)
+    text = to_csv(source, few_labels(source, fraction, seed))
+    path = os.path.join(os.path.abspath(workdir), "labels.csv")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if file.read() != text:
+                raise ValueError(
+                    f"{path} holds other labels than --label_fraction="
+                    f"{fraction:g} gives; choose another --workdir."
+                )
+    elif is_chief(strategy):
+        os.makedirs(workdir, exist_ok=True)
+        rundir.write(workdir, "labels.csv", text)
+    Workers(strategy).gather([0.0])  # The others wait for the file.
+    return path

@@ -1,0 +1,153 @@
+"""Sensible recipes for fine-tuning and distillation, with the reasons.
+
+Chen et al. 2020b (arXiv 2006.10029): LARS without weight decay or warm-up,
+0.005 sqrt(B), 60 epochs on 1 % of ImageNet's labels (12,811 images, 751 steps
+of 1024) and 30 on 10 %. A few hundred labels make too few steps of that in 60
+epochs, so here the number of steps stands, not that of epochs.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from simclr.config import Augment, Classifier, Optimizer, Train
+
+_STEPS = 750
+_PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
+# Of the augmentation these stages keep crop and flip (the paper, Section 3.1).
+CROP_AND_FLIP = Augment(jitter_prob=0.0, gray_prob=0.0, blur_probs=(0.0, 0.0))
+
+
+def finetune(start, source, *, from_scratch, accelerator, replicas):
+    """A recipe for a run's weights and some labels.
+
+    Args:
+        start: Config of the run to start from.
+        source: Source of the images, with labels.
+        from_scratch: whether the weights are fresh: the supervised baseline.
+        accelerator: whether steps run on GPUs or TPUs.
+        replicas: number of replicas.
+
+    Returns:
+        (Config, list of str): the recipe and a line per choice.
+
+    Raises:
+        ValueError: there are no labels.
+    """
+    if source.labels is None:
+        raise ValueError(
+            f"{source.name} has no labels: say --labels=labels.csv (id,label)."
+        )
+    count = int((source.labels >= 0).sum())
+    batch_size = _batch_size(count, replicas, accelerator)
+    epochs = float(np.clip(round(_STEPS * batch_size / count), 30, 200)) * (
+        3 if from_scratch else 1
+    )
+    layer = min(1, max(0, start.model.head_layers - 1))
+    if from_scratch:
+        optimizer = Optimizer(
+            name="sgd", base_lr=0.1, weight_decay=5e-4, warmup_epochs=5.0
+        )
+        why = "SGD 0.1, decay 5e-4: the weights are fresh"
+    else:
+        optimizer = _gentle(batch_size)
+        why = _words(optimizer)
+    notes = [
+        f"{count:,} labelled images of {len(source):,}: batch {batch_size}, "
+        f"{epochs:g} epochs",
+        why,
+        f"from layer {layer} of the projection head"
+        if layer
+        else "from the encoder's output: the run has no deeper head",
+    ]
+    config = dataclasses.replace(
+        start,
+        task="finetune",
+        epochs=epochs,
+        batch_size=batch_size,
+        augment=_crops(start),
+        classifier=Classifier(from_layer=layer),
+        optimizer=optimizer,
+        train=_train(start, epochs),
+    )
+    return config, notes
+
+
+def distill(start, *, accelerator, replicas):
+    """A recipe for a student of the same net as `start`.
+
+    Args:
+        start: Config of the teacher, or of the weights to start from.
+        accelerator: whether steps run on GPUs or TPUs.
+        replicas: number of replicas.
+
+    Returns:
+        (Config, list of str): the recipe and a line per choice.
+    """
+    batch_size = (1024 if accelerator else 256) // replicas * replicas
+    epochs = 100.0 if accelerator else 20.0
+    config = dataclasses.replace(
+        start,
+        task="distill",
+        epochs=epochs,
+        batch_size=batch_size,
+        init="",
+        augment=_crops(start),
+        classifier=dataclasses.replace(start.classifier, freeze="none"),
+        optimizer=Optimizer(
+            name="sgd",
+            base_lr=0.1,
+            weight_decay=5e-4,
+            warmup_epochs=1.0,
+        ),
+        train=_train(start, epochs),
+    )
+    return config, [
+        f"{epochs:g} epochs over all images, batch {batch_size}; --set "
+        "epochs=... for more",
+        "SGD 0.1, decay 5e-4; the teacher's labels alone (alpha 1) at "
+        "temperature 1",
+        "the student has the teacher's net unless --set model.... says other",
+    ]
+
+
+def _gentle(batch_size):
+    """Small steps: the published ones for large batches, else SGD's."""
+    if batch_size >= _PUBLISHED_BATCH:
+        return Optimizer(
+            name="lars",
+            base_lr=0.005,
+            lr_scaling="sqrt",
+            weight_decay=0.0,
+            warmup_epochs=0.0,
+        )
+    return Optimizer(
+        name="sgd", base_lr=0.05, weight_decay=0.0, warmup_epochs=0.0
+    )
+
+
+def _words(optimizer):
+    if optimizer.name == "lars":
+        return "the published LARS: 0.005 sqrt(batch), no decay, no warm-up"
+    return f"SGD {optimizer.base_lr:g}: the batch is too small for LARS"
+
+
+def _batch_size(count, replicas, accelerator):
+    """The largest usual batch with about eight steps in an epoch."""
+    largest = _PUBLISHED_BATCH if accelerator else 4 * _SMALL_BATCH
+    size = 16 * replicas
+    while size * 2 <= largest and size * 2 * 8 <= count:
+        size *= 2
+    return size
+
+
+def _crops(start):
+    return dataclasses.replace(CROP_AND_FLIP, crop_area=start.augment.crop_area)
+
+
+def _train(start, epochs):
+    return Train(
+        precision=start.train.precision,
+        eval_epochs=max(1.0, round(epochs / 5)),
+        checkpoint_epochs=max(1.0, round(epochs / 5)),
+    )

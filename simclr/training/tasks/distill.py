@@ -1,0 +1,113 @@
+"""Stage 3: a student learns a teacher's labels over all the images.
+
+Shapes: n = images per replica, h w = a view's height and width, k = classes.
+"""
+
+import keras
+import tensorflow as tf
+
+from simclr.data.labels import align
+from simclr.data.sources import open_source
+from simclr.losses.distillation import distillation
+from simclr.training import classifier
+from simclr.training.tasks.task import Task
+
+
+class Distill(Task):
+    """SimCLRv2 distillation (Chen et al. 2020b, arXiv 2006.10029, Section 2).
+
+    The teachers see the view that the student sees, in inference mode; or,
+    cached, each image's centre once, and then come with the batch.
+    """
+
+    views = 1
+
+    @classmethod
+    def images(cls, config):
+        """All of them; labels matter where alpha is below 1."""
+        class_names = teachers_classes(config.distill.teachers)
+        source = open_source(config.data.source, labels=config.data.labels)
+        try:
+            align(source, class_names)
+        except ValueError:
+            if config.distill.alpha < 1:
+                raise
+            source.labels = source.class_names = None
+        if config.distill.alpha < 1 and source.labels is None:
+            raise ValueError(
+                f"distill.alpha={config.distill.alpha:g} needs labels, and "
+                f"{source.name} has none: give --labels, or alpha 1."
+            )
+        return source, class_names
+
+    def build(self, num_classes):
+        """The student; and the teachers, unless their answers are cached."""
+        self.scalars = ("loss", "agreement")
+        self.teachers = []
+        if not self.config.distill.cache:
+            self.teachers = [
+                classifier.load(path) for path in self.config.distill.teachers
+            ]
+        self.classifier = classifier.build(self.config, num_classes)
+        self.linear = self.classifier.models["classifier"]
+        return self.classifier.models
+
+    def losses(self, batch):
+        """Cross entropy with the teachers' probabilities, and the labels."""
+        settings = self.config.distill
+        [view] = self.coloured(batch)
+        target = batch.get("target")
+        if target is None:
+            target = self._ask(view)
+        loss, agreement = distillation(
+            logits=self.classifier.logits(view, training=True),
+            teacher_probabilities=target,
+            label=batch["label"],
+            temperature=settings.temperature,
+            alpha=settings.alpha,
+        )
+        return loss, {"loss": loss, "agreement": agreement}
+
+    def _ask(self, view):
+        """The teachers' probabilities, each at the size it was trained for."""
+        size = self.config.data.image_size
+        answers = []
+        for teacher in self.teachers:
+            seen = view
+            if teacher.config.data.image_size != size:
+                side = [teacher.config.data.image_size] * 2
+                seen = tf.cast(
+                    tf.image.resize(view, side, method="bicubic"),
+                    keras.config.dtype_policy().compute_dtype,
+                )
+            answers.append(
+                classifier.probabilities(
+                    [teacher], seen, self.config.distill.temperature
+                )
+            )
+        return tf.add_n(answers) / len(answers)
+
+
+def teachers_classes(paths):
+    """Names of the classes that all teachers know, in the same order.
+
+    An import tells how many classes it has, not what they are called; then
+    they are called by their numbers.
+
+    Raises:
+        ValueError: no teacher, one that is no classifier, or other classes.
+    """
+    if not paths:
+        raise ValueError("There is no teacher: say --teacher=RUN.")
+    found = None
+    for path in paths:
+        _, names, count = classifier.describe(path)
+        names = names or [str(i) for i in range(count)]
+        if found is not None and names != found:
+            raise ValueError(
+                f"The teachers' classes differ: {paths[0]} has {len(found)} "
+                f"({', '.join(found[:3])}, ...), {path} has {len(names)} "
+                f"({', '.join(names[:3])}, ...)."
+            )
+        found = names
+    return found

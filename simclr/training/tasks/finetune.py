@@ -1,0 +1,57 @@
+"""Stage 2: a classifier from few labels, the teacher.
+
+Shapes: n = images per replica, k = classes.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from simclr.data.sources import open_source
+from simclr.data.subset import Subset
+from simclr.training import classifier
+from simclr.training.tasks.task import Task
+
+
+class Finetune(Task):
+    """SimCLRv2 fine-tuning (Chen et al. 2020b, arXiv 2006.10029, Section 2).
+
+    The same net from fresh weights is the supervised baseline.
+    """
+
+    views = 1
+
+    @classmethod
+    def images(cls, config):
+        """Those with a label."""
+        source = open_source(config.data.source, labels=config.data.labels)
+        if source.labels is None:
+            raise ValueError(
+                f"{source.name} has no labels: fine-tuning needs some. Give "
+                "--labels=labels.csv (id,label)."
+            )
+        rows = np.flatnonzero(source.labels >= 0)
+        if len(np.unique(source.labels[rows])) < 2:
+            raise ValueError(
+                f"All {len(rows)} labelled images of {source.name} are of one "
+                "class; fine-tuning needs at least two."
+            )
+        return Subset(source, rows), source.class_names
+
+    def build(self, num_classes):
+        """Encoder, what is taken of the head, and the linear classifier."""
+        self.classifier = classifier.build(self.config, num_classes)
+        self.linear = self.classifier.models["classifier"]
+        return self.classifier.models
+
+    def losses(self, batch):
+        """Cross entropy with the labels."""
+        [view] = self.coloured(batch)
+        logits = self.classifier.logits(view, training=True)  # [n, k]
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels=batch["label"], logits=logits
+            )
+        )
+        hits = tf.argmax(logits, 1, output_type=tf.int32) == batch["label"]
+        accuracy = tf.reduce_mean(tf.cast(hits, loss.dtype))
+        return loss, {"loss": loss, "accuracy": accuracy}

@@ -1,0 +1,89 @@
+"""Stage 1: contrast between two views, without labels.
+
+Shapes: n = images per replica, f = features, d = projection dimensions, k =
+classes.
+"""
+
+import tensorflow as tf
+
+from simclr.data.sources import open_source
+from simclr.losses.nt_xent import nt_xent
+from simclr.models import heads
+from simclr.training import distributed
+from simclr.training.nets import build_encoder, build_head
+from simclr.training.tasks.task import Task
+
+OBJECTIVES = {"nt_xent": nt_xent}
+
+
+class Pretrain(Task):
+    """SimCLR pretraining (Chen et al. 2020, Algorithm 1).
+
+    Where there are labels, an online linear probe learns beside it from
+    features whose gradient is stopped.
+    """
+
+    @classmethod
+    def images(cls, config):
+        """All of them, with or without labels."""
+        source = open_source(config.data.source, labels=config.data.labels)
+        return source, source.class_names
+
+    def build(self, num_classes):
+        """Encoder, projection head and, for k > 0 classes, the probe."""
+        self.encoder = build_encoder(self.config)
+        features = self.encoder.output["h"].shape[-1]
+        self.head = build_head(self.config, features)
+        models = {"encoder": self.encoder, "head": self.head}
+        if num_classes and self.config.train.probe:
+            self.linear = heads.linear_probe(features, num_classes)
+            models["probe"] = self.linear
+            self.scalars += ("probe_loss", "probe_accuracy")
+        return models
+
+    def losses(self, batch):
+        """The contrast of the views, and the probe's loss."""
+        view1, view2 = self.coloured(batch)
+        h = self.encoder(tf.concat([view1, view2], 0), training=True)["h"]
+        z = self.head(h, training=True)["z"]  # [2n, d]
+        z1, z2 = tf.split(z, 2)
+        loss, accuracy = OBJECTIVES[self.config.loss.name](
+            z1, z2, temperature=self.config.loss.temperature
+        )
+        total = self.config.loss.weight * loss
+        scalars = {"loss": loss, "accuracy": accuracy}
+        if self.linear is not None:
+            scalars |= probe_scores(self.linear, h, batch["label"])
+            total += scalars["probe_loss"]
+        return total, scalars
+
+
+def probe_scores(probe, h, label):
+    """Loss and accuracy of the online probe; the encoder feels nothing of it.
+
+    Args:
+        probe: layer from features to logits.
+        h: [2n, f] features of both views.
+        label: int32 [n]; rows with -1 do not count.
+
+    Returns:
+        dict of "probe_loss" and "probe_accuracy", means over labelled rows.
+    """
+    label = tf.concat([label, label], 0)  # [2n]
+    logits = probe(tf.stop_gradient(h))
+    known = tf.cast(label >= 0, logits.dtype)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.maximum(label, 0), logits=logits
+    )
+    hits = tf.argmax(logits, 1, output_type=tf.int32) == label
+    # The global count, so that replicas with few labels weigh no more.
+    [count] = distributed.sum_over_replicas([tf.reduce_sum(known)])
+    count /= distributed.num_replicas()
+    return {
+        "probe_loss": tf.math.divide_no_nan(
+            tf.reduce_sum(losses * known), count
+        ),
+        "probe_accuracy": tf.math.divide_no_nan(
+            tf.reduce_sum(tf.cast(hits, known.dtype) * known), count
+        ),
+    }

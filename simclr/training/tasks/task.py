@@ -1,0 +1,203 @@
+"""What every stage shares: one optimizer and one update.
+
+Shapes: n = images per replica, N = images in the global batch, h w = a view's
+height and width, k = classes.
+"""
+
+import keras
+import tensorflow as tf
+
+from simclr.data import colour
+from simclr.optimizers import build_optimizer, no_decay_variables
+from simclr.optimizers.schedules import (
+    WarmupCosine,
+    scaled_lr,
+    total_steps,
+    warmup_steps,
+)
+from simclr.training import checkpoint, distributed
+
+
+class Task:
+    """A stage of training.
+
+    Build it inside the strategy's scope: every variable and optimizer slot
+    exists before the first traced step.
+
+    A stage says what it trains (`build`) and towards what (`losses`).
+
+    Args:
+        config: the Config.
+        num_examples: images in an epoch.
+        num_classes: k, classes among the labels; 0: there are none.
+
+    Attributes:
+        models: dict of role -> Keras model that a checkpoint keeps.
+        linear: the layer among them that gives logits, or None: it is neither
+            decayed nor adapted by LARS.
+        variables: list of what is trained.
+        state: dict of name -> variable, all that resuming needs.
+        scalars: names of the scalars that `losses` returns.
+    """
+
+    views = 2  # Of an image, in a batch.
+
+    def __init__(self, config, *, num_examples, num_classes=0):
+        keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.train.precision)
+        self.config = config
+        self.num_examples = num_examples
+        self.total_steps = total_steps(
+            config.epochs, num_examples, config.batch_size
+        )
+        self.linear = None
+        self.scalars = ("loss", "accuracy")
+        self.models = self.build(num_classes)
+        self.variables = [
+            v
+            for model in self.models.values()
+            for v in model.trainable_variables
+        ]
+        self.schedule = WarmupCosine(
+            peak_lr=scaled_lr(
+                config.optimizer.base_lr,
+                config.batch_size,
+                config.optimizer.lr_scaling,
+            ),
+            warmup_steps=warmup_steps(
+                config.optimizer.warmup_epochs,
+                num_examples,
+                config.batch_size,
+            ),
+            total_steps=self.total_steps,
+            final_share=config.optimizer.final_lr_share,
+        )
+        self.optimizer = build_optimizer(
+            config.optimizer.name,
+            learning_rate=self.schedule,
+            momentum=config.optimizer.momentum,
+            weight_decay=config.optimizer.weight_decay,
+            excluded=self._plain_variables(),
+            variant=config.optimizer.lars_variant,
+            nesterov=config.optimizer.lars_nesterov,
+            excluded_lr_factor=config.optimizer.bias_lr_factor,
+        )
+        self.optimizer.build(self.variables)
+        self.decayed = self._decayed_by_loss()
+        self.state = checkpoint.named_variables(
+            **self.models, optimizer=self.optimizer
+        )
+
+    @classmethod
+    def images(cls, config):
+        """The images of this stage.
+
+        Returns:
+            source: Source.
+            class_names: list of str, or None.
+
+        Raises:
+            ValueError, OSError: they are not there or do not fit the stage.
+        """
+        raise NotImplementedError
+
+    def build(self, num_classes):
+        """Makes the models: dict of role -> Keras model."""
+        raise NotImplementedError
+
+    def losses(self, batch):
+        """What is to be made small, on this replica's share of a batch.
+
+        Returns:
+            total: scalar, before weight decay; its mean over the replicas is
+                the global batch's.
+            scalars: dict of scalars by `self.scalars`, of which the same holds.
+        """
+        raise NotImplementedError
+
+    def step(self, batch):
+        """One update on this replica's share of the global batch.
+
+        Args:
+            batch: dict of "view1" and, for two views, "view2" ([n, h, w, 3];
+                float in [0, 1], or uint8 with their "draws"), "label" (int32
+                [n], -1 for none), "replaced" (int32 [n]) and what else the
+                stage needs.
+
+        Returns:
+            dict of scalars, means over the global batch and the same on every
+            replica, and "grad_norms", the norm of each variable's gradient.
+        """
+        replicas = distributed.num_replicas()
+        with tf.GradientTape() as tape:
+            total, scalars = self.losses(batch)
+            total += self.config.optimizer.weight_decay * tf.add_n(
+                [tf.nn.l2_loss(tf.cast(v, total.dtype)) for v in self.decayed]
+                or [tf.zeros([], total.dtype)]
+            )
+            total /= replicas
+        gradients = distributed.sum_over_replicas(
+            tape.gradient(total, self.variables)
+        )
+        learning_rate = self.schedule(self.optimizer.iterations)
+        self.optimizer.apply(gradients, self.variables)
+
+        norms = tf.stack([tf.norm(g) for g in gradients])
+        scalars["replaced"] = tf.reduce_mean(
+            tf.cast(batch["replaced"], total.dtype)
+        )
+        scalars = {
+            name: value / replicas
+            for name, value in zip(
+                scalars, distributed.sum_over_replicas(list(scalars.values()))
+            )
+        }
+        return {
+            **scalars,
+            "learning_rate": tf.cast(learning_rate, total.dtype),
+            "grad_norm": tf.norm(norms),
+            "weight_norm": tf.linalg.global_norm(
+                [tf.cast(v, total.dtype) for v in self.variables]
+            ),
+            "grad_norms": norms,
+        }
+
+    def coloured(self, batch):
+        """The views as floats, coloured here when the host did not.
+
+        Returns:
+            tuple of [n, h, w, 3], a view each.
+        """
+        dtype = keras.config.dtype_policy().compute_dtype
+        views = [batch[f"view{i + 1}"] for i in range(self.views)]
+        if "draws" in batch:
+            views = colour.colour_views(
+                views, batch["draws"], self.config.augment
+            )
+        return tuple(tf.cast(view, dtype) for view in views)
+
+    def _plain_variables(self):
+        """Neither decayed nor adapted by LARS: BN, biases, the linear layer."""
+        models = [m for m in self.models.values() if m is not self.linear]
+        plain = no_decay_variables(*models)
+        if self.linear is not None:
+            plain += self.linear.trainable_variables
+        trained = {id(v) for v in self.variables}
+        return [v for v in plain if id(v) in trained]
+
+    def _decayed_by_loss(self):
+        """What weight decay reaches through the loss, as published.
+
+        LARS decays inside the optimizer, all but the linear layer's kernel;
+        other optimizers decay everything but batch norm, biases too.
+        """
+        if self.config.optimizer.name == "lars":
+            return [] if self.linear is None else [self.linear.kernel]
+        norms = {
+            id(v)
+            for model in self.models.values()
+            for layer in getattr(model, "layers", [])
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for v in layer.trainable_variables
+        }
+        return [v for v in self.variables if id(v) not in norms]
