@@ -14,6 +14,7 @@ Self-supervised image training: from a folder of photos to an encoder.
   simclr pretrain --data=PHOTOS       train an encoder without labels
   simclr finetune --init=RUN          a classifier from few labels
   simclr distill --teacher=RUN        a small student of a classifier
+  simclr pipeline RECIPE              these stages, one by one, with a table
   simclr evaluate RUN                 scores of a run, with pictures
   simclr import CHECKPOINT            a run from published weights
   simclr check DATA                   read every image, list the bad ones
@@ -64,7 +65,7 @@ def _define_eval_labels(values):
     )
 
 
-def _define_training(values, default_data):
+def _define_training(values, default_data, with_recipe=True):
     """Flags of every command that trains."""
     flags.DEFINE_string(
         "data",
@@ -83,13 +84,14 @@ def _define_training(values, default_data):
         flag_values=values,
     )
     _define_eval_labels(values)
-    flags.DEFINE_string(
-        "config",
-        "",
-        "A recipe, configs/NAME.py; without one a recipe is chosen from the "
-        "images and the device.",
-        flag_values=values,
-    )
+    if with_recipe:
+        flags.DEFINE_string(
+            "config",
+            "",
+            "A recipe, configs/NAME.py; without one a recipe is chosen from "
+            "the images and the device.",
+            flag_values=values,
+        )
     flags.DEFINE_multi_string(
         "set", [], "KEY=VALUE over the recipe; repeatable.", flag_values=values
     )
@@ -110,7 +112,7 @@ def _define_training(values, default_data):
     _define_device(values)
 
 
-def _train(command, values, **more):
+def _train(command, values, recipe, **more):
     """Runs a command that trains; its flags are _define_training's and more."""
     from simclr.training.stopping import EXIT_STOPPED
 
@@ -119,7 +121,7 @@ def _train(command, values, **more):
         labels=values.labels,
         eval_data=values.eval_data,
         eval_labels=values.eval_labels,
-        recipe=os.path.expanduser(values.config),
+        recipe=os.path.expanduser(recipe),
         overrides=values.set,
         workdir=os.path.expanduser(values.workdir),
         strategy_kind=values.strategy,
@@ -128,6 +130,16 @@ def _train(command, values, **more):
         **more,
     )
     return EXIT_STOPPED if stopped else 0
+
+
+def _define_label_fraction(values):
+    flags.DEFINE_float(
+        "label_fraction",
+        0.0,
+        "Use this share of the labels, as many of each class, chosen by the "
+        "seed and written to labels.csv in the run folder; 0: all.",
+        flag_values=values,
+    )
 
 
 def _define_init(values, text):
@@ -147,7 +159,7 @@ def _pretrain(values):
     startup.start_tensorflow(values.debug)
     from simclr.commands import pretrain
 
-    return _train(pretrain, values, init=values.init)
+    return _train(pretrain, values, values.config, init=values.init)
 
 
 def _define_finetune(values):
@@ -160,13 +172,7 @@ def _define_finetune(values):
         "baseline.",
         flag_values=values,
     )
-    flags.DEFINE_float(
-        "label_fraction",
-        0.0,
-        "Use this share of the labels, as many of each class, chosen by the "
-        "seed and written to labels.csv in the run folder; 0: all.",
-        flag_values=values,
-    )
+    _define_label_fraction(values)
 
 
 def _finetune(values):
@@ -176,6 +182,7 @@ def _finetune(values):
     return _train(
         finetune,
         values,
+        values.config,
         init=values.init,
         from_scratch=values.from_scratch,
         label_fraction=values.label_fraction,
@@ -200,7 +207,37 @@ def _distill(values):
     startup.start_tensorflow(values.debug)
     from simclr.commands import distill
 
-    return _train(distill, values, teachers=values.teacher, init=values.init)
+    return _train(
+        distill,
+        values,
+        values.config,
+        teachers=values.teacher,
+        init=values.init,
+    )
+
+
+def _define_pipeline(values):
+    _define_training(values, " Default: the recipe's.", with_recipe=False)
+    _define_label_fraction(values)
+    flags.DEFINE_string(
+        "pretrained",
+        "",
+        "A pretrained run, or import, in place of the recipe's first stage.",
+        flag_values=values,
+    )
+
+
+def _pipeline(values, recipe):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import pipeline
+
+    return _train(
+        pipeline,
+        values,
+        recipe,
+        label_fraction=values.label_fraction,
+        pretrained=values.pretrained,
+    )
 
 
 def _define_evaluate(values):
@@ -341,6 +378,12 @@ COMMANDS = {
         _define_distill,
         (),
         "Trains a student on a teacher's labels for all images.",
+    ),
+    "pipeline": Command(
+        _pipeline,
+        _define_pipeline,
+        ("RECIPE",),
+        "Pretrains, fine-tunes, distills and scores each stage.",
     ),
     "evaluate": Command(
         _evaluate,

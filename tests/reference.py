@@ -66,3 +66,16 @@ def lars_step(
     v = momentum * v + g
     u = momentum * v + g if nesterov else v
     return w - learning_rate * trust(u) * u, v
+
+
+def distillation(logits, teacher, label, temperature, alpha):
+    """Eqs. 2 and 3 of Chen et al. 2020b, one image at a time."""
+    total = 0.0
+    for row, p, y in zip(logits.astype(np.float64), teacher, label):
+        soft = row / temperature
+        log_q = soft - soft.max() - np.log(np.exp(soft - soft.max()).sum())
+        total -= alpha * temperature**2 * np.sum(p * log_q)
+        if y >= 0:
+            log_q = row - row.max() - np.log(np.exp(row - row.max()).sum())
+            total -= (1 - alpha) * log_q[y]
+    return total / len(logits)

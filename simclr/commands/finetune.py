@@ -60,10 +60,10 @@ def run(
         eval_labels=eval_labels,
     )
     if label_fraction:
-        images = dataclasses.replace(
-            images,
-            labels=_few(images, label_fraction, overrides, workdir, strategy),
+        few = write_labels(
+            images, label_fraction, _seed(recipe, overrides), workdir, strategy
         )
+        images = dataclasses.replace(images, labels=few)
     config, notes = training.choose(
         recipe,
         workdir,
@@ -111,15 +111,22 @@ def _default_workdir(init, recipe, from_scratch):
     )
 
 
-def _few(images, fraction, overrides, workdir, strategy):
-    """Writes the labels that are used into the run folder.
+def write_labels(images, fraction, seed, workdir, strategy):
+    """Writes a part of the labels as labels.csv into a folder.
+
+    Args:
+        images: config.Data.
+        fraction: share of the labels, as for few_labels.
+        seed: int, chooses them.
+        workdir: the folder.
+        strategy: tf.distribute strategy; its chief writes.
 
     Returns:
         Path of the labels.csv, for this stage and the later ones.
+
+    Raises:
+        ValueError: the folder holds other labels, or as for few_labels.
     """
-    seed = config_lib.override(
-        config_lib.Config(), [o for o in overrides if o.startswith("seed=")]
-    ).seed
     source = open_source(images.source, labels=images.labels)
     text = to_csv(source, few_labels(source, fraction, seed))
     path = os.path.join(os.path.abspath(workdir), "labels.csv")
@@ -135,3 +142,11 @@ def _few(images, fraction, overrides, workdir, strategy):
         rundir.write(workdir, "labels.csv", text)
     Workers(strategy).gather([0.0])  # The others wait for the file.
     return path
+
+
+def _seed(recipe, overrides):
+    """The seed that the run will have."""
+    config = config_lib.load(recipe) if recipe else config_lib.Config()
+    return config_lib.override(
+        config, [o for o in overrides if o.startswith("seed=")]
+    ).seed

@@ -107,7 +107,7 @@ def train(
     notes,
     overrides,
     max_hours,
-    following,
+    following=(),
 ):
     """Says what will be done, does it, and says what may follow.
 
@@ -142,9 +142,8 @@ def train(
     if stopped:
         say(f"Stopped by {stopped}; saved. The same command goes on from here.")
         return stopped
-    say(f"Done. Next: {following[0]}")
-    for command in following[1:]:
-        say(f"      or    {command}")
+    for i, command in enumerate(following):
+        say(f"{'      or   ' if i else 'Done. Next:'} {command}")
     return ""
 
 

@@ -14,6 +14,15 @@ FIGURES = (
     ("feature std", "feature_std"),
 )
 _NAME = (("features", "name"), ("dims", "dims"))
+STAGES = (
+    ("stage", "name"),
+    ("what", "kind"),
+    ("net", "net"),
+    ("top-1", "top1"),
+    ("parameters", "parameters"),
+    ("images/s", "images_per_second"),
+)
+_WORDS = ("name", "kind", "net")
 
 
 def results_table(rows):
@@ -43,6 +52,17 @@ def health_table(rows):
     return _table(rows, (*_NAME, *FIGURES))
 
 
+def stages_table(rows):
+    """The stages of a pipeline, as lines.
+
+    Args:
+        rows: dicts with "name", "kind" and "net" (str), "top1" (share in
+            [0, 1]), "parameters" (int) and "images_per_second" (float, of
+            inference).
+    """
+    return _table(rows, STAGES)
+
+
 def _table(rows, columns):
     columns = [
         (heading, key)
@@ -55,8 +75,8 @@ def _table(rows, columns):
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
         "  ".join(
-            text.rjust(width) if i else text.ljust(width)
-            for i, (text, width) in enumerate(zip(line, widths))
+            text.ljust(width) if key in _WORDS else text.rjust(width)
+            for text, width, (_, key) in zip(line, widths, columns)
         ).rstrip()
         for line in lines
     )
@@ -67,8 +87,10 @@ def cell(value, key):
     health, empty when not measured."""
     if value is None:
         return ""
-    if key in ("name", "dims"):
+    if key in (*_WORDS, "dims"):
         return str(value)
+    if key in ("parameters", "images_per_second"):
+        return f"{value:,.0f}"
     if key == "seconds":
         return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
     if key in {key for _, key in FIGURES}:

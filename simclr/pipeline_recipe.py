@@ -1,0 +1,121 @@
+"""Several stages in one recipe: `simclr pipeline` runs them one by one.
+
+A recipe holds `pipeline = Pipeline(...)`. Stages have names, and a later one
+points at an earlier one by its name where a config has a run's path: in `init`
+and in `distill.teachers`.
+"""
+
+import dataclasses
+import runpy
+
+from simclr import config as config_lib
+from simclr.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """Stages in the order in which they run.
+
+    Attributes:
+        stages: dict of name -> Config. Stages that are no pretraining are all
+            given the same few labels.
+        label_fraction: share of the labels that they are given, as in
+            `simclr finetune --label_fraction`; 0: all there are.
+        seed: int, chooses those labels.
+    """
+
+    stages: dict
+    label_fraction: float = 0.0
+    seed: int = 0
+
+
+def load(path, overrides=()):
+    """Reads `pipeline` from a recipe file.
+
+    Args:
+        path: of the recipe.
+        overrides: list of STAGE.KEY=VALUE, for one stage, or KEY=VALUE, for
+            all of them; KEY as in a stage's own recipe.
+
+    Returns:
+        Pipeline; seed=N is its seed, too.
+
+    Raises:
+        ValueError: no such recipe or none of several stages, a stage that
+            points at none before it, or an override that fits no stage.
+    """
+    try:
+        pipeline = runpy.run_path(path).get("pipeline")
+    except (OSError, ImportError):
+        raise ValueError(f"No recipe at {path}.") from None
+    if not isinstance(pipeline, Pipeline):
+        raise ValueError(
+            f"{path} does not set pipeline = Pipeline(...); a recipe of one "
+            "stage is for that stage's command."
+        )
+    stages = dict(pipeline.stages)
+    _require_order(path, stages)
+    for override in overrides:
+        name, dot, rest = override.partition(".")
+        if dot and name in stages:
+            stages[name] = config_lib.override(stages[name], [rest])
+        else:
+            stages = {
+                name: config_lib.override(config, [override])
+                for name, config in stages.items()
+            }
+    seed = next(
+        (int(o[5:]) for o in reversed(overrides) if o.startswith("seed=")),
+        pipeline.seed,
+    )
+    return dataclasses.replace(pipeline, stages=stages, seed=seed)
+
+
+def linked(config, folders):
+    """A stage's config with the run folders of the stages that it points at.
+
+    Args:
+        config: Config of the stage.
+        folders: dict of name -> run folder of the stages before it.
+    """
+    teachers = tuple(folders[name] for name in config.distill.teachers)
+    return dataclasses.replace(
+        config,
+        init=folders[config.init] if config.init else "",
+        distill=dataclasses.replace(config.distill, teachers=teachers),
+    )
+
+
+def with_pretrained(pipeline, config):
+    """The pipeline for a run that has been pretrained already.
+
+    Stages with the net of the pretraining take the run's.
+
+    Args:
+        pipeline: Pipeline.
+        config: Config of the run.
+    """
+    nets = [c.model for c in pipeline.stages.values() if c.task == "pretrain"]
+    stages = {
+        name: dataclasses.replace(stage, model=config.model)
+        if stage.model in nets
+        else stage
+        for name, stage in pipeline.stages.items()
+    }
+    return dataclasses.replace(pipeline, stages=stages)
+
+
+def _require_order(path, stages):
+    """Every stage points at stages before it."""
+    before = []
+    for name, config in stages.items():
+        if not isinstance(config, Config):
+            raise ValueError(f"{path}: stage {name!r} is no Config.")
+        wanted = [config.init] if config.init else []
+        for other in (*wanted, *config.distill.teachers):
+            if other not in before:
+                raise ValueError(
+                    f"{path}: stage {name!r} builds on {other!r}, which is no "
+                    f"stage before it ({', '.join(before) or 'none'})."
+                )
+        before.append(name)
