@@ -10,10 +10,12 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
+from simclr import pipeline_recipe
 from simclr.data import augment
-from simclr.training.tasks import Pretrain
+from simclr.training.tasks import TASKS
 
 RECIPES = sorted(glob.glob("configs/*.py"))
+PIPELINES = sorted(glob.glob("configs/pipelines/*.py"))
 COUNTS = json.loads(
     (pathlib.Path(__file__).parent / "golden" / "param_counts.json").read_text()
 )
@@ -39,15 +41,33 @@ def recipe(path):
 
 @pytest.mark.parametrize("path", map(recipe, RECIPES))
 def test_takes_a_step(path):
-    config = tiny(config_lib.load(path))
-    task = Pretrain(config, num_examples=40, num_classes=3)
+    takes_a_step(tiny(config_lib.load(path)))
+
+
+@pytest.mark.parametrize("path", PIPELINES)
+def test_every_stage_takes_a_step(path):
+    pipeline = pipeline_recipe.load(path)
+    assert "pretrain" in pipeline.stages
+    for config in pipeline.stages.values():
+        takes_a_step(tiny(config))
+
+
+def takes_a_step(config):
+    # The teachers' answers come with the batch, as cached ones do.
+    config = dataclasses.replace(
+        config, distill=dataclasses.replace(config.distill, cache=True)
+    )
+    task = TASKS[config.task](config, num_examples=40, num_classes=3)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, [2, 4, SIZE, SIZE, 3], dtype=np.uint8)
+    draws = augment.draw(0, seed=0, batch_size=4)
+    finetune = config.task == "finetune"
     batch = {
         "view1": tf.constant(images[0]),
         "view2": tf.constant(images[1]),
-        "draws": augment.draw(0, seed=0, batch_size=4),
-        "label": tf.constant([0, 1, 2, -1]),
+        "draws": {name: x[:, : task.views] for name, x in draws.items()},
+        "label": tf.constant([0, 1, 2, 0 if finetune else -1]),
+        "target": tf.constant(rng.dirichlet([1, 1, 1], 4), tf.float32),
         "replaced": tf.zeros([4], tf.int32),
     }
     before = [v.numpy() for v in task.variables]

@@ -238,7 +238,13 @@ def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
         np.testing.assert_allclose(p[row], expected[0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["finetune", "distill", "cached"])
+def kinds(first, *others):
+    """One way in the fast tests, the others among the slow ones."""
+    slow = [pytest.param(kind, marks=pytest.mark.slow) for kind in others]
+    return pytest.mark.parametrize("kind", [first, *slow])
+
+
+@kinds("distill", "finetune", "cached")
 def test_four_replicas_follow_one(photos, teacher, tmp_path, kind):
     config = distill_config(
         photos, [teacher], cache=kind == "cached", alpha=0.7
@@ -257,7 +263,7 @@ def test_four_replicas_follow_one(photos, teacher, tmp_path, kind):
     np.testing.assert_allclose(curves[0], curves[1], rtol=2e-4)
 
 
-@pytest.mark.parametrize("kind", ["finetune", "distill", "cached"])
+@kinds("cached", "finetune", "distill")
 def test_stops_and_resumes_to_the_same_bits(photos, teacher, tmp_path, kind):
     config = distill_config(photos, [teacher], cache=kind == "cached")
     if kind == "finetune":
