@@ -5,14 +5,21 @@ import json
 import os
 import time
 
-from simclr.commands import evaluate, training
+import numpy as np
+
+from simclr import config as config_lib
+from simclr.commands import evaluate, evaluate_classifier, training
 from simclr.commands.finetune import write_labels
 from simclr.evaluation import report, stages_picture
+from simclr.evaluation.speed import images_per_second
 from simclr.optimizers.schedules import total_steps
 from simclr.pipeline_recipe import linked, load, with_pretrained
-from simclr.training import checkpoint, rundir
+from simclr.training import checkpoint, classifier, rundir
+from simclr.training.inference import Infer, encode
+from simclr.training.nets import build_encoder
 from simclr.training.strategy import is_chief, make_strategy
 
+_BATCH = 256  # Images, to measure speed with.
 # What a row of the table is, by the stage and whether it had weights to start.
 _KINDS = {
     ("pretrain", False): "linear probe",
@@ -78,48 +85,49 @@ def run(
     started = time.monotonic()
     rows, folders = [], {}
     for name, config in pipeline.stages.items():
-        folders[name] = os.path.join(workdir, name)
         if config.task == "pretrain" and pretrained:
             folders[name] = pretrained
             say(f"\nStage     {name}: {pretrained}")
-            if is_chief(strategy):
-                rows.append(
-                    _evaluated(name, folders[name], workdir, few, strategy)
-                )
-            continue
-        config = linked(config, folders)
-        stage_images = training.sized(images, config)
-        if config.task != "pretrain":
-            stage_images = dataclasses.replace(stage_images, labels=few)
-        config = dataclasses.replace(config, data=stage_images)
-        if _is_finished(config, folders[name]):
-            say(f"\nStage     {name}: done before")
         else:
-            say(f"\nStage     {name}")
-            stopped = training.train(
-                config,
-                folders[name],
-                strategy,
-                devices=devices,
-                notes=[f"stage {name} of {recipe}"],
-                overrides=overrides,
-                max_hours=_hours_left(max_hours, started),
+            folders[name] = os.path.join(workdir, name)
+            config = _with_images(linked(config, folders), images, few)
+            done = _is_finished(config, folders[name])
+            say(f"\nStage     {name}{': done before' if done else ''}")
+            stopped = (
+                ""
+                if done
+                else training.train(
+                    config,
+                    folders[name],
+                    strategy,
+                    devices=devices,
+                    notes=[f"stage {name} of {recipe}"],
+                    overrides=overrides,
+                    max_hours=_hours_left(max_hours, started),
+                )
             )
             if stopped:
                 return stopped
         if is_chief(strategy):
-            rows.append(_evaluated(name, folders[name], workdir, few, strategy))
+            scored = bool(images.eval_source or fraction)
+            out = os.path.join(workdir, name)
+            rows.append(
+                _row(name, folders[name])
+                | {"top1": _top1(folders[name], out, few, strategy, scored)}
+            )
     if is_chief(strategy):
-        rundir.write(
-            workdir,
-            "stages.json",
-            json.dumps({"labels": few, "rows": rows}, indent=2) + "\n",
-        )
-        print(report.stages_table(rows))
-        path = os.path.join(workdir, "stages.png")
-        stages_picture.draw(path, title=os.path.basename(workdir), rows=rows)
-        print(f"Look at {path}")
+        sizes = _sizes(folders, strategy)
+        rows = [row | sizes[row["name"]] for row in rows]
+        _report(workdir, rows, few)
     return ""
+
+
+def _with_images(config, images, few):
+    """A stage's config on the user's images; later stages have few labels."""
+    images = training.sized(images, config)
+    if config.task != "pretrain":
+        images = dataclasses.replace(images, labels=few)
+    return dataclasses.replace(config, data=images)
 
 
 def _is_finished(config, workdir):
@@ -139,25 +147,85 @@ def _hours_left(max_hours, started):
     return max(max_hours - (time.monotonic() - started) / 3600, 1e-9)
 
 
-def _evaluated(name, run, workdir, few, strategy):
-    """A row of the table; what has been evaluated before is not again."""
-    out = os.path.join(workdir, name)
+def _row(name, run):
+    """What a stage is, for the table."""
+    config = rundir.read_config(run)
+    return {
+        "name": name,
+        "kind": _KINDS[config.task, bool(config.init)],
+        "net": training.describe_net(config),
+    }
+
+
+def _top1(run, out, few, strategy, scored):
+    """A stage's accuracy; what has been evaluated before is not again.
+
+    Args:
+        run: run folder of the stage.
+        out: folder for what the evaluation writes.
+        few: the labels.csv that a linear probe is fitted on, or "".
+        strategy: tf.distribute strategy.
+        scored: whether there are labelled images to score.
+
+    Returns:
+        float, or None without labelled images.
+    """
     path = os.path.join(out, "results.json")
     newest = checkpoint.finished(rundir.checkpoints(run))[-1]
     if not os.path.exists(path) or (
         os.path.getmtime(path) < os.path.getmtime(newest)
     ):
         os.makedirs(out, exist_ok=True)
-        evaluate.score(run, strategy, labels=few, baselines=False, out=out)
+        if rundir.read_config(run).task == "pretrain":
+            evaluate.score(run, strategy, labels=few, baselines=False, out=out)
+        elif scored:
+            evaluate_classifier.score(run, strategy, out=out)
+        else:
+            print("Not scored: there are no held-out labels (--eval_data).")
+            return None
     with open(path) as file:
-        results = json.load(file)
-    row = results["rows"][-1]
-    config = rundir.read_config(run)
+        row = json.load(file)["rows"][-1]
+    return row.get("top1", row.get("linear_top1"))
+
+
+def _sizes(folders, strategy):
+    """Parameters and images/s of every stage's net, in inference.
+
+    All nets take turns, so that they meet the same noise.
+
+    Returns:
+        dict of name -> dict.
+    """
+    models, functions, batches = {}, {}, {}
+    rng = np.random.default_rng(0)
+    for name, folder in folders.items():
+        config = rundir.read_config(folder)
+        with strategy.scope():
+            if config.task == "pretrain":
+                encoder = build_encoder(config)
+                models[name] = {"encoder": encoder}
+                functions[name] = encode(encoder, strategy)
+            else:
+                net = classifier.load(folder).classifier
+                models[name] = net.models
+                functions[name] = Infer(net.logits, strategy)
+        side = config_lib.eval_image_size(config)
+        batches[name] = rng.random([_BATCH, side, side, 3], np.float32)
+    speeds = images_per_second(functions, batches)
     return {
-        "name": name,
-        "kind": _KINDS[config.task, bool(config.init)],
-        "net": training.describe_net(config),
-        "parameters": results["parameters"],
-        "images_per_second": results["images_per_second"],
-        "top1": row.get("linear_top1", row.get("top1")),
+        name: {
+            "parameters": classifier.count_parameters(models[name]),
+            "images_per_second": speeds[name],
+        }
+        for name in folders
     }
+
+
+def _report(workdir, rows, few):
+    """The table, on the screen, as a file and as a picture."""
+    text = json.dumps({"labels": few, "rows": rows}, indent=2) + "\n"
+    rundir.write(workdir, "stages.json", text)
+    print(f"\n{report.stages_table(rows)}")
+    path = os.path.join(workdir, "stages.png")
+    stages_picture.draw(path, title=os.path.basename(workdir), rows=rows)
+    print(f"Look at {path}")
