@@ -105,7 +105,7 @@ def _show(axes, values):
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("blue", ["#f7f9fb", BLUE])
-    colours.set_bad("white")  # A class without images.
+    colours = colours.with_extremes(bad="white")  # A class without images.
     axes.imshow(values, cmap=colours, vmin=0, vmax=1, aspect="auto")
     axes.grid(False)
     for spine in axes.spines.values():
