@@ -16,6 +16,7 @@ Self-supervised image training: from a folder of photos to an encoder.
   simclr distill --teacher=RUN        a small student of a classifier
   simclr pipeline RECIPE              these stages, one by one, with a table
   simclr evaluate RUN                 scores of a run, with pictures
+  simclr predict RUN DATA             a classifier's answers, as a CSV file
   simclr import CHECKPOINT            a run from published weights
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
@@ -244,7 +245,8 @@ def _define_evaluate(values):
     flags.DEFINE_string(
         "data",
         "",
-        "Labelled images to fit kNN and the probe on; default: the run's.",
+        "Labelled images to fit kNN and the probe on, or for a classifier to "
+        "name; default: the run's.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -270,21 +272,73 @@ def _define_evaluate(values):
         "Also score raw pixels and the untrained encoder.",
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "classifier",
+        None,
+        "Score the classifier (accuracy, confusion, calibration), not the "
+        "encoder. Default: in runs of finetune and distill.",
+        flag_values=values,
+    )
     _define_device(values)
 
 
 def _evaluate(values, workdir):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import evaluate
+    from simclr.commands import evaluate, evaluate_classifier
+    from simclr.training import rundir
 
-    evaluate.run(
+    workdir = os.path.expanduser(workdir)
+    arguments = {
+        "data": values.data,
+        "labels": values.labels,
+        "eval_data": values.eval_data,
+        "eval_labels": values.eval_labels,
+        "max_images": values.max_images,
+        "strategy_kind": values.strategy,
+        "replicas": values.replicas,
+    }
+    chosen = values.classifier
+    if chosen is None:
+        chosen = rundir.read_config(workdir).task != "pretrain"
+    if chosen:
+        evaluate_classifier.run(workdir, **arguments)
+    else:
+        evaluate.run(workdir, baselines=values.baselines, **arguments)
+
+
+def _define_predict(values):
+    flags.DEFINE_string(
+        "out",
+        "predictions.csv",
+        "The file to write; older predictions are replaced, nothing else.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "top",
+        1,
+        "Name so many classes of an image, the likeliest first.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "probabilities",
+        False,
+        "Also write the probability of every class, in a column p_CLASS each.",
+        flag_values=values,
+    )
+    _define_device(values)
+
+
+def _predict(values, workdir, data):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import predict
+
+    predict.run(
         os.path.expanduser(workdir),
-        data=values.data,
-        labels=values.labels,
-        eval_data=values.eval_data,
-        eval_labels=values.eval_labels,
-        max_images=values.max_images,
-        baselines=values.baselines,
+        data,
+        out=os.path.expanduser(values.out),
+        top=values.top,
+        probabilities=values.probabilities,
         strategy_kind=values.strategy,
         replicas=values.replicas,
     )
@@ -389,7 +443,13 @@ COMMANDS = {
         _evaluate,
         _define_evaluate,
         ("RUN",),
-        "Scores a run: kNN, linear probe, health, neighbours.",
+        "Scores a run: kNN, linear probe, neighbours; a classifier's accuracy.",
+    ),
+    "predict": Command(
+        _predict,
+        _define_predict,
+        ("RUN", "DATA"),
+        "Writes a classifier's answers for new images to a CSV file.",
     ),
     "import": Command(
         _import,

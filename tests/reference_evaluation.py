@@ -74,3 +74,37 @@ def uniformity(h):
         for j in range(i)
     ]
     return np.log(np.mean(kernel))
+
+
+def softmax(z):
+    e = np.exp(np.asarray(z, float) - np.max(z))
+    return e / e.sum()
+
+
+def classes(predicted, labels, num_classes):
+    """(precision, recall, F1) of each class by their words; nan for 0 / 0."""
+    table = []
+    with np.errstate(invalid="ignore"):
+        for c in range(num_classes):
+            right = sum((p, y) == (c, c) for p, y in zip(predicted, labels))
+            called = np.float64(sum(p == c for p in predicted))
+            there = np.float64(sum(y == c for y in labels))
+            f1 = 2 * right / (called + there)
+            table.append((right / called, right / there, f1))
+    return table
+
+
+def calibration_error(logits, labels, num_bins):
+    """Guo et al. 2017, Eq. 3, bins ((m - 1) / M, m / M] one by one."""
+    rows = [softmax(z) for z in logits]
+    total = 0.0
+    for m in range(1, num_bins + 1):
+        inside = [
+            (p.max(), p.argmax() == y)
+            for p, y in zip(rows, labels)
+            if (m - 1) / num_bins < p.max() <= m / num_bins
+        ]
+        if inside:
+            confidence, right = np.mean(inside, axis=0)
+            total += len(inside) / len(rows) * abs(right - confidence)
+    return total

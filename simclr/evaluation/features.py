@@ -5,6 +5,7 @@ Letters: m = images, b = images in a batch, s = side of a view, f = features.
 
 import collections
 import concurrent.futures
+import operator
 import os
 
 import numpy as np
@@ -55,30 +56,68 @@ def embed(
         ValueError: no row, or the reader finds no readable image.
     """
     rows = np.arange(len(reader.source)) if rows is None else np.asarray(rows)
+    results = None
+    for start, parts in batches(
+        encoder,
+        reader,
+        rows,
+        image_size=image_size,
+        batch_size=batch_size,
+        num_threads=num_threads,
+        progress=progress,
+    ):
+        if results is None:
+            results = tf.nest.map_structure(
+                lambda h: np.zeros([len(rows), *h.shape[1:]], np.float32),
+                parts,
+            )
+        for h, part in zip(tf.nest.flatten(results), tf.nest.flatten(parts)):
+            h[start : start + len(part)] = part
+    return results
+
+
+def batches(
+    encoder,
+    reader,
+    rows,
+    *,
+    image_size,
+    batch_size=256,
+    num_threads=0,
+    progress=True,
+    title="Embedding",
+):
+    """What `embed` gives, batch by batch: a million images need no more memory.
+
+    Args:
+        encoder, reader, image_size, batch_size, num_threads: as in `embed`.
+        rows: int [m].
+        progress: show a bar.
+        title: str before the bar.
+
+    Yields:
+        start: int, of the batch in `rows`.
+        h: [<= b, f] array, or a dict of them, of rows[start:][:b]. What of
+            these could not be read is in `reader.bad` by now.
+
+    Raises:
+        ValueError: as in `embed`.
+    """
     if len(rows) == 0:
         raise ValueError("There is no image to embed.")
     batch_size = min(batch_size, len(rows))
-    results = None
     with tqdm(
-        total=len(rows), desc="Embedding", unit="img", disable=not progress
+        total=len(rows), desc=title, unit="img", disable=not progress
     ) as bar:
-        for start, views in _batches(
+        for start, views in _views(
             reader, rows, image_size, batch_size, num_threads
         ):
             count = len(views)
             filler = np.zeros([batch_size - count, *views.shape[1:]], "float32")
             parts = encoder(np.concatenate([views, filler]))
-            if results is None:
-                results = tf.nest.map_structure(
-                    lambda h: np.zeros([len(rows), *h.shape[1:]], np.float32),
-                    parts,
-                )
-            for h, part in zip(
-                tf.nest.flatten(results), tf.nest.flatten(parts)
-            ):
-                h[start : start + count] = np.asarray(part)[:count]
+            first = operator.itemgetter(slice(count))
+            yield start, tf.nest.map_structure(first, parts)
             bar.update(count)
-    return results
 
 
 def embed_part(encoder, part, *, image_size, progress=True):
@@ -127,7 +166,7 @@ def raw_pixels(views):
     return views.reshape(len(views), -1)
 
 
-def _batches(reader, rows, image_size, batch_size, num_threads):
+def _views(reader, rows, image_size, batch_size, num_threads):
     """Yields (start, float32 [<= b, s, s, 3]), in order of `rows`."""
 
     def view(row):

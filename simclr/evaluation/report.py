@@ -22,7 +22,25 @@ STAGES = (
     ("parameters", "parameters"),
     ("images/s", "images_per_second"),
 )
-_WORDS = ("name", "kind", "net")
+_WORDS = ("name", "kind", "net", "taken_for")
+_CLASSIFIER = (
+    ("classifier", "name"),
+    ("images", "images"),
+    ("top-1", "top1"),
+    ("top-5", "top5"),
+    ("calibration error", "ece"),
+    ("cross entropy", "nll"),
+)
+_CLASSES = (
+    ("class", "name"),
+    ("images", "count"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("F1", "f1"),
+    ("most often taken for", "taken_for"),
+)
+# So many classes are listed; of more, the worst and the best.
+_LISTED, _WORST, _BEST = 30, 10, 5
 
 
 def results_table(rows):
@@ -63,6 +81,38 @@ def stages_table(rows):
     return _table(rows, STAGES)
 
 
+def classifier_table(row, images):
+    """Scores of a classifier, as lines: see results_table.
+
+    Args:
+        row: dict with "name" and what classification.measure gives.
+        images: int, how many were scored.
+    """
+    return _table([{**row, "images": images}], _CLASSIFIER)
+
+
+def classes_table(per_class):
+    """Each class, as lines; of more than 30 the 10 worst and the 5 best by F1.
+
+    Args:
+        per_class: see classification.per_class. Classes without images are
+            not compared.
+    """
+    rows = [
+        {**row, "taken_for": f"{row['confused_with']} ({row['confused']})"}
+        if row["confused"]
+        else row
+        for row in per_class
+    ]
+    if len(rows) <= _LISTED:
+        return _table(rows, _CLASSES)
+    seen = sorted((r for r in rows if r["count"]), key=lambda r: r["f1"])
+    best = seen[_WORST:][-_BEST:]
+    title = f"The {len(seen[:_WORST])} worst and {len(best)} best classes of "
+    table = _table(seen[:_WORST] + best, _CLASSES)
+    return f"{title}{len(rows):,}, by F1:\n{table}"
+
+
 def _table(rows, columns):
     columns = [
         (heading, key)
@@ -89,8 +139,10 @@ def cell(value, key):
         return ""
     if key in (*_WORDS, "dims"):
         return str(value)
-    if key in ("parameters", "images_per_second"):
+    if key in ("images", "count", "parameters", "images_per_second"):
         return f"{value:,.0f}"
+    if key == "nll":
+        return f"{value:.3f}"
     if key == "seconds":
         return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
     if key in {key for _, key in FIGURES}:

@@ -1,0 +1,246 @@
+"""`simclr evaluate` of a classifier: accuracy, confusion, calibration."""
+
+import json
+import os
+import re
+import sys
+import time
+
+import numpy as np
+
+from simclr.commands.training import describe_net
+from simclr.data.labels import align, read_labels
+from simclr.data.reader import Reader
+from simclr.data.sources import open_source
+from simclr.evaluation import classification, report
+from simclr.evaluation.confusion import MISTAKES, confusion_sheet
+from simclr.evaluation.features import embed_part
+from simclr.evaluation.split import Part
+from simclr.training import checkpoint, classifier, rundir
+from simclr.training.inference import Infer
+from simclr.training.strategy import make_strategy
+
+
+def run(
+    workdir,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    strategy_kind="auto",
+    replicas=0,
+):
+    """Scores the newest checkpoint of a classifier on labelled images.
+
+    Which: --eval_data, else --data, else the run's held-out images, else those
+    of its own images that its labels.csv left out; their labels are the
+    source's own, or --labels.
+
+    Prints tables and writes results.json and confusion.png into the run
+    folder; with other images than the run's, results_NAME.json and so on.
+
+    Returns:
+        The dict written to results.json.
+
+    Raises:
+        ValueError: no classifier, no checkpoint, no labelled images, or
+            classes that it does not know.
+    """
+    config, class_names, num_classes = classifier.describe(workdir)
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    source, rows = _images(
+        workdir, config.data, data, labels, eval_data, eval_labels
+    )
+    class_names = _align(source, class_names, num_classes)
+    rows = _labelled(source, rows, max_images, config.seed)
+    with strategy.scope():
+        trained = classifier.load(workdir)
+    infer = _Timed(Infer(trained.classifier.logits, strategy))
+    print(f"{workdir}, step {trained.step} ({devices})")
+    print(
+        f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
+    )
+    part, logits = embed_part(
+        infer,
+        Part(Reader(source), rows, source.labels[rows]),
+        image_size=trained.image_size,
+        progress=sys.stderr.isatty(),
+    )
+    if len(part) < len(rows):
+        print(
+            f"{len(rows) - len(part)} unreadable images of {source.name} are "
+            "left out."
+        )
+    scores = classification.measure(logits, part.labels, class_names)
+    name = os.path.basename(os.path.normpath(workdir))
+    row = {"name": name, **scores}
+    print(report.classifier_table(row, len(part)), end="\n\n")
+    print(report.classes_table(scores["per_class"]))
+    print(
+        f"Calibration error {report.cell(scores['ece'], 'ece')}: the mean "
+        "distance between how sure it is and how often it is right."
+    )
+    results = {
+        "step": trained.step,
+        "images": {"score": {"source": source.name, "count": len(part)}},
+        "rows": [row],
+        "parameters": _parameters(trained.classifier.models),
+        "images_per_second": infer.images_per_second(),
+    }
+    imported = config.task == "pretrain"
+    other = (data or eval_data) and not imported
+    suffix = f"_{rundir.run_name(eval_data or data)}" if other else ""
+    rundir.write(workdir, f"results{suffix}.json", _json(results))
+    picture = os.path.join(workdir, f"confusion{suffix}.png")
+    confusion_sheet(
+        picture,
+        title=f"{name}: {100 * scores['top1']:.1f} % of {len(part):,} images "
+        "right",
+        subtitle=_subtitle(scores, source, config, trained),
+        scores=scores,
+        class_names=class_names,
+        mistakes=_mistakes(part, logits),
+    )
+    print(f"Look at {picture}")
+    return results
+
+
+def _images(workdir, settings, data, labels, eval_data, eval_labels):
+    """The images to score.
+
+    Args:
+        settings: config.Data of the run.
+        data, labels, eval_data, eval_labels: what the user said instead.
+
+    Returns:
+        (Source, bool [num]: which of its images may be scored).
+    """
+    own = settings.eval_source
+    if eval_labels and not (eval_data or own):
+        raise ValueError("--eval_labels go with --eval_data, which is missing.")
+    if eval_data or (own and not data and not labels):
+        eval_data = eval_data or own
+        if eval_data == own:
+            eval_labels = eval_labels or settings.eval_labels
+        source = open_source(eval_data, labels=eval_labels)
+    elif data:
+        source = open_source(data, labels=labels)
+    elif settings.labels in ("", "none"):
+        raise ValueError(
+            f"{workdir} has no held-out images to score: say "
+            "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
+            "sub-folders are the classes."
+        )
+    else:
+        source = open_source(settings.source, labels=labels)
+        known, _ = read_labels(settings.labels, source)
+        source.name += f" without {os.path.basename(settings.labels)}"
+        return source, known < 0
+    return source, np.ones([len(source)], bool)
+
+
+def _align(source, class_names, num_classes):
+    """Numbers the labels as the classifier does; returns its class names.
+
+    Imported weights do not tell what their classes are called. They are called
+    by their numbers, or as the images' classes where there are as many.
+    """
+    if class_names is None:
+        class_names = [str(i) for i in range(num_classes)]
+        theirs = source.class_names or []
+        if len(theirs) == num_classes and not set(theirs) <= set(class_names):
+            class_names = list(theirs)
+            print(f"Classes   in the order of {source.name}")
+    align(source, class_names)
+    return class_names
+
+
+def _labelled(source, allowed, max_images, seed):
+    """Rows of those with a label, int64 [m]; at most so many, by the seed."""
+    labels = source.labels
+    labelled = False if labels is None else labels >= 0
+    rows = np.flatnonzero(allowed & labelled)
+    if len(rows) == 0:
+        raise ValueError(
+            f"{source.name} has no labelled images to score: say "
+            "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
+            "sub-folders are the classes."
+        )
+    if max_images and len(rows) > max_images:
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.permutation(rows)[:max_images])
+    return rows
+
+
+class _Timed:
+    """Calls a function of a batch, and measures how long it takes."""
+
+    def __init__(self, infer):
+        self._infer = infer
+        self._seconds = []
+        self._batch = 0
+
+    def __call__(self, images):
+        if not self._batch:  # The first call traces and compiles.
+            self._infer(images)
+        self._batch = len(images)
+        started = time.monotonic()
+        result = self._infer(images)
+        self._seconds.append(time.monotonic() - started)
+        return result
+
+    def images_per_second(self):
+        """The median over the batches: float."""
+        return self._batch / float(np.median(self._seconds))
+
+
+def _parameters(models):
+    """How many there are; batch norm's statistics are none."""
+    named = checkpoint.named_variables(**models)
+    return sum(
+        int(np.prod(variable.shape))
+        for name, variable in named.items()
+        if not name.rpartition("/")[2].startswith("moving_")
+    )
+
+
+def _subtitle(scores, source, config, trained):
+    top5 = scores["top5"]
+    parts = [] if top5 is None else [f"top-5 {report.cell(top5, 'top5')}"]
+    parts += [
+        f"calibration error {report.cell(scores['ece'], 'ece')}",
+        source.name,
+        f"{describe_net(config)}, {trained.image_size} pixels, step "
+        f"{trained.step:,}",
+    ]
+    return "  \u00b7  ".join(parts)
+
+
+def _mistakes(part, logits):
+    """The most confident ones, for the picture."""
+    predicted, confidence = classification.predict(logits)
+    wrong = np.flatnonzero(predicted != part.labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    return [
+        (
+            part.reader.load(part.rows[i])[0],
+            part.labels[i],
+            predicted[i],
+            confidence[i],
+        )
+        for i in wrong
+    ]
+
+
+def _json(results):
+    """Readable JSON; a row of the confusion matrix on a line."""
+    return (
+        re.sub(
+            r"\[\s+([\d,\s]+?)\s+\]",
+            lambda numbers: f"[{' '.join(numbers[1].split())}]",
+            json.dumps(results, indent=2),
+        )
+        + "\n"
+    )

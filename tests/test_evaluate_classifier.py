@@ -1,0 +1,187 @@
+"""simclr evaluate of a classifier, from the command line to its files."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from simclr import __main__ as cli
+from simclr.data.labels import few_labels, to_csv
+from simclr.data.sources import open_source
+from simclr.training import checkpoint, classifier, rundir
+from tests import tiny, tiny_classifier
+from tests.test_predict import rows, say
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"), count=40)
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("held_out")
+    return tiny.write_photos(folder, count=30, seed=1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, photos, held_out):
+    folder = tmp_path_factory.mktemp("run")
+    return tiny_classifier.write(folder, photos, eval_source=str(held_out))
+
+
+def results(run, name="results.json"):
+    with open(os.path.join(run, name)) as file:
+        return json.load(file)
+
+
+def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
+    status, said, _ = say(capsys, "evaluate", run)
+    assert status == 0
+    for words in ("top-1", "cross entropy", "recall", "Calibration error"):
+        assert words in said
+    assert said.splitlines()[-1] == f"Look at {run}/confusion.png"
+    assert os.path.getsize(f"{run}/confusion.png") > 1000
+    found = results(run)
+    assert found["step"] == 4
+    assert found["images"]["score"] == {"source": str(held_out), "count": 30}
+    assert found["images_per_second"] > 0
+    [row] = found["rows"]
+    # The same by way of the predictions file.
+    out = tmp_path / "p.csv"
+    say(capsys, "predict", run, held_out, f"--out={out}")
+    pairs = [(p["id"].split("/")[0], p["label"]) for p in rows(out)]
+    names = ("cat", "dog")
+    confusion = [[pairs.count((y, p)) for p in names] for y in names]
+    assert row["confusion"] == confusion
+    assert row["top1"] == np.trace(confusion) / 30
+    assert [c["name"] for c in row["per_class"]] == ["cat", "dog"]
+
+
+def test_counts_the_parameters_but_not_the_statistics(run):
+    models = classifier.load(run).classifier.models.values()
+    count = sum(
+        int(np.prod(variable.shape))
+        for model in models
+        for variable in model.variables
+        if not variable.path.endswith(("mean", "variance"))
+    )
+    assert results(run)["parameters"] == count
+    assert count < sum(m.count_params() for m in models)
+
+
+def test_other_images_have_files_of_their_own(run, photos, tmp_path, capsys):
+    before = results(run)
+    assert say(capsys, "evaluate", run, f"--eval_data={photos}")[0] == 0
+    name = os.path.basename(photos)
+    assert (
+        results(run, f"results_{name}.json")["images"]["score"]["count"] == 40
+    )
+    assert os.path.exists(f"{run}/confusion_{name}.png")
+    assert results(run) == before
+
+
+def test_labels_are_matched_by_name_and_only_labelled_images_count(
+    run, photos, tmp_path, capsys
+):
+    """A CSV file of dogs alone; an image that cannot be read."""
+    few = tiny.write_photos(tmp_path / "few", count=12)
+    (few / "dog" / "001.png").write_bytes(b"GIF89a no more")
+    table = tmp_path / "labels.csv"
+    dogs = sorted(os.listdir(few / "dog"))[:4]
+    table.write_text(
+        "id,label\n" + "".join(f"dog/{name},dog\n" for name in dogs)
+    )
+    status, said, _ = say(
+        capsys, "evaluate", run, f"--eval_data={few}", f"--eval_labels={table}"
+    )
+    assert status == 0 and "1 unreadable images" in said
+    found = results(run, "results_few.json")
+    cat, dog = found["rows"][0]["per_class"]
+    assert (cat["count"], dog["count"]) == (0, 3)
+    assert cat["recall"] is None
+    assert found["images"]["score"]["count"] == 3
+
+
+def test_images_that_its_labels_csv_left_out(photos, tmp_path, capsys):
+    """As finetune --label_fraction leaves a run without held-out images."""
+    source = open_source(str(photos))
+    table = tmp_path / "labels.csv"
+    table.write_text(to_csv(source, few_labels(source, 0.25)))
+    run = tiny_classifier.write(tmp_path / "run", photos, labels=str(table))
+    status, said, _ = say(capsys, "evaluate", run)
+    assert status == 0 and f"30 of {photos} without labels.csv" in said
+    assert sum(map(sum, results(run)["rows"][0]["confusion"])) == 30
+
+
+def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
+    no_eval = tiny_classifier.write(tmp_path / "no_eval", photos)
+    others = tiny.write_photos(tmp_path / "others", 20, ("cat", "eel"))
+    plain = tiny.write_photos(tmp_path / "plain", 20, ("all",)) / "all"
+    pretrained = str(tmp_path / "pretrained")
+    with rundir.open_run(
+        pretrained, tiny.config(photos), {"data": {}, "classes": None}
+    ):
+        checkpoint.save(rundir.checkpoints(pretrained), 1, {})
+    for line, message in [
+        ((no_eval,), "no held-out images to score: say --eval_data=IMAGES"),
+        ((run, f"--eval_data={others}"), "such as 'eel'"),
+        ((run, f"--eval_data={plain}"), "has no labelled images to score"),
+        ((no_eval, "--eval_labels=x.csv"), "--eval_data, which is missing"),
+        ((pretrained, "--classifier"), "Make one with simclr finetune"),
+    ]:
+        status, _, error = say(capsys, "evaluate", *line)
+        assert status == 2 and message in error, error
+
+
+def test_an_import_is_named_by_numbers_or_as_the_images(
+    photos, tmp_path, capsys
+):
+    run = tiny_classifier.write(tmp_path / "run", photos)
+    facts = rundir.read_facts(run)
+    facts |= {
+        "classes": None,
+        "imported": {"probe_input": "layer1", "num_classes": 2, "path": "x"},
+    }
+    rundir.write(run, "run.json", json.dumps(facts))
+    config = f"{run}/config.json"
+    with open(config) as file:
+        text = file.read().replace('"finetune"', '"pretrain"')
+    rundir.write(run, "config.json", text)
+    line = ["evaluate", run, "--classifier", f"--data={photos}"]
+    status, said, _ = say(capsys, *line)
+    assert status == 0 and "in the order of" in said
+    by_name = results(run)["rows"][0]
+    assert [row["name"] for row in by_name["per_class"]] == ["cat", "dog"]
+    for number, name in ((0, "cat"), (1, "dog")):
+        os.makedirs(tmp_path / "numbered", exist_ok=True)
+        os.symlink(photos / name, tmp_path / "numbered" / str(number))
+    line[-1] = f"--data={tmp_path}/numbered"
+    assert say(capsys, *line)[0] == 0
+    by_number = results(run)["rows"][0]
+    assert [row["name"] for row in by_number["per_class"]] == ["0", "1"]
+    assert by_number["confusion"] == by_name["confusion"]
+
+
+def test_from_a_fine_tuned_run_to_labels(photos, tmp_path, capsys):
+    """The whole way: finetune, evaluate, predict, finetune on predictions."""
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        "import dataclasses\n"
+        "from simclr.config import Classifier, Optimizer\n"
+        "from tests import tiny\n"
+        "config = dataclasses.replace(\n"
+        '    tiny.CONFIG, task="finetune", epochs=1,\n'
+        "    classifier=Classifier(from_layer=1),\n"
+        '    optimizer=Optimizer(name="sgd", warmup_epochs=0.0))\n'
+    )
+    run, out = str(tmp_path / "run"), tmp_path / "p.csv"
+    assert cli.main(
+        ["finetune", f"--config={recipe}", f"--data={photos}"]
+        + [f"--workdir={run}", "--label_fraction=0.5"]
+    ) == 0  # fmt: skip
+    assert say(capsys, "evaluate", run)[0] == 0
+    assert results(run)["images"]["score"]["count"] == 20
+    assert say(capsys, "predict", run, photos, f"--out={out}")[0] == 0
+    assert {row["label"] for row in rows(out)} <= {"cat", "dog"}

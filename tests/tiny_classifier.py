@@ -1,0 +1,52 @@
+"""A run folder of a classifier, without its training."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from simclr.config import Classifier
+from simclr.training import checkpoint, classifier, rundir
+from tests import tiny
+
+
+def write(workdir, source, class_names=("cat", "dog"), **data):
+    """A run as finetune leaves it, with random weights.
+
+    Its answers differ from image to image: the last layer's weights are large,
+    and its biases such that no class is the favourite.
+
+    Args:
+        workdir: run folder to write.
+        source: folder of photos.
+        class_names: of the classifier.
+        **data: more of config.Data.
+
+    Returns:
+        The run folder, a str.
+    """
+    workdir = str(workdir)
+    config = tiny.config(
+        source, task="finetune", classifier=Classifier(from_layer=1)
+    )
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, **data)
+    )
+    keras.utils.set_random_seed(1)
+    net = classifier.build(config, len(class_names))
+    kernel, bias = net.models["classifier"].weights
+    kernel.assign(1000 * kernel)
+    coarse = np.random.default_rng(0).random([64, 4, 4, 3], np.float32)
+    mean = np.mean(net.logits(coarse.repeat(4, 1).repeat(4, 2)), axis=0)
+    bias.assign(-mean)
+    facts = {
+        "data": {"images": 0, "fingerprint": ""},
+        "classes": list(class_names),
+    }
+    with rundir.open_run(workdir, config, facts):
+        checkpoint.save(
+            rundir.checkpoints(workdir),
+            4,
+            checkpoint.named_variables(**net.models),
+        )
+    return workdir
