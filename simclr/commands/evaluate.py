@@ -37,11 +37,49 @@ def run(
     strategy_kind="auto",
     replicas=0,
 ):
-    """Scores the newest checkpoint of a run; see `simclr evaluate --help`.
+    """Scores a run on this machine's devices; see `simclr evaluate --help`.
+
+    Returns, raises: as `score`.
+    """
+    rundir.read_config(workdir)  # What is no run stops before a device starts.
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    print(f"Devices   {devices}")
+    return score(
+        workdir,
+        strategy,
+        data=data,
+        labels=labels,
+        eval_data=eval_data,
+        eval_labels=eval_labels,
+        max_images=max_images,
+        baselines=baselines,
+    )
+
+
+def score(
+    workdir,
+    strategy,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    baselines=True,
+    out="",
+):
+    """Scores the encoder of a run's newest checkpoint.
 
     Prints tables and writes results.json, neighbours.png and summary.png into
     the run folder; with other images than the run's, results_NAME.json and so
     on, NAME after the images.
+
+    Args:
+        workdir: run folder.
+        strategy: tf.distribute strategy.
+        data, labels, eval_data, eval_labels, max_images, baselines: see
+            `simclr evaluate --help`.
+        out: folder for the files; "": the run folder.
 
     Returns:
         The dict written to results.json.
@@ -60,7 +98,6 @@ def run(
             f"{workdir} holds imported weights and has no images of its own: "
             "say --data=IMAGES."
         )
-    strategy, devices = make_strategy(strategy_kind, replicas)
     reader, eval_reader = _readers(
         config.data, data, labels, eval_data, eval_labels
     )
@@ -71,7 +108,7 @@ def run(
         look_limit=_LOOKED,
         seed=config.seed,
     )
-    print(f"{workdir}, step {step} ({devices})")
+    print(f"{workdir}, step {step}")
     print(f"Images    {_words(parts)}")
     encoders = _encoders(config, arrays, strategy, baselines)
     view1, view2 = pipeline.sample_views(
@@ -114,10 +151,13 @@ def run(
     suffix = f"_{rundir.run_name(data or eval_data)}" if other else ""
     results = {"step": step, "images": _counts(parts), "rows": rows}
     rundir.write(
-        workdir, f"results{suffix}.json", json.dumps(results, indent=2) + "\n"
+        out or workdir,
+        f"results{suffix}.json",
+        json.dumps(results, indent=2) + "\n",
     )
     summary = run_pictures.draw(
         workdir,
+        out or workdir,
         suffix,
         config,
         part=look,

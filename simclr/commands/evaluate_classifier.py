@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sys
-import time
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from simclr.evaluation import classification, report
 from simclr.evaluation.confusion import MISTAKES, confusion_sheet
 from simclr.evaluation.features import embed_part
 from simclr.evaluation.split import Part
-from simclr.training import checkpoint, classifier, rundir
+from simclr.training import classifier, rundir
 from simclr.training.inference import Infer
 from simclr.training.strategy import make_strategy
 
@@ -32,6 +31,35 @@ def run(
     strategy_kind="auto",
     replicas=0,
 ):
+    """Scores a run on this machine's devices; see `simclr evaluate --help`.
+
+    Returns, raises: as `score`.
+    """
+    classifier.describe(workdir)  # What is none stops before a device starts.
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    print(f"Devices   {devices}")
+    return score(
+        workdir,
+        strategy,
+        data=data,
+        labels=labels,
+        eval_data=eval_data,
+        eval_labels=eval_labels,
+        max_images=max_images,
+    )
+
+
+def score(
+    workdir,
+    strategy,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    out="",
+):
     """Scores the newest checkpoint of a classifier on labelled images.
 
     Which: --eval_data, else --data, else the run's held-out images, else those
@@ -41,6 +69,13 @@ def run(
     Prints tables and writes results.json and confusion.png into the run
     folder; with other images than the run's, results_NAME.json and so on.
 
+    Args:
+        workdir: run folder.
+        strategy: tf.distribute strategy.
+        data, labels, eval_data, eval_labels, max_images: see `simclr evaluate
+            --help`.
+        out: folder for the files; "": the run folder.
+
     Returns:
         The dict written to results.json.
 
@@ -49,7 +84,6 @@ def run(
             classes that it does not know.
     """
     config, class_names, num_classes = classifier.describe(workdir)
-    strategy, devices = make_strategy(strategy_kind, replicas)
     source, rows = _images(
         workdir, config.data, data, labels, eval_data, eval_labels
     )
@@ -57,8 +91,8 @@ def run(
     rows = _labelled(source, rows, max_images, config.seed)
     with strategy.scope():
         trained = classifier.load(workdir)
-    infer = _Timed(Infer(trained.classifier.logits, strategy))
-    print(f"{workdir}, step {trained.step} ({devices})")
+    infer = Infer(trained.classifier.logits, strategy)
+    print(f"{workdir}, step {trained.step}")
     print(
         f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
     )
@@ -86,14 +120,13 @@ def run(
         "step": trained.step,
         "images": {"score": {"source": source.name, "count": len(part)}},
         "rows": [row],
-        "parameters": _parameters(trained.classifier.models),
-        "images_per_second": infer.images_per_second(),
+        "parameters": classifier.count_parameters(trained.classifier.models),
     }
     imported = config.task == "pretrain"
     other = (data or eval_data) and not imported
     suffix = f"_{rundir.run_name(eval_data or data)}" if other else ""
-    rundir.write(workdir, f"results{suffix}.json", _json(results))
-    picture = os.path.join(workdir, f"confusion{suffix}.png")
+    rundir.write(out or workdir, f"results{suffix}.json", _json(results))
+    picture = os.path.join(out or workdir, f"confusion{suffix}.png")
     confusion_sheet(
         picture,
         title=f"{name}: {100 * scores['top1']:.1f} % of {len(part):,} images "
@@ -172,38 +205,6 @@ def _labelled(source, allowed, max_images, seed):
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.permutation(rows)[:max_images])
     return rows
-
-
-class _Timed:
-    """Calls a function of a batch, and measures how long it takes."""
-
-    def __init__(self, infer):
-        self._infer = infer
-        self._seconds = []
-        self._batch = 0
-
-    def __call__(self, images):
-        if not self._batch:  # The first call traces and compiles.
-            self._infer(images)
-        self._batch = len(images)
-        started = time.monotonic()
-        result = self._infer(images)
-        self._seconds.append(time.monotonic() - started)
-        return result
-
-    def images_per_second(self):
-        """The median over the batches: float."""
-        return self._batch / float(np.median(self._seconds))
-
-
-def _parameters(models):
-    """How many there are; batch norm's statistics are none."""
-    named = checkpoint.named_variables(**models)
-    return sum(
-        int(np.prod(variable.shape))
-        for name, variable in named.items()
-        if not name.rpartition("/")[2].startswith("moving_")
-    )
 
 
 def _subtitle(scores, source, config, trained):

@@ -11,11 +11,14 @@ _QUERIES = 6  # Rows on the sheet of neighbours.
 _NEIGHBOURS = 8
 
 
-def draw(workdir, suffix, config, *, part, h, rows, views, history, imported):
-    """Draws summary.png and neighbours.png into a run folder.
+def draw(
+    workdir, out, suffix, config, *, part, h, rows, views, history, imported
+):
+    """Draws summary.png and neighbours.png.
 
     Args:
-        workdir: the run folder.
+        workdir: the run folder, whose name is the title.
+        out: folder for the pictures.
         suffix: str before ".png" in the files' names.
         config: the Config.
         part: split.Part whose neighbours are shown.
@@ -30,7 +33,7 @@ def draw(workdir, suffix, config, *, part, h, rows, views, history, imported):
     """
     neighbours = _neighbours(part, h, config.seed)
     pictures.neighbours_sheet(
-        path=os.path.join(workdir, f"neighbours{suffix}.png"), **neighbours
+        path=os.path.join(out, f"neighbours{suffix}.png"), **neighbours
     )
     model = config.model
     method = f"SimCLR on {config.data.source}"
@@ -38,7 +41,7 @@ def draw(workdir, suffix, config, *, part, h, rows, views, history, imported):
     if imported:
         method = "imported weights"
         training = f"from {imported['path']}"
-    path = os.path.join(workdir, f"summary{suffix}.png")
+    path = os.path.join(out, f"summary{suffix}.png")
     summary_picture(
         path,
         title=f"{os.path.basename(os.path.normpath(workdir))}: {method}",

@@ -7,6 +7,7 @@ import dataclasses
 import os
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from simclr import config as config_lib
@@ -207,3 +208,17 @@ def probabilities(trained, images, temperature=1.0):
             for t in trained
         ]
     ) / len(trained)
+
+
+def count_parameters(models):
+    """How many there are; batch norm's statistics are none.
+
+    Args:
+        models: dict of role -> Keras model.
+    """
+    named = checkpoint.named_variables(**models)
+    return sum(
+        int(np.prod(variable.shape))
+        for name, variable in named.items()
+        if not name.rpartition("/")[2].startswith("moving_")
+    )
