@@ -24,7 +24,8 @@ class Task:
     Build it inside the strategy's scope: every variable and optimizer slot
     exists before the first traced step.
 
-    A stage says what it trains (`build`) and towards what (`losses`).
+    A stage says what it trains (`build`), towards what (`losses`), and what
+    there is to do after an update (`after_update`).
 
     Args:
         config: the Config.
@@ -115,6 +116,14 @@ class Task:
         """
         raise NotImplementedError
 
+    def after_update(self, batch, step):
+        """What a stage does once the optimizer has moved the variables.
+
+        Args:
+            batch: this replica's, as in `step`.
+            step: integer scalar, from 0: the step that has just been done.
+        """
+
     def step(self, batch):
         """One update on this replica's share of the global batch.
 
@@ -139,8 +148,10 @@ class Task:
         gradients = distributed.sum_over_replicas(
             tape.gradient(total, self.variables)
         )
-        learning_rate = self.schedule(self.optimizer.iterations)
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        learning_rate = self.schedule(step)
         self.optimizer.apply(gradients, self.variables)
+        self.after_update(batch, step)
 
         norms = tf.stack([tf.norm(g) for g in gradients])
         scalars["replaced"] = tf.reduce_mean(
