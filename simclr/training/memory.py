@@ -48,7 +48,6 @@ class Memory:
     def __init__(
         self, online, copies, *, size, momentum, final_momentum, total_steps
     ):
-        self._online, self._copies = online, copies
         self._encoder, self._head = copies
         self._schedule = (momentum, final_momentum, total_steps)
         for model, copy in zip(online, copies):
@@ -124,7 +123,7 @@ class Queue(keras.layers.Layer):
         )
         self.filled = self.add_weight(
             shape=(),
-            dtype="int64",  # A GPU has no int32 variables.
+            dtype="int64",  # As Keras counts steps.
             initializer="zeros",
             trainable=False,
             name="filled",

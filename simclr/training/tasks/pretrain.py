@@ -67,10 +67,9 @@ class Pretrain(Task):
             models |= self.memory.models
         return models
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """The contrast of the views, and the probe's loss."""
-        view1, view2 = self.coloured(batch)
-        h = self.encoder(tf.concat([view1, view2], 0), training=True)["h"]
+        h = self.encoder(tf.concat(views, 0), training=True)["h"]
         z = self.head(h, training=True)["z"]  # [2n, d]
         z1, z2 = tf.split(z, 2)
         loss, accuracy = OBJECTIVES[self.config.loss.name](
@@ -86,12 +85,10 @@ class Pretrain(Task):
             total += scalars["probe_loss"]
         return total, scalars
 
-    def after_update(self, batch, step):
+    def after_update(self, views, step):
         """The momentum encoder remembers the second view."""
         if self.memory is not None:
-            # Coloured already in `losses`; TensorFlow merges the equal work.
-            _, view2 = self.coloured(batch)
-            self.memory.update(view2, step)
+            self.memory.update(views[1], step)
 
 
 def probe_scores(probe, h, label):

@@ -106,8 +106,13 @@ class Task:
         """Makes the models: dict of role -> Keras model."""
         raise NotImplementedError
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """What is to be made small, on this replica's share of a batch.
+
+        Args:
+            views: tuple of [n, h, w, 3], a view each, in the precision of the
+                nets.
+            batch: dict, as in `step`.
 
         Returns:
             total: scalar, before weight decay; its mean over the replicas is
@@ -116,11 +121,11 @@ class Task:
         """
         raise NotImplementedError
 
-    def after_update(self, batch, step):
+    def after_update(self, views, step):
         """What a stage does once the optimizer has moved the variables.
 
         Args:
-            batch: this replica's, as in `step`.
+            views: as in `losses`.
             step: integer scalar, from 0: the step that has just been done.
         """
 
@@ -138,8 +143,9 @@ class Task:
             replica, and "grad_norms", the norm of each variable's gradient.
         """
         replicas = distributed.num_replicas()
+        views = self.coloured(batch)
         with tf.GradientTape() as tape:
-            total, scalars = self.losses(batch)
+            total, scalars = self.losses(views, batch)
             total += self.config.optimizer.weight_decay * tf.add_n(
                 [tf.nn.l2_loss(tf.cast(v, total.dtype)) for v in self.decayed]
                 or [tf.zeros([], total.dtype)]
@@ -151,7 +157,7 @@ class Task:
         step = tf.convert_to_tensor(self.optimizer.iterations)
         learning_rate = self.schedule(step)
         self.optimizer.apply(gradients, self.variables)
-        self.after_update(batch, step)
+        self.after_update(views, step)
 
         norms = tf.stack([tf.norm(g) for g in gradients])
         scalars["replaced"] = tf.reduce_mean(
