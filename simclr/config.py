@@ -97,6 +97,17 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True)
+class Memory:
+    """Negatives kept from batches gone by, in pretraining (SimCLRv2, MoCo)."""
+
+    size: int = 0  # Projections kept; 0: no memory; published: 65536.
+    # Of the momentum encoder's moving average. The two differ: a cosine leads
+    # from the first to the last (BYOL: 0.996 to 1); equal: constant.
+    momentum: float = 0.999
+    final_momentum: float = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
 class Optimizer:
     """Update rule and learning-rate schedule (warm-up, then cosine)."""
 
@@ -139,6 +150,7 @@ class Config:
     augment: Augment = Augment()
     model: Model = Model()
     loss: Loss = Loss()
+    memory: Memory = Memory()
     classifier: Classifier = Classifier()
     distill: Distill = Distill()
     optimizer: Optimizer = Optimizer()

@@ -42,6 +42,7 @@ _NOT_NEGATIVE = (
     "model.head_layers",
     "classifier.from_layer",
     "model.head_hidden",
+    "memory.size",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
@@ -50,6 +51,8 @@ _NOT_NEGATIVE = (
 )
 _SHARES = (
     "distill.alpha",
+    "memory.momentum",
+    "memory.final_momentum",
     "optimizer.momentum",
     "optimizer.final_lr_share",
     "data.max_bad_share",
@@ -97,6 +100,18 @@ def validate(config):
         for value in values if isinstance(values, tuple) else (values,):
             if not 0 <= value <= 1:
                 raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
+    if config.memory.size % config.batch_size:
+        raise ValueError(
+            f"memory.size is {config.memory.size}; a memory keeps whole "
+            f"batches, so it must be a multiple of batch_size, "
+            f"{config.batch_size}."
+        )
+    if config.memory.final_momentum < config.memory.momentum:
+        raise ValueError(
+            f"memory.final_momentum is {config.memory.final_momentum}; it "
+            "must not be below memory.momentum, "
+            f"{config.memory.momentum}: set both."
+        )
     if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
         raise ValueError(
             f"augment.crop_area is {config.augment.crop_area}; it must be "

@@ -3,8 +3,11 @@
 import numpy as np
 
 
-def nt_xent(z1, z2, temperature):
-    """Eq. 1 and Algorithm 1 of Chen et al. 2020, one anchor at a time."""
+def nt_xent(z1, z2, temperature, memory=()):
+    """Eq. 1 and Algorithm 1 of Chen et al. 2020, one anchor at a time.
+
+    Rows of a memory, of length 1, stand beside the other views.
+    """
     z = np.concatenate([z1, z2]).astype(np.float64)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     losses = []
@@ -12,20 +15,22 @@ def nt_xent(z1, z2, temperature):
         j = (i + len(z1)) % len(z)
         similarity = z @ z[i] / temperature
         others = np.delete(similarity, i)
+        others = np.append(others, [row @ z[i] / temperature for row in memory])
         top = others.max()
         log_sum = top + np.log(np.exp(others - top).sum())
         losses.append(log_sum - similarity[j])
     return np.mean(losses)
 
 
-def contrastive_accuracy(z1, z2):
-    """Share of views whose nearest other view is their match."""
+def contrastive_accuracy(z1, z2, memory=()):
+    """Share of views whose nearest candidate is their match."""
     z = np.concatenate([z1, z2]).astype(np.float64)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     hits = 0
     for i in range(len(z)):
         similarity = z @ z[i]
         similarity[i] = -np.inf
+        similarity = np.append(similarity, [row @ z[i] for row in memory])
         hits += np.argmax(similarity) == (i + len(z1)) % len(z)
     return hits / len(z)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from simclr.models.heads import linear_probe, projection_head
 from simclr.models.resnet import resnet
-from simclr.training import checkpoint, initial, loop, rundir
+from simclr.training import checkpoint, initial, loop, memory, rundir
 from tests import tiny
 
 
@@ -37,6 +37,41 @@ def test_all_of_it_is_taken_over():
     assert lines == [f"{role}: taken over" for role in parts]
     for name, variable in checkpoint.named_variables(**parts).items():
         np.testing.assert_array_equal(variable, given[name])
+
+
+def test_a_memory_starts_anew():
+    """Its nets from the weights' online nets, its projections from none."""
+    online, anew = models(), models()
+    parts = (
+        online
+        | memory.Memory(
+            [online["encoder"], online["head"]],
+            [anew["encoder"], anew["head"]],
+            size=4,
+            momentum=0.9,
+            final_momentum=0.9,
+            total_steps=1,
+        ).models
+    )
+    with_memory = weights(parts)
+    without = {k: v for k, v in with_memory.items() if "mem" not in k}
+    for given in (with_memory, without):
+        lines = initial.start_from(given, parts)
+        assert lines[3:] == [
+            "momentum_encoder: starts as the encoder",
+            "momentum_head: starts as the head",
+            "memory: starts empty",
+        ]
+        named = checkpoint.named_variables(**parts)
+        for role in ("encoder", "head"):
+            for variable in parts[role].variables:
+                name = f"{role}/{variable.path}"
+                np.testing.assert_array_equal(named[name], given[name])
+                np.testing.assert_array_equal(
+                    named[f"momentum_{name}"], given[name]
+                )
+        assert not named["memory/queue/keys"].numpy().any()
+        assert named["memory/queue/filled"] == 0
 
 
 def test_another_number_of_classes_gets_a_new_probe():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.config import Augment, Config, Data, Model, Train
+from simclr.config import Augment, Config, Data, Memory, Model, Train
 from simclr.data import augment
 from simclr.optimizers.lars import LARS
 from simclr.tpu import lowering
@@ -53,16 +53,23 @@ def problems(hlo, types=TYPES):
 
 @pytest.fixture(
     scope="module",
-    params=["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+    params=[
+        ("float32", 0),
+        ("float32", 64),
+        pytest.param(("mixed_bfloat16", 64), marks=pytest.mark.slow),
+    ],
+    ids="{0[0]}-memory-{0[1]}".format,
 )
 def lowered(request):
     """(precision, the task, its arguments, its HLO)."""
+    precision, memory = request.param
     config = Config(
         batch_size=REPLICAS * PER_REPLICA,
         data=Data(image_size=SIZE),
         augment=Augment(solarize_probs=(0.0, 0.2)),
         model=Model(depth=18, width=0.125, stem="cifar"),
-        train=Train(precision=request.param),
+        memory=Memory(size=memory),
+        train=Train(precision=precision),
     )
     try:
         task = Pretrain(config, num_examples=1000, num_classes=10)
@@ -82,11 +89,11 @@ def lowered(request):
         },
     }
     hlo = lowering.lower(task.step, [batch], num_replicas=REPLICAS)
-    return request.param, task, batch, hlo
+    return precision, task, batch, hlo
 
 
 def test_step_is_fit_for_a_tpu(lowered):
-    precision, _, _, hlo = lowered
+    precision, task, _, hlo = lowered
     types = TYPES | ({"bf16"} if precision == "mixed_bfloat16" else set())
     assert problems(hlo, types) == []
     found = opcodes(hlo)
@@ -96,6 +103,8 @@ def test_step_is_fit_for_a_tpu(lowered):
     norms = 20 + 3  # ResNet-18's, the head's.
     assert found["all-reduce"] > 2 * norms + 2
     assert found["convolution"] >= 3 * 20 - 1  # Forward, two gradients.
+    if task.memory is not None:  # One more forward.
+        assert found["convolution"] >= 4 * 20 - 1
 
 
 def test_every_collective_spans_all_replicas(lowered):

@@ -8,6 +8,7 @@ optimizer, and what the weights do not have stays fresh.
 import os
 
 from simclr.training import checkpoint, rundir
+from simclr.training.memory import start_equal
 
 
 def read_weights(path, class_names=None):
@@ -49,7 +50,9 @@ def start_from(weights, models):
     """Puts weights into models as far as they fit.
 
     The encoder must fit whole. Of the head and the probe, what has another
-    shape (another number of classes, say) or is not there stays fresh.
+    shape (another number of classes, say) or is not there stays fresh. A
+    memory of negatives starts empty, its momentum nets equal to the others:
+    a run begins here, whatever the weights' own memory held.
 
     Args:
         weights: dict of "role/variable path" -> array; see `read_weights`.
@@ -69,6 +72,14 @@ def start_from(weights, models):
     lines = ["encoder: taken over"]
     for role in models:
         if role == "encoder":
+            continue
+        followed = role.removeprefix("momentum_")
+        if followed != role:  # Its models come before those that follow them.
+            start_equal(models[role], models[followed])
+            lines.append(f"{role}: starts as the {followed}")
+            continue
+        if role == "memory":
+            lines.append("memory: starts empty")
             continue
         ours, theirs = _of_role(variables, role), _of_role(weights, role)
         fitting = {

@@ -52,10 +52,10 @@ class Distill(Task):
         self.linear = self.classifier.models["classifier"]
         return self.classifier.models
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """Cross entropy with the teachers' probabilities, and the labels."""
         settings = self.config.distill
-        [view] = self.coloured(batch)
+        [view] = views
         target = batch.get("target")
         if target is None:
             target = self._ask(view)

@@ -43,9 +43,9 @@ class Finetune(Task):
         self.linear = self.classifier.models["classifier"]
         return self.classifier.models
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """Cross entropy with the labels."""
-        [view] = self.coloured(batch)
+        [view] = views
         logits = self.classifier.logits(view, training=True)  # [n, k]
         loss = tf.reduce_mean(
             tf.nn.sparse_softmax_cross_entropy_with_logits(

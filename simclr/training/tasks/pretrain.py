@@ -10,6 +10,7 @@ from simclr.data.sources import open_source
 from simclr.losses.nt_xent import nt_xent
 from simclr.models import heads
 from simclr.training import distributed
+from simclr.training.memory import Memory
 from simclr.training.nets import build_encoder, build_head
 from simclr.training.tasks.task import Task
 
@@ -20,13 +21,23 @@ class Pretrain(Task):
     """SimCLR pretraining (Chen et al. 2020, Algorithm 1).
 
     Where there are labels, an online linear probe learns beside it from
-    features whose gradient is stopped.
+    features whose gradient is stopped. With memory.size, projections of earlier
+    batches are negatives too (simclr/training/memory.py).
     """
 
     @classmethod
     def images(cls, config):
         """All of them, with or without labels."""
         source = open_source(config.data.source, labels=config.data.labels)
+        # Some anchors meet the key that their own image left an epoch ago, and
+        # are told to flee it. Epochs being shuffled, their share is
+        # (K / images)^2 / 2: 1 in 8 at this limit, 1 in 760 on ImageNet.
+        if 2 * config.memory.size > len(source):
+            raise ValueError(
+                f"memory.size={config.memory.size} is more than half of the "
+                f"{len(source)} images of {source.name}: too many images would "
+                "be their own negatives."
+            )
         return source, source.class_names
 
     def build(self, num_classes):
@@ -39,16 +50,33 @@ class Pretrain(Task):
             self.linear = heads.linear_probe(features, num_classes)
             models["probe"] = self.linear
             self.scalars += ("probe_loss", "probe_accuracy")
+        self.memory = None
+        if self.config.memory.size:
+            # Built last: the nets above start as they would without it.
+            self.memory = Memory(
+                [self.encoder, self.head],
+                [
+                    build_encoder(self.config),
+                    build_head(self.config, features),
+                ],
+                size=self.config.memory.size,
+                momentum=self.config.memory.momentum,
+                final_momentum=self.config.memory.final_momentum,
+                total_steps=self.total_steps,
+            )
+            models |= self.memory.models
         return models
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """The contrast of the views, and the probe's loss."""
-        view1, view2 = self.coloured(batch)
-        h = self.encoder(tf.concat([view1, view2], 0), training=True)["h"]
+        h = self.encoder(tf.concat(views, 0), training=True)["h"]
         z = self.head(h, training=True)["z"]  # [2n, d]
         z1, z2 = tf.split(z, 2)
         loss, accuracy = OBJECTIVES[self.config.loss.name](
-            z1, z2, temperature=self.config.loss.temperature
+            z1,
+            z2,
+            temperature=self.config.loss.temperature,
+            **(self.memory.negatives() if self.memory else {}),
         )
         total = self.config.loss.weight * loss
         scalars = {"loss": loss, "accuracy": accuracy}
@@ -56,6 +84,11 @@ class Pretrain(Task):
             scalars |= probe_scores(self.linear, h, batch["label"])
             total += scalars["probe_loss"]
         return total, scalars
+
+    def after_update(self, views, step):
+        """The momentum encoder remembers the second view."""
+        if self.memory is not None:
+            self.memory.update(views[1], step)
 
 
 def probe_scores(probe, h, label):

@@ -24,7 +24,8 @@ class Task:
     Build it inside the strategy's scope: every variable and optimizer slot
     exists before the first traced step.
 
-    A stage says what it trains (`build`) and towards what (`losses`).
+    A stage says what it trains (`build`), towards what (`losses`), and what
+    there is to do after an update (`after_update`).
 
     Args:
         config: the Config.
@@ -105,8 +106,13 @@ class Task:
         """Makes the models: dict of role -> Keras model."""
         raise NotImplementedError
 
-    def losses(self, batch):
+    def losses(self, views, batch):
         """What is to be made small, on this replica's share of a batch.
+
+        Args:
+            views: tuple of [n, h, w, 3], a view each, in the precision of the
+                nets.
+            batch: dict, as in `step`.
 
         Returns:
             total: scalar, before weight decay; its mean over the replicas is
@@ -114,6 +120,14 @@ class Task:
             scalars: dict of scalars by `self.scalars`, of which the same holds.
         """
         raise NotImplementedError
+
+    def after_update(self, views, step):
+        """What a stage does once the optimizer has moved the variables.
+
+        Args:
+            views: as in `losses`.
+            step: integer scalar, from 0: the step that has just been done.
+        """
 
     def step(self, batch):
         """One update on this replica's share of the global batch.
@@ -129,8 +143,9 @@ class Task:
             replica, and "grad_norms", the norm of each variable's gradient.
         """
         replicas = distributed.num_replicas()
+        views = self.coloured(batch)
         with tf.GradientTape() as tape:
-            total, scalars = self.losses(batch)
+            total, scalars = self.losses(views, batch)
             total += self.config.optimizer.weight_decay * tf.add_n(
                 [tf.nn.l2_loss(tf.cast(v, total.dtype)) for v in self.decayed]
                 or [tf.zeros([], total.dtype)]
@@ -139,8 +154,10 @@ class Task:
         gradients = distributed.sum_over_replicas(
             tape.gradient(total, self.variables)
         )
-        learning_rate = self.schedule(self.optimizer.iterations)
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        learning_rate = self.schedule(step)
         self.optimizer.apply(gradients, self.variables)
+        self.after_update(views, step)
 
         norms = tf.stack([tf.norm(g) for g in gradients])
         scalars["replaced"] = tf.reduce_mean(
