@@ -176,7 +176,7 @@ def test_numbers_are_matched_by_their_value():
 
 
 def test_from_a_fine_tuned_run_to_labels(photos, tmp_path, capsys):
-    """The whole way: finetune, evaluate, predict, finetune on predictions."""
+    """The whole way: finetune on half, evaluate the rest, predict."""
     recipe = tmp_path / "recipe.py"
     recipe.write_text(
         "import dataclasses\n"
