@@ -106,8 +106,8 @@ def test_bins_are_closed_above():
 
 def test_unlabelled_rows_do_not_count():
     logits, labels = answers()
-    more = np.concatenate([logits, np.full([3, K], np.nan)])
-    padded = np.concatenate([labels, [-1, -1, -1]])
+    more = np.concatenate([np.full([3, K], np.nan), logits])
+    padded = np.concatenate([[-1, -1, -1], labels])
     found = classification.measure(more, padded, NAMES)
     expected = classification.measure(logits, labels, NAMES)
     assert found["confusion"] == expected["confusion"]

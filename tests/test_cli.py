@@ -72,6 +72,7 @@ def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
     for line in (
         "pretrain --data=x",
         "evaluate x",
+        "predict x y",
         "import x",
         "check x",
         "prepare x y",

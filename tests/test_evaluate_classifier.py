@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
+from simclr.commands.evaluate_classifier import match_classes
 from simclr.data.labels import few_labels, to_csv
-from simclr.data.sources import open_source
+from simclr.data.sources import Source, open_source
 from simclr.training import checkpoint, classifier, rundir
 from tests import tiny, tiny_classifier
 from tests.test_predict import rows, say
@@ -164,8 +165,18 @@ def test_an_import_is_named_by_numbers_or_as_the_images(
     assert by_number["confusion"] == by_name["confusion"]
 
 
+def test_numbers_are_matched_by_their_value():
+    """Folders are in the order of their letters: 0, 1, 10, 2, ..."""
+    source = Source("numbered")
+    source.class_names = sorted(map(str, range(11)))
+    source.labels = np.arange(11, dtype=np.int32)
+    names = match_classes(source, None, 11)
+    assert names == [str(i) for i in range(11)]
+    assert source.labels.tolist() == [0, 1, 10, *range(2, 10)]
+
+
 def test_from_a_fine_tuned_run_to_labels(photos, tmp_path, capsys):
-    """The whole way: finetune, evaluate, predict, finetune on predictions."""
+    """The whole way: finetune on half, evaluate the rest, predict."""
     recipe = tmp_path / "recipe.py"
     recipe.write_text(
         "import dataclasses\n"

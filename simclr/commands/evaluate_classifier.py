@@ -87,7 +87,7 @@ def score(
     source, rows = _images(
         workdir, config.data, data, labels, eval_data, eval_labels
     )
-    class_names = _align(source, class_names, num_classes)
+    class_names = match_classes(source, class_names, num_classes)
     rows = _labelled(source, rows, max_images, config.seed)
     with strategy.scope():
         trained = classifier.load(workdir)
@@ -174,11 +174,23 @@ def _images(workdir, settings, data, labels, eval_data, eval_labels):
     return source, np.ones([len(source)], bool)
 
 
-def _align(source, class_names, num_classes):
-    """Numbers the labels as the classifier does; returns its class names.
+def match_classes(source, class_names, num_classes):
+    """Numbers a source's labels as a classifier does.
 
     Imported weights do not tell what their classes are called. They are called
-    by their numbers, or as the images' classes where there are as many.
+    by their numbers; or as the images' classes, in their order, where there
+    are as many that have names.
+
+    Args:
+        source: Source, changed in place.
+        class_names: list of str [k], the classifier's; None for an import.
+        num_classes: k.
+
+    Returns:
+        list of str [k].
+
+    Raises:
+        ValueError: the images have classes that the classifier does not know.
     """
     if class_names is None:
         class_names = [str(i) for i in range(num_classes)]

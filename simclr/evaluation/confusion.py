@@ -146,7 +146,7 @@ def _draw_reliability(page, scores):
     axes.set_xticklabels([])
     share = count / count.sum()
     axes = bars(_TOP + 3.05, 0.65, "share of the images", share, MUTED)
-    axes.set_yticks([0, float(share.max())])
+    axes.set_yticks([float(share.max())])
     page.text(
         left + width / 2,
         _TOP + 4.15,
