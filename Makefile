@@ -13,8 +13,7 @@ $(VENV)/installed-%: setup.py pyproject.toml
 	touch $@
 
 demo: $(VENV)/installed-cpu
-	$(BIN)/simclr pretrain --config=configs/demo.py --workdir=runs/demo
-	$(BIN)/simclr evaluate runs/demo
+	$(BIN)/simclr pipeline configs/pipelines/demo.py --workdir=runs/demo
 
 test: $(VENV)/installed-cpu,test
 	$(BIN)/python -m pytest
