@@ -27,7 +27,7 @@ _KINDS = {
     ("finetune", False): "supervised",
     ("finetune", True): "fine-tuned",
     ("distill", False): "distilled",
-    ("distill", True): "distilled on",
+    ("distill", True): "distilled",
 }
 
 
