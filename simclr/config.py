@@ -4,15 +4,13 @@ A recipe holds `config = Config(...)` with only what differs from the defaults
 below. Times end in their unit; `batch_size` is the global batch.
 """
 
-import ast
 import dataclasses
-import difflib
 import json
 import os
 import runpy
-import typing
 
 from simclr.config_rules import get, validate
+from simclr.config_values import from_dict, keys, replace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +196,7 @@ def override(config, overrides):
         key, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"Expected KEY=VALUE, got {text!r}.")
-        config = _replace(config, key.strip(), value.strip())
+        config = replace(config, key.strip(), value.strip())
     return validate(config)
 
 
@@ -218,88 +216,13 @@ def from_json(text):
     Raises:
         ValueError: an unknown key or a wrong type in the text.
     """
-    return validate(_from_dict(Config, json.loads(text)))
+    return validate(from_dict(Config, json.loads(text)))
 
 
 def differences(old, new):
     """Lines `key: old -> new` for every value in which two configs differ."""
     return [
         f"{key}: {get(old, key)!r} -> {get(new, key)!r}"
-        for key in keys()
+        for key in keys(Config)
         if get(old, key) != get(new, key)
     ]
-
-
-def keys(kind=Config, prefix=""):
-    """All dotted keys of a config, in order of definition."""
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.type):
-            yield from keys(field.type, f"{prefix}{field.name}.")
-        else:
-            yield prefix + field.name
-
-
-def _replace(config, key, text):
-    if key not in keys():
-        near = difflib.get_close_matches(key, keys(), n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"There is no setting {key!r}.{hint}")
-    return _set(config, key.split("."), key, text)
-
-
-def _set(node, names, key, text):
-    name, *rest = names
-    kind = typing.get_type_hints(type(node))[name]
-    value = (
-        _set(getattr(node, name), rest, key, text)
-        if rest
-        else _parse(key, text, kind)
-    )
-    return dataclasses.replace(node, **{name: value})
-
-
-def _parse(key, text, kind):
-    if kind is str:
-        return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    return _checked(key, value, kind)
-
-
-def _checked(key, value, kind):
-    """`value` as `kind`; ints pass for floats and lists for tuples."""
-    if typing.get_origin(kind) is tuple:
-        kinds = typing.get_args(kind)
-        if kinds[-1] is Ellipsis:  # Any number of them; one needs no brackets.
-            value = value if isinstance(value, list | tuple) else [value]
-            kinds = kinds[:1] * len(value)
-        if isinstance(value, list | tuple) and len(value) == len(kinds):
-            return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
-        raise ValueError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise ValueError(f"{key} takes {_word(kind)}, got {value!r}.")
-    return value
-
-
-def _word(kind):
-    words = {int: "a whole number", float: "a number", bool: "True or False"}
-    return words.get(kind, kind.__name__)
-
-
-def _from_dict(kind, values, prefix=""):
-    hints = typing.get_type_hints(kind)
-    for name in values:
-        if name not in hints:
-            raise ValueError(f"There is no setting {prefix + name!r}.")
-    return kind(
-        **{
-            name: _from_dict(hints[name], value, f"{prefix}{name}.")
-            if dataclasses.is_dataclass(hints[name])
-            else _checked(prefix + name, value, hints[name])
-            for name, value in values.items()
-        }
-    )

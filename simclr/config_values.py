@@ -1,0 +1,98 @@
+"""Values in and out of nested dataclasses: text, dicts, dotted keys."""
+
+import ast
+import dataclasses
+import difflib
+import typing
+
+
+def keys(kind, prefix=""):
+    """All dotted keys of a config, in order of definition."""
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.type):
+            yield from keys(field.type, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name
+
+
+def replace(config, key, text):
+    """A config with one value read from text.
+
+    Args:
+        config: a dataclass of values and of such dataclasses.
+        key: dotted, "train.log_steps".
+        text: str, the value as on a command line.
+
+    Raises:
+        ValueError: no such key, or a value of another type.
+    """
+    if key not in keys(type(config)):
+        near = difflib.get_close_matches(
+            key, keys(type(config)), n=1, cutoff=0.4
+        )
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"There is no setting {key!r}.{hint}")
+    return _set(config, key.split("."), key, text)
+
+
+def _set(node, names, key, text):
+    name, *rest = names
+    kind = typing.get_type_hints(type(node))[name]
+    value = (
+        _set(getattr(node, name), rest, key, text)
+        if rest
+        else _parse(key, text, kind)
+    )
+    return dataclasses.replace(node, **{name: value})
+
+
+def _parse(key, text, kind):
+    if kind is str:
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    return _checked(key, value, kind)
+
+
+def _checked(key, value, kind):
+    """`value` as `kind`; ints pass for floats and lists for tuples."""
+    if typing.get_origin(kind) is tuple:
+        kinds = typing.get_args(kind)
+        if kinds[-1] is Ellipsis:  # Any number of them; one needs no brackets.
+            value = value if isinstance(value, list | tuple) else [value]
+            kinds = kinds[:1] * len(value)
+        if isinstance(value, list | tuple) and len(value) == len(kinds):
+            return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
+        raise ValueError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{key} takes {_word(kind)}, got {value!r}.")
+    return value
+
+
+def _word(kind):
+    words = {int: "a whole number", float: "a number", bool: "True or False"}
+    return words.get(kind, kind.__name__)
+
+
+def from_dict(kind, values, prefix=""):
+    """The dataclass `kind` of a dict of dicts, types checked.
+
+    Raises:
+        ValueError: a key that it does not have, or a value of another type.
+    """
+    hints = typing.get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise ValueError(f"There is no setting {prefix + name!r}.")
+    return kind(
+        **{
+            name: from_dict(hints[name], value, f"{prefix}{name}.")
+            if dataclasses.is_dataclass(hints[name])
+            else _checked(prefix + name, value, hints[name])
+            for name, value in values.items()
+        }
+    )
