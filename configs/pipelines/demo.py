@@ -47,12 +47,12 @@ supervised = dataclasses.replace(
 self_distilled = dataclasses.replace(
     teacher,
     task="distill",
-    init="teacher",
+    init="pretrain",
     epochs=4,
     batch_size=128,
     distill=Distill(teachers=("teacher",)),
     optimizer=Optimizer(
-        name="sgd", base_lr=0.1, weight_decay=5e-4, warmup_epochs=0.5
+        name="sgd", base_lr=0.03, weight_decay=5e-4, warmup_epochs=0.5
     ),
     train=Train(eval_epochs=2.0, checkpoint_epochs=1.0),
 )
@@ -62,7 +62,10 @@ student = dataclasses.replace(
     epochs=6,
     model=dataclasses.replace(pretrain.model, width=0.125),
     classifier=Classifier(from_layer=0),
-    distill=Distill(teachers=("self_distilled",)),
+    distill=Distill(teachers=("self_distilled",), cache=True),
+    optimizer=Optimizer(
+        name="sgd", base_lr=0.2, weight_decay=5e-4, warmup_epochs=1
+    ),
 )
 
 pipeline = Pipeline(

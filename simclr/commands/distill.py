@@ -49,13 +49,14 @@ def run(
         workdir,
         lambda: stage_recipe.distill(
             start or teacher,
+            warm=start is not None,
             accelerator=is_accelerator(strategy),
             replicas=strategy.num_replicas_in_sync,
         ),
         "distill",
     )
     images = training.with_images(
-        training.images_of(teachers[0], data),
+        training.images_of(teachers[0], data, same_classes=True),
         source=data,
         labels=labels,
         eval_source=eval_data,

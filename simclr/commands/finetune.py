@@ -51,7 +51,7 @@ def run(
     start = rundir.read_config(init) if init else None
     workdir = workdir or _default_workdir(init, recipe, from_scratch)
     images = training.with_images(
-        training.images_of(init, data)
+        training.images_of(init, data, same_classes=False)
         if init
         else config_lib.load(recipe).data,
         source=data,

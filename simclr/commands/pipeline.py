@@ -68,7 +68,7 @@ def run(
         workdir or os.path.join("runs", rundir.run_name(recipe))
     )
     images = training.with_images(
-        training.images_of(pretrained, data)
+        training.images_of(pretrained, data, same_classes=False)
         if pretrained
         else next(iter(pipeline.stages.values())).data,
         source=data,

@@ -73,11 +73,12 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
     return config, notes
 
 
-def distill(start, *, accelerator, replicas):
+def distill(start, *, warm, accelerator, replicas):
     """A recipe for a student of the same net as `start`.
 
     Args:
         start: Config of the teacher, or of the weights to start from.
+        warm: whether there are weights to start from.
         accelerator: whether steps run on GPUs or TPUs.
         replicas: number of replicas.
 
@@ -86,6 +87,7 @@ def distill(start, *, accelerator, replicas):
     """
     batch_size = (1024 if accelerator else 256) // replicas * replicas
     epochs = 100.0 if accelerator else 20.0
+    base_lr = 0.03 if warm else 0.1  # More would lose what the weights know.
     config = dataclasses.replace(
         start,
         task="distill",
@@ -96,7 +98,7 @@ def distill(start, *, accelerator, replicas):
         classifier=dataclasses.replace(start.classifier, freeze="none"),
         optimizer=Optimizer(
             name="sgd",
-            base_lr=0.1,
+            base_lr=base_lr,
             weight_decay=5e-4,
             warmup_epochs=1.0,
         ),
@@ -105,7 +107,7 @@ def distill(start, *, accelerator, replicas):
     return config, [
         f"{epochs:g} epochs over all images, batch {batch_size}; --set "
         "epochs=... for more",
-        "SGD 0.1, decay 5e-4; the teacher's labels alone (alpha 1) at "
+        f"SGD {base_lr:g}, decay 5e-4; the teacher's labels alone (alpha 1) at "
         "temperature 1",
         "the student has the teacher's net unless --set model.... says other",
     ]
@@ -122,7 +124,7 @@ def _gentle(batch_size):
             warmup_epochs=0.0,
         )
     return Optimizer(
-        name="sgd", base_lr=0.05, weight_decay=0.0, warmup_epochs=0.0
+        name="sgd", base_lr=0.02, weight_decay=0.0, warmup_epochs=0.0
     )
 
 

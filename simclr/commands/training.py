@@ -60,13 +60,15 @@ def with_images(data, **given):
     )
 
 
-def images_of(run, data):
+def images_of(run, data, *, same_classes):
     """The images that a later stage takes from the run it builds on.
 
     Args:
         run: run folder.
         data: what the user said instead, or "": then the run's labels, which
             are of its own images, do not come along.
+        same_classes: whether the stage has the run's classes: its evaluation
+            images then come along with other training images, too.
 
     Returns:
         config.Data.
@@ -75,7 +77,10 @@ def images_of(run, data):
         ValueError: the run has no images of its own (an import).
     """
     if data:
-        return dataclasses.replace(rundir.read_config(run).data, labels="")
+        images = dataclasses.replace(rundir.read_config(run).data, labels="")
+        if same_classes:
+            return images
+        return dataclasses.replace(images, eval_source="", eval_labels="")
     if rundir.read_facts(run).get("imported"):
         raise ValueError(
             f"{run} holds imported weights and has no images of its own: say "
