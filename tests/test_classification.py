@@ -158,7 +158,7 @@ def test_table_of_classes():
     assert report.classes_table(rows).splitlines() == [
         "class  images  precision   recall       F1  most often taken for",
         "-----  ------  ---------  -------  -------  --------------------",
-        "cat         4    100.0 %   75.0 %   85.7 %               dog (1)",
+        "cat         4    100.0 %   75.0 %   85.7 %  dog (1)",
         "dog         0      0.0 %             0.0 %",
         "eel         2    100.0 %  100.0 %  100.0 %",
     ]
