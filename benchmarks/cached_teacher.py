@@ -29,6 +29,7 @@ def main():
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--width", type=float, default=0.125)
     parser.add_argument("--batch_size", type=int, default=256)
+    parser.add_argument("--precision", default="float32", help="the student's")
     arguments = parser.parse_args()
     teacher = classifier.load(arguments.teacher)
     n, size = arguments.batch_size, teacher.config.data.image_size
@@ -73,6 +74,7 @@ def student(config, arguments, cache):
         model=dataclasses.replace(config.model, width=arguments.width),
         classifier=Classifier(from_layer=0),
         distill=Distill(teachers=(arguments.teacher,), cache=cache),
+        train=dataclasses.replace(config.train, precision=arguments.precision),
     )
     num_classes = classifier.describe(arguments.teacher)[2]
     task = Task(config, num_examples=50_000, num_classes=num_classes)

@@ -26,16 +26,16 @@ crops = dataclasses.replace(
 teacher = Config(
     task="finetune",
     init="pretrain",
-    epochs=60,
+    epochs=200,  # Of 120 labelled images.
     batch_size=32,
     data=pretrain.data,
     augment=crops,
     model=pretrain.model,
     classifier=Classifier(from_layer=1),
     optimizer=Optimizer(
-        name="sgd", base_lr=0.02, weight_decay=0.0, warmup_epochs=0
+        name="sgd", base_lr=0.05, weight_decay=0.0, warmup_epochs=0
     ),
-    train=Train(eval_epochs=20.0, checkpoint_epochs=20.0),
+    train=Train(eval_epochs=100.0, checkpoint_epochs=50.0),
 )
 supervised = dataclasses.replace(
     teacher,
