@@ -4,7 +4,8 @@ Paper: Chen et al. 2020b, arxiv.org/abs/2006.10029.
 Command:
     make demo
 Hardware: 2 CPU cores, eight minutes.
-Expected: see README.
+Expected: probe 72.9 %, supervised 67.5, teacher 72.6, self-distilled 71.8,
+    student 69.2.
 """
 
 import dataclasses
