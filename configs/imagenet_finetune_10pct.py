@@ -15,18 +15,7 @@ from simclr.config import derive
 
 config = derive(
     __file__,
-    "simclrv2_r50_1x_sk0.py",
-    task="finetune",
+    "imagenet_finetune_1pct.py",
     epochs=30,
-    batch_size=1024,
     data={"source": "tfds:imagenet2012_subset/10pct/train"},
-    # Crop and flip alone.
-    augment={"jitter_prob": 0.0, "gray_prob": 0.0, "blur_probs": (0.0, 0.0)},
-    classifier={"from_layer": 1},  # The head's first layer stays.
-    optimizer={
-        "base_lr": 0.005,  # x sqrt(1024) = 0.16.
-        "weight_decay": 0.0,
-        "warmup_epochs": 0.0,
-    },
-    train={"log_steps": 10, "eval_epochs": 10.0, "checkpoint_epochs": 5.0},
 )

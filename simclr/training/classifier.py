@@ -107,14 +107,6 @@ class Trained:
     step: int
 
 
-def is_classifier(workdir):
-    """Whether a run folder holds a classifier, by its config."""
-    if rundir.read_config(workdir).task != "pretrain":
-        return True
-    imported = rundir.read_facts(workdir).get("imported")
-    return bool(imported and imported.get("probe_input"))
-
-
 def describe(workdir):
     """What a run's classifier tells, without building it.
 
