@@ -89,8 +89,10 @@ class Distill:
 class Loss:
     """The objective."""
 
-    name: str = "nt_xent"
+    name: str = "nt_xent"  # simclr/losses/objectives.py has the names.
     temperature: float = 0.1
+    # Lambda of Barlow Twins and of the generalized losses; None: as published.
+    trade_off: float | None = None
     weight: float = 1.0  # The published code's loss is 2x the paper's mean.
 
 

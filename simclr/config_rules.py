@@ -16,7 +16,6 @@ _CHOICES = {
     "model.depth": (18, 34, 50, 101, 152, 200),
     "model.stem": ("auto", "cifar", "imagenet", "torchvision"),
     "model.normalization": ("none", "imagenet"),
-    "loss.name": ("nt_xent",),
     "optimizer.name": ("lars", "sgd", "adam"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import difflib
+import types
 import typing
 
 
@@ -58,6 +59,10 @@ def _parse(key, text, kind):
 
 def _checked(key, value, kind):
     """`value` as `kind`; ints pass for floats and lists for tuples."""
+    if typing.get_origin(kind) is types.UnionType:
+        kind, _ = typing.get_args(kind)  # "kind | None"
+        if value is None:
+            return None
     if typing.get_origin(kind) is tuple:
         kinds = typing.get_args(kind)
         if kinds[-1] is Ellipsis:  # Any number of them; one needs no brackets.

@@ -6,15 +6,11 @@ import tensorflow as tf
 
 from simclr.losses.nt_xent import nt_xent
 from simclr.training import distributed
-from tests import reference
+from tests import objectives, reference
+from tests.objectives import views
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "nt_xent.npz")
 CASES = ["c0", "c2", "c4"]
-
-
-def views(n=8, d=5, seed=0, dtype=np.float32):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(2, n, d)).astype(dtype)
 
 
 def unit_rows(count=12, d=5, seed=1):
@@ -23,35 +19,11 @@ def unit_rows(count=12, d=5, seed=1):
 
 
 def on_replicas(strategy, z1, z2, temperature, **memory):
-    """Runs the loss on shards of the views, each with the whole memory.
-
-    Returns:
-        Each replica's loss and accuracy [R], the gradient of the global loss
-        (each replica's divided by their number) in z1 and z2 [2, N, d].
-    """
-    count = strategy.num_replicas_in_sync
-    shards = np.split(np.stack([z1, z2]), count, axis=1)  # R x [2, n, d]
-    shards = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(shards[context.replica_id_in_sync_group])
+    """Each replica's loss and accuracy, and the gradient in both views."""
+    losses, scalars, gradient = objectives.on_replicas(
+        strategy, nt_xent, z1, z2, temperature=temperature, **memory
     )
-
-    @tf.function
-    def step(z):
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            loss, accuracy = nt_xent(z[0], z[1], temperature, **memory)
-            share = loss / count
-        return loss, accuracy, tape.gradient(share, z)
-
-    results = strategy.run(step, args=(shards,))
-    losses, accuracies, gradients = map(
-        strategy.experimental_local_results, results
-    )
-    return (
-        np.array(losses),
-        np.array(accuracies),
-        np.concatenate(gradients, axis=1),
-    )
+    return losses, scalars["accuracy"], gradient
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5, 1.0])
@@ -69,7 +41,7 @@ def test_gradient_is_that_of_one_big_batch(strategy, temperature):
     with tf.GradientTape() as tape:
         both = tf.constant(np.stack([z1, z2]))
         tape.watch(both)
-        loss, _ = nt_xent(both[0], both[1], temperature)
+        loss, _ = nt_xent(both[0], both[1], temperature=temperature)
     expected = tape.gradient(loss, both)
 
     losses, _, gradient = on_replicas(strategy, z1, z2, temperature)
@@ -86,14 +58,9 @@ def test_gradient_is_that_of_one_big_batch(strategy, temperature):
 def test_gradient_matches_finite_differences(temperature):
     z = views(n=3, d=4, dtype=np.float64)
     _, _, gradient = on_replicas(tf.distribute.get_strategy(), *z, temperature)
-    expected, step = np.zeros_like(z), 1e-6
-    for index in np.ndindex(*z.shape):
-        up, down = z.copy(), z.copy()
-        up[index] += step
-        down[index] -= step
-        rise = reference.nt_xent(*up, temperature)
-        rise -= reference.nt_xent(*down, temperature)
-        expected[index] = rise / (2 * step)
+    expected = objectives.finite_differences(
+        lambda *z: reference.nt_xent(*z, temperature), z
+    )
     scale = np.abs(expected).max()
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * scale)
 
@@ -143,8 +110,8 @@ def test_far_apart_images_give_zero(strategy):
 
 
 def test_one_image_alone_gives_zero():
-    loss, accuracy = nt_xent(*views(n=1))
-    assert (float(loss), float(accuracy)) == (0, 1)
+    loss, scalars = nt_xent(*views(n=1))
+    assert (float(loss), float(scalars["accuracy"])) == (0, 1)
 
 
 def test_zero_projections_are_finite():
@@ -174,8 +141,8 @@ def test_order_of_images_and_views_does_not_matter():
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16, tf.float32])
 def test_computes_in_float32(dtype):
     z1, z2 = (tf.cast(z, dtype) for z in views())
-    loss, accuracy = nt_xent(z1, z2)
-    assert loss.dtype == accuracy.dtype == tf.float32
+    loss, scalars = nt_xent(z1, z2)
+    assert loss.dtype == scalars["accuracy"].dtype == tf.float32
     expected = reference.nt_xent(np.float32(z1), np.float32(z2), 0.1)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
@@ -183,7 +150,7 @@ def test_computes_in_float32(dtype):
 @pytest.mark.parametrize("temperature", [0.0, -1.0])
 def test_bad_temperature_is_an_error(temperature):
     with pytest.raises(ValueError, match=f"temperature={temperature}"):
-        nt_xent(*views(), temperature)
+        nt_xent(*views(), temperature=temperature)
 
 
 def test_views_of_different_shape_are_an_error():
@@ -213,7 +180,11 @@ def test_gradient_with_a_memory_is_that_of_one_big_batch(strategy, temperature):
         both, memory = tf.constant(np.stack([z1, z2])), tf.constant(unit_rows())
         tape.watch([both, memory])
         loss, _ = nt_xent(
-            both[0], both[1], temperature, memory=memory, memory_filled=7
+            both[0],
+            both[1],
+            temperature=temperature,
+            memory=memory,
+            memory_filled=7,
         )
     expected, none = tape.gradient(loss, [both, memory])
     assert none is None
@@ -230,14 +201,9 @@ def test_gradient_with_a_memory_matches_finite_differences():
     _, _, gradient = on_replicas(
         tf.distribute.get_strategy(), *z, 0.5, memory=memory
     )
-    expected, step = np.zeros_like(z), 1e-6
-    for index in np.ndindex(*z.shape):
-        up, down = z.copy(), z.copy()
-        up[index] += step
-        down[index] -= step
-        rise = reference.nt_xent(*up, 0.5, memory)
-        rise -= reference.nt_xent(*down, 0.5, memory)
-        expected[index] = rise / (2 * step)
+    expected = objectives.finite_differences(
+        lambda *z: reference.nt_xent(*z, 0.5, memory), z
+    )
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8)
 
 

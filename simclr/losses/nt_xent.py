@@ -10,7 +10,7 @@ from simclr.losses.precision import at_least_float32
 from simclr.training import distributed
 
 
-def nt_xent(z1, z2, temperature=0.1, *, memory=None, memory_filled=None):
+def nt_xent(z1, z2, *, temperature=0.1, memory=None, memory_filled=None):
     """Normalized temperature-scaled cross entropy over the global batch.
 
     Every view is classified among the other 2N - 1 views of the global batch;
@@ -34,8 +34,8 @@ def nt_xent(z1, z2, temperature=0.1, *, memory=None, memory_filled=None):
         loss: scalar, the mean over this replica's 2n anchors; float64 for
             float64 projections, else float32. Identical embeddings give
             log(2N - 1); with K rows that equal them, log(2N - 1 + K).
-        accuracy: scalar of the same dtype, share of the anchors whose nearest
-            candidate is their match.
+        scalars: {"accuracy": scalar of the same dtype, share of the anchors
+            whose nearest candidate is their match}.
 
     Raises:
         ValueError: the views' shapes differ, the memory's rows have another
@@ -81,4 +81,4 @@ def nt_xent(z1, z2, temperature=0.1, *, memory=None, memory_filled=None):
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(match, logits)
     nearest = tf.argmax(logits, axis=1, output_type=tf.int32)
     hits = tf.cast(tf.equal(nearest, match), logits.dtype)
-    return tf.reduce_mean(losses), tf.reduce_mean(hits)
+    return tf.reduce_mean(losses), {"accuracy": tf.reduce_mean(hits)}

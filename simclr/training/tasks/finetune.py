@@ -39,6 +39,7 @@ class Finetune(Task):
 
     def build(self, num_classes):
         """Encoder, what is taken of the head, and the linear classifier."""
+        self.scalars = ("loss", "accuracy")
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
         return self.classifier.models

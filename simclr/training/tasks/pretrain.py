@@ -7,14 +7,12 @@ classes.
 import tensorflow as tf
 
 from simclr.data.sources import open_source
-from simclr.losses.nt_xent import nt_xent
+from simclr.losses import objectives
 from simclr.models import heads
 from simclr.training import distributed
 from simclr.training.memory import Memory
 from simclr.training.nets import build_encoder, build_head
 from simclr.training.tasks.task import Task
-
-OBJECTIVES = {"nt_xent": nt_xent}
 
 
 class Pretrain(Task):
@@ -28,6 +26,7 @@ class Pretrain(Task):
     @classmethod
     def images(cls, config):
         """All of them, with or without labels."""
+        objectives.check(config.loss.name, memory=config.memory.size > 0)
         source = open_source(config.data.source, labels=config.data.labels)
         # Some anchors meet the key that their own image left an epoch ago, and
         # are told to flee it. Epochs being shuffled, their share is
@@ -42,6 +41,7 @@ class Pretrain(Task):
 
     def build(self, num_classes):
         """Encoder, projection head and, for k > 0 classes, the probe."""
+        self.scalars = ("loss", *objectives.scalars(self.config.loss.name))
         self.encoder = build_encoder(self.config)
         features = self.encoder.output["h"].shape[-1]
         self.head = build_head(self.config, features)
@@ -72,18 +72,29 @@ class Pretrain(Task):
         h = self.encoder(tf.concat(views, 0), training=True)["h"]
         z = self.head(h, training=True)["z"]  # [2n, d]
         z1, z2 = tf.split(z, 2)
-        loss, accuracy = OBJECTIVES[self.config.loss.name](
-            z1,
-            z2,
-            temperature=self.config.loss.temperature,
-            **(self.memory.negatives() if self.memory else {}),
-        )
+        loss, scalars = self.contrast(z1, z2)
         total = self.config.loss.weight * loss
-        scalars = {"loss": loss, "accuracy": accuracy}
+        scalars = {"loss": loss, **scalars}
         if self.linear is not None:
             scalars |= probe_scores(self.linear, h, batch["label"])
             total += scalars["probe_loss"]
         return total, scalars
+
+    def contrast(self, z1, z2):
+        """The objective of the global batch, from projections [n, d]."""
+        loss = self.config.loss
+        step = tf.cast(
+            tf.convert_to_tensor(self.optimizer.iterations), tf.int32
+        )
+        return objectives.call(
+            loss.name,
+            z1,
+            z2,
+            temperature=loss.temperature,
+            trade_off=loss.trade_off,
+            seed=tf.stack([self.config.seed, step]),
+            **(self.memory.negatives() if self.memory else {}),
+        )
 
     def after_update(self, views, step):
         """The momentum encoder remembers the second view."""

@@ -52,7 +52,6 @@ class Task:
             config.epochs, num_examples, config.batch_size
         )
         self.linear = None
-        self.scalars = ("loss", "accuracy")
         self.models = self.build(num_classes)
         self.variables = [
             v
@@ -103,7 +102,7 @@ class Task:
         raise NotImplementedError
 
     def build(self, num_classes):
-        """Makes the models: dict of role -> Keras model."""
+        """Names the scalars and makes the models: dict of role -> model."""
         raise NotImplementedError
 
     def losses(self, views, batch):

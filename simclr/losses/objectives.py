@@ -1,0 +1,76 @@
+"""The objectives of pretraining, by name.
+
+An objective is a function of the two views' projections on this replica:
+
+    loss, scalars = objective(z1, z2, **options)
+
+    z1, z2: [n, d], rows in the same order.
+    loss: scalar, whose mean over the replicas is the global batch's loss.
+    scalars: dict of what else is worth a row of metrics; so are they.
+
+Its keyword-only arguments are its options, and it gets those that it names:
+
+    temperature: loss.temperature.
+    trade_off: loss.trade_off; its default where that is None.
+    seed: int32 [2], the same on every replica and new in every step, for what
+        is random (tf.random.stateless_*).
+    memory, memory_filled: negatives kept from batches gone by
+        (simclr/training/memory.py); only an objective that takes them can
+        have a memory.
+"""
+
+import inspect
+
+import tensorflow as tf
+
+from simclr.losses.nt_xent import nt_xent
+
+OBJECTIVES = {
+    "nt_xent": nt_xent,
+}
+
+
+def options(name):
+    """Names of the options that an objective takes, a set of str."""
+    parameters = inspect.signature(OBJECTIVES[name]).parameters.values()
+    return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def scalars(name):
+    """Names of the scalars beside the loss, a tuple of str."""
+    view = tf.TensorSpec([2, 2], tf.float32)
+    traced = tf.function(OBJECTIVES[name]).get_concrete_function(view, view)
+    return tuple(traced.structured_outputs[1])
+
+
+def check(name, *, memory):
+    """Raises ValueError for an unknown objective, or one without a memory."""
+    if name not in OBJECTIVES:
+        raise ValueError(
+            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
+        )
+    if memory and "memory" not in options(name):
+        fit = [key for key in OBJECTIVES if "memory" in options(key)]
+        raise ValueError(
+            f"memory.size keeps negatives, and {name} has none; it goes with "
+            f"{', '.join(fit)}."
+        )
+
+
+def call(name, z1, z2, **offered):
+    """An objective with those of the offered options that it takes.
+
+    Args:
+        name: of an objective.
+        z1, z2: [n, d] projections.
+        **offered: options; those that are None stay at their defaults.
+
+    Returns:
+        loss, scalars: of the objective.
+    """
+    taken = {
+        key: value
+        for key, value in offered.items()
+        if key in options(name) and value is not None
+    }
+    return OBJECTIVES[name](z1, z2, **taken)
