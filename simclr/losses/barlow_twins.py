@@ -1,0 +1,79 @@
+"""Barlow Twins (Zbontar et al. 2021, arxiv.org/abs/2103.03230).
+
+Shapes: n = images per replica, N = images in the global batch, d = dimensions.
+"""
+
+import tensorflow as tf
+
+from simclr.losses.precision import at_least_float32
+from simclr.training import distributed
+
+EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
+
+
+def barlow_twins(z1, z2, *, trade_off=0.0051):
+    """Redundancy reduction over the global batch (Eq. 1 and 2 of the paper).
+
+        loss = sum_i (1 - C_ii)^2 + lambda sum_i sum_{j != i} C_ij^2
+        C = normalized(z1)^T normalized(z2) / N
+
+    where each dimension is normalized to mean 0 and variance 1 over the N
+    images of its view.
+
+    Value and gradient are those of one big batch. The published code sums C
+    over its R devices outside the gradient: each device then has the gradient
+    of its own rows alone, and their average is 1/R of the true one. LARS hides
+    that from the weights, whose step does not depend on the gradient's size but
+    for weight decay's share in it; biases and batch norm feel it. To train as
+    published on 32 devices, set loss.weight to 1 / 32; or keep the exact
+    gradient and convert the published learning rate of biases, 0.0048, to
+    0.0048 / 32 (optimizer.bias_lr_factor, relative to that of the weights).
+
+    Args:
+        z1: [n, d] projections of the first view.
+        z2: [n, d] projections of the second view, rows in the same order.
+        trade_off: lambda, at least 0.
+
+    Returns:
+        loss: scalar, the same on every replica; float64 for float64
+            projections, else float32. Projections that do not vary give d.
+        scalars: {"on_diagonal": the first sum, "off_diagonal": the second,
+            without its lambda}.
+
+    Raises:
+        ValueError: the views' shapes differ, or trade_off is below 0.
+    """
+    if trade_off < 0:
+        raise ValueError(f"trade_off={trade_off} must be at least 0.")
+    z1, z2 = at_least_float32(z1, z2)
+    if z1.shape != z2.shape:
+        raise ValueError(
+            f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
+        )
+    num_global = tf.cast(tf.shape(z1)[0] * distributed.num_replicas(), z1.dtype)
+    z1, z2 = _normalized(z1, z2, num_global)
+    correlation = tf.matmul(z1, z2, transpose_a=True) / num_global  # [d, d]
+    [correlation] = distributed.sum_over_replicas([correlation])
+
+    diagonal = tf.linalg.diag_part(correlation)  # [d]
+    on_diagonal = tf.reduce_sum((diagonal - 1) ** 2)
+    off_diagonal = tf.reduce_sum(
+        tf.linalg.set_diag(correlation, tf.zeros_like(diagonal)) ** 2
+    )
+    return on_diagonal + trade_off * off_diagonal, {
+        "on_diagonal": on_diagonal,
+        "off_diagonal": off_diagonal,
+    }
+
+
+def _normalized(z1, z2, num_global):
+    """Both views at mean 0 and variance 1 over the global batch, each its own.
+
+    Two passes: the difference of two large sums would lose the variance.
+    """
+    both = tf.concat([z1, z2], axis=1)  # [n, 2d]
+    [total] = distributed.sum_over_replicas([tf.reduce_sum(both, 0)])
+    both -= total / num_global
+    [squares] = distributed.sum_over_replicas([tf.reduce_sum(both**2, 0)])
+    both *= tf.math.rsqrt(squares / num_global + EPSILON)
+    return tf.split(both, 2, axis=1)
