@@ -59,6 +59,9 @@ class Model:
     head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
     head_dim: int = 128  # d, length of a projection z.
     head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
+    # Batch norm's statistics are of both views; False: each view's own, as in
+    # Barlow Twins.
+    joint_views: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +132,9 @@ class Train:
     """How the loop runs."""
 
     precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
+    # Images that pass the nets at a time, in pretraining; the gradient is that
+    # of batch_size all the same (gradient caching). 0: all at once.
+    microbatch: int = 0
     log_steps: int = 20  # One row of metrics, and one device call, per this.
     checkpoint_epochs: float = 1.0
     keep_checkpoints: int = 3

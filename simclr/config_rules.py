@@ -45,6 +45,7 @@ _NOT_NEGATIVE = (
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
+    "train.microbatch",
     "train.eval_epochs",
     "data.eval_image_size",
 )
@@ -99,6 +100,12 @@ def validate(config):
         for value in values if isinstance(values, tuple) else (values,):
             if not 0 <= value <= 1:
                 raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
+    if config.train.microbatch and config.task != "pretrain":
+        raise ValueError(
+            f"train.microbatch is {config.train.microbatch}; it is for "
+            f"pretraining. The loss of {config.task} is a mean over images: "
+            "lower batch_size."
+        )
     if config.memory.size % config.batch_size:
         raise ValueError(
             f"memory.size is {config.memory.size}; a memory keeps whole "

@@ -35,6 +35,20 @@ def contrastive_accuracy(z1, z2, memory=()):
     return hits / len(z)
 
 
+def barlow_twins(z1, z2, trade_off):
+    """Eq. 1 and 2 of Zbontar et al. 2021, one entry of C at a time."""
+    z1, z2 = (
+        (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+        for z in (np.float64(z1), np.float64(z2))
+    )
+    loss = 0.0
+    for i in range(z1.shape[1]):
+        for j in range(z1.shape[1]):
+            c = np.mean(z1[:, i] * z2[:, j])
+            loss += (1 - c) ** 2 if i == j else trade_off * c**2
+    return loss
+
+
 def lars_step(
     w,
     g,

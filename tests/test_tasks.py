@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from simclr.training.tasks import Pretrain
-from simclr.training.tasks.pretrain import probe_scores
 from tests import tiny
 
 
@@ -17,6 +16,10 @@ def task(**optimizer):
         optimizer=dataclasses.replace(tiny.CONFIG.optimizer, **optimizer),
     )
     return Pretrain(config, num_examples=64, num_classes=3)
+
+
+def probe(task, h, label):
+    return task.probe(h, label, task.labelled({"label": label}))
 
 
 def test_lars_decays_inside_all_but_norms_biases_and_the_probe():
@@ -48,7 +51,7 @@ def test_probe_counts_only_images_with_labels():
     label = tf.constant([2, -1, 0, -1])
     with tf.GradientTape() as tape:
         tape.watch(h)
-        scores = probe_scores(lars.linear, h, label)
+        scores = probe(lars, h, label)
     assert tape.gradient(scores["probe_loss"], h) is None
     logits = h.numpy()[[0, 2, 4, 6], :3].astype(np.float64)
     own = logits[np.arange(4), [2, 0, 2, 0]]
@@ -59,9 +62,7 @@ def test_probe_counts_only_images_with_labels():
 
 
 def test_without_a_label_the_probe_is_silent():
-    scores = probe_scores(
-        task(name="lars").linear, tf.ones([4, 64]), tf.constant([-1, -1])
-    )
+    scores = probe(task(name="lars"), tf.ones([4, 64]), tf.constant([-1, -1]))
     assert scores["probe_loss"] == scores["probe_accuracy"] == 0
 
 

@@ -23,10 +23,12 @@ import inspect
 
 import tensorflow as tf
 
+from simclr.losses.barlow_twins import barlow_twins
 from simclr.losses.nt_xent import nt_xent
 
 OBJECTIVES = {
     "nt_xent": nt_xent,
+    "barlow_twins": barlow_twins,
 }
 
 

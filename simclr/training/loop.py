@@ -161,7 +161,7 @@ def make_train_steps(task, strategy):
         norms = tf.zeros([len(task.variables)], sums["loss"].dtype)
         first_bad = tf.constant(-1)
         for i in tf.range(count):
-            result = strategy.run(task.step, args=(next(batches),))
+            result = task.train_step(strategy, next(batches))
             # Every replica has the same scalars (tasks/task.py): take ours.
             result = tf.nest.map_structure(
                 lambda x: strategy.experimental_local_results(x)[0], result

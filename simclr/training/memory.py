@@ -75,14 +75,13 @@ class Memory:
             "memory_filled": tf.convert_to_tensor(self._queue.filled),
         }
 
-    def update(self, view, step):
-        """Follows the online nets, then remembers a view of the batch.
+    def follow(self, step):
+        """Moves the momentum encoder towards the online nets.
 
         Comes after the optimizer's update, so that no anchor has met its own
         image's key of this step.
 
         Args:
-            view: [n, h, w, c], this replica's.
             step: integer scalar, from 0: the step that has just been done.
         """
         share = online_share(step, *self._schedule)
@@ -90,10 +89,16 @@ class Memory:
             average.assign_add(
                 tf.cast(share, average.dtype) * (variable - average)
             )
+
+    def keys(self, view):
+        """Unit projections [n, d] of a view [n, h, w, c]."""
         h = self._encoder(view, training=True)["h"]
         z = self._head(h, training=True)["z"]  # [n, d]
-        z = tf.math.l2_normalize(z, axis=1)
-        self._queue.enqueue(distributed.gather(z))  # [N, d]
+        return tf.math.l2_normalize(z, axis=1)
+
+    def remember(self, keys):
+        """Puts the keys [n, d] of every replica first, drops as many."""
+        self._queue.enqueue(distributed.gather(keys))  # [N, d]
 
 
 class Queue(keras.layers.Layer):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from simclr.data.sources import open_source
 from simclr.losses import objectives
 from simclr.models import heads
-from simclr.training import distributed
+from simclr.training import distributed, gradient_cache
 from simclr.training.memory import Memory
 from simclr.training.nets import build_encoder, build_head
 from simclr.training.tasks.task import Task
@@ -41,6 +41,10 @@ class Pretrain(Task):
 
     def build(self, num_classes):
         """Encoder, projection head and, for k > 0 classes, the probe."""
+        if self.config.train.microbatch:
+            gradient_cache.check(
+                self.config.batch_size, self.config.train.microbatch
+            )
         self.scalars = ("loss", *objectives.scalars(self.config.loss.name))
         self.encoder = build_encoder(self.config)
         features = self.encoder.output["h"].shape[-1]
@@ -67,26 +71,36 @@ class Pretrain(Task):
             models |= self.memory.models
         return models
 
+    def train_step(self, strategy, batch):
+        """One update; with train.microbatch by gradient caching."""
+        if not self.config.train.microbatch:
+            return super().train_step(strategy, batch)
+        return gradient_cache.train_step(self, strategy, batch)
+
     def losses(self, views, batch):
         """The contrast of the views, and the probe's loss."""
-        h = self.encoder(tf.concat(views, 0), training=True)["h"]
-        z = self.head(h, training=True)["z"]  # [2n, d]
-        z1, z2 = tf.split(z, 2)
-        loss, scalars = self.contrast(z1, z2)
-        total = self.config.loss.weight * loss
-        scalars = {"loss": loss, **scalars}
-        if self.linear is not None:
-            scalars |= probe_scores(self.linear, h, batch["label"])
-            total += scalars["probe_loss"]
-        return total, scalars
+        h, z1, z2 = self.encode(views)
+        total, scalars = self.contrast(z1, z2)
+        probe = self.probe(h, batch["label"], self.labelled(batch))
+        return total + probe.get("probe_loss", 0), scalars | probe
+
+    def encode(self, views):
+        """Features h [2n, f] and the projections of both views, [n, d] each."""
+        if self.config.model.joint_views:
+            h = self.encoder(tf.concat(views, 0), training=True)["h"]
+            z1, z2 = tf.split(self.head(h, training=True)["z"], 2)
+            return h, z1, z2
+        h1, h2 = (self.encoder(view, training=True)["h"] for view in views)
+        z1, z2 = (self.head(h, training=True)["z"] for h in (h1, h2))
+        return tf.concat([h1, h2], 0), z1, z2
 
     def contrast(self, z1, z2):
-        """The objective of the global batch, from projections [n, d]."""
+        """The objective from projections [n, d], and its scalars."""
         loss = self.config.loss
         step = tf.cast(
             tf.convert_to_tensor(self.optimizer.iterations), tf.int32
         )
-        return objectives.call(
+        value, scalars = objectives.call(
             loss.name,
             z1,
             z2,
@@ -95,39 +109,55 @@ class Pretrain(Task):
             seed=tf.stack([self.config.seed, step]),
             **(self.memory.negatives() if self.memory else {}),
         )
+        return loss.weight * value, {"loss": value, **scalars}
+
+    def labelled(self, batch):
+        """How many of the global batch's images have a label, over R.
+
+        Not this replica's count: then replicas with few labels would weigh as
+        much as those with many.
+
+        Returns:
+            float32 scalar, the same on every replica.
+        """
+        own = tf.reduce_sum(tf.cast(batch["label"] >= 0, tf.float32))
+        [count] = distributed.sum_over_replicas([own])
+        return count / distributed.num_replicas()
+
+    def probe(self, h, label, count):
+        """Scores of the online probe; the encoder feels nothing of it.
+
+        Args:
+            h: [2n, f] features of both views.
+            label: int32 [n]; rows with -1 do not count.
+            count: scalar, `labelled` of the batch, of which these rows may be
+                a part.
+
+        Returns:
+            dict of "probe_loss" and "probe_accuracy", sums over labelled rows
+            divided by twice `count`; empty when there is no probe.
+        """
+        if self.linear is None:
+            return {}
+        label = tf.concat([label, label], 0)  # [2n]
+        logits = self.linear(tf.stop_gradient(h))
+        known = tf.cast(label >= 0, logits.dtype)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.maximum(label, 0), logits=logits
+        )
+        hits = tf.argmax(logits, 1, output_type=tf.int32) == label
+        hits = tf.cast(hits, known.dtype)
+        rows = 2 * tf.cast(count, known.dtype)
+        return {
+            name: tf.math.divide_no_nan(tf.reduce_sum(x * known), rows)
+            for name, x in {
+                "probe_loss": losses,
+                "probe_accuracy": hits,
+            }.items()
+        }
 
     def after_update(self, views, step):
         """The momentum encoder remembers the second view."""
         if self.memory is not None:
-            self.memory.update(views[1], step)
-
-
-def probe_scores(probe, h, label):
-    """Loss and accuracy of the online probe; the encoder feels nothing of it.
-
-    Args:
-        probe: layer from features to logits.
-        h: [2n, f] features of both views.
-        label: int32 [n]; rows with -1 do not count.
-
-    Returns:
-        dict of "probe_loss" and "probe_accuracy", means over labelled rows.
-    """
-    label = tf.concat([label, label], 0)  # [2n]
-    logits = probe(tf.stop_gradient(h))
-    known = tf.cast(label >= 0, logits.dtype)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=tf.maximum(label, 0), logits=logits
-    )
-    hits = tf.argmax(logits, 1, output_type=tf.int32) == label
-    # The global count, so that replicas with few labels weigh no more.
-    [count] = distributed.sum_over_replicas([tf.reduce_sum(known)])
-    count /= distributed.num_replicas()
-    return {
-        "probe_loss": tf.math.divide_no_nan(
-            tf.reduce_sum(losses * known), count
-        ),
-        "probe_accuracy": tf.math.divide_no_nan(
-            tf.reduce_sum(tf.cast(hits, known.dtype) * known), count
-        ),
-    }
+            self.memory.follow(step)
+            self.memory.remember(self.memory.keys(views[1]))

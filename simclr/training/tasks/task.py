@@ -128,6 +128,18 @@ class Task:
             step: integer scalar, from 0: the step that has just been done.
         """
 
+    def train_step(self, strategy, batch):
+        """One update on a global batch.
+
+        Args:
+            strategy: tf.distribute strategy.
+            batch: every replica's share of it, as `step` takes it.
+
+        Returns:
+            What `step` returns, of every replica.
+        """
+        return strategy.run(self.step, args=(batch,))
+
     def step(self, batch):
         """One update on this replica's share of the global batch.
 
@@ -141,26 +153,43 @@ class Task:
             dict of scalars, means over the global batch and the same on every
             replica, and "grad_norms", the norm of each variable's gradient.
         """
-        replicas = distributed.num_replicas()
         views = self.coloured(batch)
         with tf.GradientTape() as tape:
             total, scalars = self.losses(views, batch)
-            total += self.config.optimizer.weight_decay * tf.add_n(
-                [tf.nn.l2_loss(tf.cast(v, total.dtype)) for v in self.decayed]
-                or [tf.zeros([], total.dtype)]
-            )
-            total /= replicas
-        gradients = distributed.sum_over_replicas(
-            tape.gradient(total, self.variables)
-        )
+            total /= distributed.num_replicas()
+        gradients = tape.gradient(total, self.variables)
         step = tf.convert_to_tensor(self.optimizer.iterations)
-        learning_rate = self.schedule(step)
-        self.optimizer.apply(gradients, self.variables)
+        result = self.update(gradients, scalars, batch)
         self.after_update(views, step)
+        return result
+
+    def update(self, gradients, scalars, batch):
+        """Moves the variables, and says what a step did.
+
+        Args:
+            gradients: list, one for each of `self.variables`, of this replica's
+                share of the global batch's loss.
+            scalars: dict, as `losses` returns them.
+            batch: dict, as in `step`.
+
+        Returns:
+            What `step` returns.
+        """
+        replicas = distributed.num_replicas()
+        gradients = distributed.sum_over_replicas(gradients)
+        decayed = {id(v) for v in self.decayed}
+        gradients = [
+            g + self.config.optimizer.weight_decay * tf.cast(v, g.dtype)
+            if id(v) in decayed
+            else g
+            for g, v in zip(gradients, self.variables)
+        ]
+        learning_rate = self.schedule(self.optimizer.iterations)
+        self.optimizer.apply(gradients, self.variables)
 
         norms = tf.stack([tf.norm(g) for g in gradients])
         scalars["replaced"] = tf.reduce_mean(
-            tf.cast(batch["replaced"], total.dtype)
+            tf.cast(batch["replaced"], norms.dtype)
         )
         scalars = {
             name: value / replicas
@@ -170,10 +199,10 @@ class Task:
         }
         return {
             **scalars,
-            "learning_rate": tf.cast(learning_rate, total.dtype),
+            "learning_rate": tf.cast(learning_rate, norms.dtype),
             "grad_norm": tf.norm(norms),
             "weight_norm": tf.linalg.global_norm(
-                [tf.cast(v, total.dtype) for v in self.variables]
+                [tf.cast(v, norms.dtype) for v in self.variables]
             ),
             "grad_norms": norms,
         }

@@ -1,0 +1,176 @@
+"""Gradient caching: a batch of any size on a device of any memory.
+
+A contrastive loss needs the projections of the whole batch at once, but the
+nets need only some of its images at a time. So (Gao et al. 2021, arXiv
+2101.06983):
+
+1. The nets project the batch, a microbatch at a time, and keep nothing else.
+2. The loss of all projections gives the gradient in each of them.
+3. The nets see each microbatch again, and carry its projections' gradient back.
+
+The sum over the microbatches is the gradient of the whole batch, exactly. What
+differs from a plain step is batch norm: both times its statistics are of a
+microbatch, over all replicas.
+
+Letters: n images per replica, k microbatches, m = n / k, R replicas, d
+projection dimensions.
+"""
+
+import tensorflow as tf
+
+from simclr.training import distributed
+
+
+def check(batch_size, microbatch):
+    """Raises ValueError for a microbatch that does not go up in its batch."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size % microbatch or microbatch % replicas:
+        raise ValueError(
+            f"train.microbatch is {microbatch}; it must divide batch_size, "
+            f"{batch_size}, and be a multiple of the {replicas} replicas."
+        )
+
+
+def train_step(task, strategy, batch):
+    """One update on a global batch, in microbatches.
+
+    The loops are out here, around all replicas: under a MirroredStrategy batch
+    norm's collectives cannot lie in a loop of one replica.
+
+    Args:
+        task: a Pretrain.
+        strategy: tf.distribute strategy.
+        batch: every replica's share, as Task.step takes it.
+
+    Returns:
+        What Task.step returns, of every replica.
+    """
+    parts = _Parts(task)
+    moving = strategy.run(parts.moving_statistics)
+    z = strategy.run(parts.no_projections)
+    for i in tf.range(parts.count):
+        tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+        z = strategy.run(parts.project, args=(batch, i, z))
+    strategy.run(parts.set_moving_statistics, args=(moving,))
+
+    dz, rows, scalars = strategy.run(parts.contrast, args=(batch, z))
+    gradients = strategy.run(parts.no_gradients)
+    for i in tf.range(parts.count):
+        tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+        gradients, scalars = strategy.run(
+            parts.carry_back, args=(batch, i, dz, rows, gradients, scalars)
+        )
+
+    step = tf.convert_to_tensor(task.optimizer.iterations)
+    result = strategy.run(task.update, args=(gradients, scalars, batch))
+    if task.memory is not None:
+        strategy.run(task.memory.follow, args=(step,))
+        keys = strategy.run(parts.no_keys)
+        for i in tf.range(parts.count):
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            keys = strategy.run(parts.key, args=(batch, i, keys))
+        strategy.run(parts.remember, args=(keys,))
+    return result
+
+
+class _Parts:
+    """What one replica does in each part of a step."""
+
+    def __init__(self, task):
+        config = task.config
+        self.count = config.batch_size // config.train.microbatch  # k
+        self._task = task
+        self._moving = [
+            v
+            for model in (task.encoder, task.head)
+            for v in model.non_trainable_variables
+        ]
+
+    def moving_statistics(self):
+        """Batch norm's, which the first of the two looks would move too."""
+        return [tf.identity(tf.convert_to_tensor(v)) for v in self._moving]
+
+    def set_moving_statistics(self, values):
+        """Puts them back."""
+        for variable, value in zip(self._moving, values):
+            variable.assign(value)
+
+    def no_projections(self):
+        """Room for those of both views, [k, 2, m, d]."""
+        shape, dtype = self._room()
+        return tf.zeros([self.count, 2, *shape], dtype)
+
+    def project(self, batch, i, z):
+        """`z` with the projections of microbatch i."""
+        _, *own = self._task.encode(self._task.coloured(self._cut(batch, i)))
+        return tf.tensor_scatter_nd_update(z, [[i]], tf.stack(own)[None])
+
+    def contrast(self, batch, z):
+        """The loss of all projections.
+
+        Returns:
+            dz: [k, 2, m, d], its gradient in this replica's.
+            rows: scalar, labelled rows of the whole batch.
+            scalars: dict, as Task.losses returns it; the probe's are still 0.
+        """
+        task = self._task
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            z1, z2 = (self._join(z[:, view]) for view in range(2))
+            total, scalars = task.contrast(z1, z2)
+            total /= distributed.num_replicas()
+        for name in task.scalars:
+            scalars.setdefault(name, tf.zeros_like(total))
+        return tape.gradient(total, z), task.labelled(batch), scalars
+
+    def no_gradients(self):
+        """A zero for each variable."""
+        return [tf.zeros(v.shape, v.dtype) for v in self._task.variables]
+
+    def carry_back(self, batch, i, dz, rows, gradients, scalars):
+        """`gradients` and the probe's `scalars` with those of microbatch i."""
+        task, rows_of_i = self._task, self._cut(batch, i)
+        views = task.coloured(rows_of_i)
+        with tf.GradientTape() as tape:
+            h, *z = task.encode(views)
+            total = tf.reduce_sum(tf.stack(z) * dz[i])
+            probe = task.probe(h, rows_of_i["label"], rows)
+            if probe:
+                total += probe["probe_loss"] / distributed.num_replicas()
+        own = tape.gradient(total, task.variables)
+        gradients = [g + new for g, new in zip(gradients, own)]
+        scalars = {k: v + probe.get(k, 0) for k, v in scalars.items()}
+        return gradients, scalars
+
+    def no_keys(self):
+        """Room for the memory's new rows, [k, m, d]."""
+        shape, dtype = self._room()
+        return tf.zeros([self.count, *shape], dtype)
+
+    def key(self, batch, i, keys):
+        """`keys` with those of microbatch i."""
+        _, view2 = self._task.coloured(self._cut(batch, i))
+        own = self._task.memory.keys(view2)
+        return tf.tensor_scatter_nd_update(keys, [[i]], own[None])
+
+    def remember(self, keys):
+        """Hands the keys [k, m, d] to the memory."""
+        self._task.memory.remember(self._join(keys))
+
+    def _cut(self, batch, i):
+        """Microbatch i of this replica's rows; every tensor has n of them."""
+
+        def rows(x):
+            return tf.reshape(x, [self.count, -1, *x.shape[1:]])[i]
+
+        return tf.nest.map_structure(rows, batch)
+
+    def _join(self, parts):
+        """[k, m, d] to [n, d]."""
+        return tf.reshape(parts, [-1, parts.shape[-1]])
+
+    def _room(self):
+        """Shape [m, d] and dtype of a microbatch's projections."""
+        z = self._task.head.output["z"]
+        m = self._task.config.train.microbatch // distributed.num_replicas()
+        return [m, z.shape[-1]], z.dtype
