@@ -45,6 +45,7 @@ _NOT_NEGATIVE = (
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
+    "loss.trade_off",
     "train.microbatch",
     "train.eval_epochs",
     "data.eval_image_size",
@@ -83,7 +84,7 @@ def validate(config):
         if not get(config, key) > 0:
             raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
     for key in _NOT_NEGATIVE:
-        if get(config, key) < 0:
+        if (get(config, key) or 0) < 0:  # It may be None.
             raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
     if config.batch_size < 2:
         raise ValueError(

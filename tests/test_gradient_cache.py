@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr import config as config_lib
 from simclr.config import Loss, Memory, Train
 from simclr.training.tasks import Pretrain
 from tests import tiny
 
 ONE = tf.distribute.get_strategy
 BATCH, MICRO = 16, 8
+COUNT = BATCH // MICRO
 CASES = {
     "nt_xent with a memory": {
         "memory": Memory(size=2 * BATCH, momentum=0.9),
@@ -31,23 +33,19 @@ class OneGraph(Pretrain):
     """The plain step, its batch norm of microbatches: all kept for one tape."""
 
     def encode(self, views):
-        count = BATCH // MICRO
         parts = [
-            super(OneGraph, self).encode(part)
-            for part in zip(*(tf.split(view, count) for view in views))
+            super(OneGraph, self).encode([view[i::COUNT] for view in views])
+            for i in range(COUNT)
         ]
-        h, z1, z2 = (tf.concat(x, 0) for x in zip(*parts))
-        # Rows of [view 1; view 2] of each part, to those of the whole.
-        h = tf.reshape(h, [count, 2, -1, h.shape[-1]])
-        h = tf.transpose(h, [1, 0, 2, 3])
-        return tf.reshape(h, [-1, h.shape[-1]]), z1, z2
+        h, z1, z2 = (tf.stack(x, 1) for x in zip(*parts))  # [rows, k, ...]
+        return tuple(tf.reshape(x, [-1, x.shape[-1]]) for x in (h, z1, z2))
 
     def after_update(self, views, step):
         if self.memory is not None:
             self.memory.follow(step)
-            parts = tf.split(views[1], BATCH // MICRO)
-            keys = [self.memory.keys(part) for part in parts]
-            self.memory.remember(tf.concat(keys, 0))
+            keys = [self.memory.keys(views[1][i::COUNT]) for i in range(COUNT)]
+            keys = tf.stack(keys, 1)
+            self.memory.remember(tf.reshape(keys, [-1, keys.shape[-1]]))
 
 
 def build(kind, strategy, microbatch, changes):
@@ -57,7 +55,7 @@ def build(kind, strategy, microbatch, changes):
         **changes,
     )
     with strategy.scope():
-        task = kind(config, num_examples=64, num_classes=3)
+        task = kind(config, num_examples=64, num_classes=4)
         task.optimizer.iterations.assign(2)  # Past the learning rate of 0.
     return task
 
@@ -65,22 +63,15 @@ def build(kind, strategy, microbatch, changes):
 def batch_of(strategy, step):
     rng = np.random.default_rng(step)
     images = rng.random([2, BATCH, 16, 16, 3], np.float32)
-    label = np.int32(np.arange(BATCH) % 4 - 1)  # A quarter has none.
+    label = np.int32(np.arange(BATCH) % 5 - 1)  # A fifth has none.
 
     def of_replica(context):
         n = BATCH // strategy.num_replicas_in_sync
-        # A microbatch's rows lie together on a replica, but its statistics
-        # are of the same images on any number of replicas.
-        count = BATCH // MICRO
-        rows = np.arange(BATCH).reshape(
-            count, strategy.num_replicas_in_sync, -1
-        )
-        rows = rows[:, context.replica_id_in_sync_group].ravel()
-        assert len(rows) == n
+        start = context.replica_id_in_sync_group * n
         return {
-            "view1": tf.constant(images[0, rows]),
-            "view2": tf.constant(images[1, rows]),
-            "label": tf.constant(label[rows]),
+            "view1": tf.constant(images[0, start : start + n]),
+            "view2": tf.constant(images[1, start : start + n]),
+            "label": tf.constant(label[start : start + n]),
             "replaced": tf.zeros([n], tf.int32),
         }
 
@@ -126,4 +117,17 @@ def test_is_the_plain_step(strategy, case):
             rtol=1e-6,
             atol=1e-7 * np.abs(value).max(),
             err_msg=name,
+        )
+
+
+def test_a_microbatch_must_go_up_in_the_batch(strategy):
+    for microbatch in (5, 2 if strategy.num_replicas_in_sync == 4 else 32):
+        with pytest.raises(ValueError, match=f"microbatch is {microbatch};"):
+            build(Pretrain, strategy, microbatch, {})
+
+
+def test_is_for_pretraining():
+    with pytest.raises(ValueError, match="it is for pretraining"):
+        config_lib.override(
+            tiny.CONFIG, ["task=finetune", "train.microbatch=8"]
         )

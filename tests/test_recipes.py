@@ -28,7 +28,12 @@ def tiny(config):
         config,
         batch_size=4,
         data=dataclasses.replace(config.data, image_size=SIZE),
-        model=dataclasses.replace(config.model, width=0.125, head_dim=8),
+        model=dataclasses.replace(
+            config.model,
+            width=0.125,
+            head_dim=8,
+            head_hidden=min(config.model.head_hidden, 16),
+        ),
         train=dataclasses.replace(config.train, precision="float32"),
     )
 

@@ -158,16 +158,19 @@ class _Parts:
         self._task.memory.remember(self._join(keys))
 
     def _cut(self, batch, i):
-        """Microbatch i of this replica's rows; every tensor has n of them."""
+        """Microbatch i of this replica: every k-th row, from row i.
+
+        So it is the same images on any number of replicas.
+        """
 
         def rows(x):
-            return tf.reshape(x, [self.count, -1, *x.shape[1:]])[i]
+            return tf.reshape(x, [-1, self.count, *x.shape[1:]])[:, i]
 
         return tf.nest.map_structure(rows, batch)
 
     def _join(self, parts):
-        """[k, m, d] to [n, d]."""
-        return tf.reshape(parts, [-1, parts.shape[-1]])
+        """Microbatches [k, m, d], in the order of the rows: [n, d]."""
+        return tf.reshape(tf.transpose(parts, [1, 0, 2]), [-1, parts.shape[-1]])
 
     def _room(self):
         """Shape [m, d] and dtype of a microbatch's projections."""
