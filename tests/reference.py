@@ -98,3 +98,33 @@ def distillation(logits, teacher, label, temperature, alpha):
             log_q = row - row.max() - np.log(np.exp(row - row.max()).sum())
             total -= (1 - alpha) * log_q[y]
     return total / len(logits)
+
+
+def decoupled_nt_xent(z1, z2, temperature, trade_off):
+    """Chen, Luo and Li 2021, log-sum-exp, one anchor at a time."""
+    z1, z2 = z1.astype(np.float64), z2.astype(np.float64)
+    z1 = z1 / np.linalg.norm(z1, axis=1, keepdims=True)
+    z2 = z2 / np.linalg.norm(z2, axis=1, keepdims=True)
+    z = np.concatenate([z1, z2])
+    distribution = 0.0
+    for anchor in z:
+        similarity = z @ anchor / temperature
+        top = similarity.max()
+        log_sum = top + np.log(np.exp(similarity - top).sum())
+        distribution += (log_sum - np.log(z.shape[1])) / len(z)
+    return np.mean((z1 - z2) ** 2) / 2 + trade_off * distribution
+
+
+def swd(z1, z2, prior, w, unit, trade_off):
+    """Chen, Luo and Li 2021, sliced Wasserstein, one direction at a time."""
+    z1, z2 = z1.astype(np.float64), z2.astype(np.float64)
+    if unit:
+        z1 = z1 / np.linalg.norm(z1, axis=1, keepdims=True)
+        z2 = z2 / np.linalg.norm(z2, axis=1, keepdims=True)
+        prior = prior / np.linalg.norm(prior, axis=1, keepdims=True)
+    z = np.concatenate([z1, z2])
+    distribution = 0.0
+    for direction in w.T:
+        gap = np.sort(z @ direction) - np.sort(prior @ direction)
+        distribution += np.mean(gap**2) / len(w)
+    return np.mean((z1 - z2) ** 2) / 2 + trade_off * distribution

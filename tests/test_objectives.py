@@ -41,7 +41,7 @@ def test_contract(strategy, name):
 
 def test_an_option_that_is_not_taken_or_none_stays_out():
     z = views()
-    expected, _ = objectives.OBJECTIVES["barlow_twins"](*z)
+    expected, _ = objectives.get("barlow_twins")(*z)
     loss, _ = objectives.call(
         "barlow_twins", *z, temperature=9.0, trade_off=None
     )

@@ -19,29 +19,38 @@ Its keyword-only arguments are its options, and it gets those that it names:
         have a memory.
 """
 
+import importlib
 import inspect
 
 import tensorflow as tf
 
-from simclr.losses.barlow_twins import barlow_twins
-from simclr.losses.nt_xent import nt_xent
-
+# Name of the objective, and the module beside this that has it.
 OBJECTIVES = {
-    "nt_xent": nt_xent,
-    "barlow_twins": barlow_twins,
+    "nt_xent": "nt_xent",
+    "barlow_twins": "barlow_twins",
+    "decoupled_nt_xent": "generalized",
+    "swd_hypersphere": "generalized",
+    "swd_hypercube": "generalized",
+    "swd_normal": "generalized",
 }
+
+
+def get(name):
+    """The objective, a function."""
+    module = importlib.import_module(f"simclr.losses.{OBJECTIVES[name]}")
+    return getattr(module, name)
 
 
 def options(name):
     """Names of the options that an objective takes, a set of str."""
-    parameters = inspect.signature(OBJECTIVES[name]).parameters.values()
+    parameters = inspect.signature(get(name)).parameters.values()
     return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def scalars(name):
     """Names of the scalars beside the loss, a tuple of str."""
     view = tf.TensorSpec([2, 2], tf.float32)
-    traced = tf.function(OBJECTIVES[name]).get_concrete_function(view, view)
+    traced = tf.function(get(name)).get_concrete_function(view, view)
     return tuple(traced.structured_outputs[1])
 
 
@@ -75,4 +84,4 @@ def call(name, z1, z2, **offered):
         for key, value in offered.items()
         if key in options(name) and value is not None
     }
-    return OBJECTIVES[name](z1, z2, **taken)
+    return get(name)(z1, z2, **taken)
