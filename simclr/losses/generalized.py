@@ -1,11 +1,14 @@
 """Generalized contrastive losses (Chen, Luo and Li 2021, arXiv 2011.02803).
 
-    loss = alignment + lambda * distribution
+    loss = scale * (alignment + lambda * distribution)
 
 Alignment pulls the two views of an image together; the distribution loss keeps
 all views apart, or in the shape of a prior. lambda is `trade_off`. Definitions
-and scale are those of the published notebook (google-research/simclr,
-colabs/intriguing_properties/generalized_contrastive_loss.ipynb).
+are those of the published notebook (google-research/simclr,
+colabs/intriguing_properties/generalized_contrastive_loss.ipynb), whose scale is
+1. Ours brings the alignment's pull to that of NT-Xent, so that a learning rate
+found for one of the objectives suits the others: SGD, biases and batch norm
+feel the scale, what LARS adapts does not.
 
 Shapes: n = images per replica, N = images in the global batch, d = dimensions.
 """
@@ -31,9 +34,8 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
 
         T / d * (NT-Xent with the anchor among its candidates) + constant
 
-    so there it balances as NT-Xent does, at T / d of its scale: 1 / 1280 for
-    T = 0.1 and d = 128. A loss.weight of d / T gives back NT-Xent's gradients,
-    which what LARS does not adapt (biases, batch norm) needs, and SGD.
+    so there it balances as NT-Xent does, and with the scale of d / T that the
+    loss has here its gradient is NT-Xent's, but for the anchor itself.
 
     Args:
         z1: [n, d] projections of the first view.
@@ -44,8 +46,8 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
     Returns:
         loss: scalar, whose mean over the replicas is the global batch's loss;
             float64 for float64 projections, else float32.
-        scalars: {"alignment", "distribution"}: the two terms before lambda.
-            Identical embeddings give 0 and 1 / T + log(2N) - log(d).
+        scalars: {"alignment", "distribution"}: the two terms as they are
+            above. Identical embeddings give 0 and 1 / T + log(2N) - log(d).
 
     Raises:
         ValueError: the views' shapes differ, the temperature is not > 0, or
@@ -61,7 +63,9 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
     candidates = _gather_views(z1, z2)  # [2N, d]
     logits = tf.matmul(anchors, candidates, transpose_b=True) / temperature
     spread = tf.reduce_logsumexp(logits, axis=1) - math.log(d)  # [2n]
-    return _total(z1, z2, tf.reduce_mean(spread), trade_off)
+    return _total(
+        z1, z2, tf.reduce_mean(spread), trade_off, scale=d / temperature
+    )
 
 
 def swd_hypersphere(z1, z2, *, trade_off=1.0, seed=(0, 0)):
@@ -79,7 +83,7 @@ def swd_normal(z1, z2, *, trade_off=1.0, seed=(0, 0)):
     return _drawn_swd(z1, z2, normal, False, trade_off, seed)
 
 
-def swd(z1, z2, *, prior, w, unit, trade_off):
+def swd(z1, z2, *, prior, w, unit, trade_off, scale=1.0):
     """Sliced Wasserstein distance of all 2N views to a sample of a prior.
 
         alignment = mean of (z1 - z2)^2 / 2 over images and dimensions
@@ -91,9 +95,9 @@ def swd(z1, z2, *, prior, w, unit, trade_off):
     Their default lambda of 1 is the notebook's; which values the paper trained
     with is not in the published code. At 1, views collapsed to a point cost
     twice what a perfect spread of unrelated views does on the hypersphere, and
-    just as much off it. To pull the views together as NT-Xent does at
-    temperature T, set loss.weight to d / T with unit rows, whose terms are of
-    the order of 1 / d, and to 1 / T for rows like the normal prior's.
+    just as much off it. They are scaled to pull as NT-Xent does at temperature
+    0.1: by 10 d with unit rows, whose terms are of the order of 1 / d, else by
+    10.
 
     Args:
         z1: [n, d] projections of the first view.
@@ -102,12 +106,13 @@ def swd(z1, z2, *, prior, w, unit, trade_off):
         w: [d, d] orthogonal matrix, whose columns are the directions.
         unit: bool, whether rows, of the prior too, are scaled to length 1.
         trade_off: lambda, >= 0.
+        scale: of the sum of both terms.
 
     Returns:
         loss: scalar, whose mean over the replicas is the global batch's loss;
             float64 for float64 projections, else float32.
-        scalars: {"alignment", "distribution"}: the two terms before lambda.
-            Views that equal the prior's sample, in any order, give a
+        scalars: {"alignment", "distribution"}: the two terms as they are
+            above. Views that equal the prior's sample, in any order, give a
             distribution loss of 0; those and a shift c, without `unit`, the
             mean of c^2.
 
@@ -121,7 +126,7 @@ def swd(z1, z2, *, prior, w, unit, trade_off):
     ours = tf.sort(tf.transpose(tf.matmul(views, w)))  # [d, 2N]
     theirs = tf.sort(tf.transpose(tf.matmul(prior, w)))  # [d, 2N]
     distribution = tf.reduce_mean(tf.math.squared_difference(ours, theirs))
-    return _total(z1, z2, distribution, trade_off)
+    return _total(z1, z2, distribution, trade_off, scale=scale)
 
 
 def uniform(shape, seed, dtype=tf.float32):
@@ -167,6 +172,7 @@ def _drawn_swd(z1, z2, draw, unit, trade_off, seed):
         w=orthogonal(d, w_seed, z1.dtype),
         unit=unit,
         trade_off=trade_off,
+        scale=10.0 * d if unit else 10.0,
     )
 
 
@@ -189,12 +195,12 @@ def _gather_views(z1, z2):
     return tf.concat(tf.split(both, 2, axis=1), axis=0)
 
 
-def _total(z1, z2, distribution, trade_off):
-    """alignment + lambda * distribution, and both terms."""
+def _total(z1, z2, distribution, trade_off, *, scale):
+    """scale * (alignment + lambda * distribution), and both terms."""
     if trade_off < 0:
         raise ValueError(f"trade_off={trade_off} must not be below 0.")
     alignment = tf.reduce_mean(tf.math.squared_difference(z1, z2)) / 2
-    return alignment + trade_off * distribution, {
+    return scale * (alignment + trade_off * distribution), {
         "alignment": alignment,
         "distribution": distribution,
     }
