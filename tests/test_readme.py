@@ -12,10 +12,13 @@ from simclr.command_line import parse
 
 def commands():
     with open("README.md") as file:
-        blocks = re.findall(r"```\n(.*?)```", file.read(), re.DOTALL)
+        blocks = re.findall(
+            r"^```(\w*)\n(.*?)^```", file.read(), re.DOTALL | re.MULTILINE
+        )
     return [
         line
-        for block in blocks
+        for language, block in blocks
+        if not language
         for line in block.splitlines()
         if re.match(r"(simclr|make|pip) ", line)
     ]
