@@ -5,6 +5,7 @@ import os
 
 from simclr import config as config_lib
 from simclr.commands import stage_recipe, training
+from simclr.data.sources import open_source
 from simclr.training import classifier, initial, rundir
 from simclr.training.strategy import is_accelerator, make_strategy
 from simclr.training.tasks.distill import teachers_classes
@@ -44,23 +45,23 @@ def run(
     workdir = workdir or os.path.join(
         "runs", f"{os.path.basename(teachers[0])}_distilled"
     )
-    config, notes = training.choose(
-        recipe,
-        workdir,
-        lambda: stage_recipe.distill(
-            start or teacher,
-            warm=start is not None,
-            accelerator=is_accelerator(strategy),
-            replicas=strategy.num_replicas_in_sync,
-        ),
-        "distill",
-    )
     images = training.with_images(
         training.images_of(teachers[0], data, same_classes=True),
         source=data,
         labels=labels,
         eval_source=eval_data,
         eval_labels=eval_labels,
+    )
+    config, notes = training.choose(
+        recipe,
+        workdir,
+        lambda: stage_recipe.distill(
+            start or teacher,
+            open_source(images.source),
+            accelerator=is_accelerator(strategy),
+            replicas=strategy.num_replicas_in_sync,
+        ),
+        "distill",
     )
     config = dataclasses.replace(
         config,

@@ -12,7 +12,7 @@ import numpy as np
 
 from simclr.config import Augment, Classifier, Optimizer, Train
 
-_STEPS = 750
+_STEPS, _STUDENT_STEPS = 750, 2000
 _PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
 # Of the augmentation these stages keep crop and flip (the paper, Section 3.1).
 CROP_AND_FLIP = Augment(jitter_prob=0.0, gray_prob=0.0, blur_probs=(0.0, 0.0))
@@ -73,21 +73,27 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
     return config, notes
 
 
-def distill(start, *, warm, accelerator, replicas):
+def distill(start, source, *, accelerator, replicas):
     """A recipe for a student of the same net as `start`.
 
     Args:
         start: Config of the teacher, or of the weights to start from.
-        warm: whether there are weights to start from.
+        source: Source of the images.
         accelerator: whether steps run on GPUs or TPUs.
         replicas: number of replicas.
 
     Returns:
         (Config, list of str): the recipe and a line per choice.
     """
-    batch_size = (1024 if accelerator else 256) // replicas * replicas
-    epochs = 100.0 if accelerator else 20.0
-    base_lr = 0.03 if warm else 0.1  # More would lose what the weights know.
+    count = len(source)
+    batch_size = _batch_size(count, replicas, accelerator)
+    epochs = float(
+        np.clip(
+            round(_STUDENT_STEPS * batch_size / count),
+            100 if accelerator else 25,
+            400,  # The paper's.
+        )
+    )
     config = dataclasses.replace(
         start,
         task="distill",
@@ -97,17 +103,19 @@ def distill(start, *, warm, accelerator, replicas):
         augment=_crops(start),
         classifier=dataclasses.replace(start.classifier, freeze="none"),
         optimizer=Optimizer(
+            # Also where there are weights: a smaller rate gains nothing, this
+            # one after 20 epochs (BUILD_NOTES.md).
             name="sgd",
-            base_lr=base_lr,
+            base_lr=0.1,
             weight_decay=5e-4,
             warmup_epochs=1.0,
         ),
         train=_train(start, epochs),
     )
     return config, [
-        f"{epochs:g} epochs over all images, batch {batch_size}; --set "
+        f"all {count:,} images: batch {batch_size}, {epochs:g} epochs; --set "
         "epochs=... for more",
-        f"SGD {base_lr:g}, decay 5e-4; the teacher's labels alone (alpha 1) at "
+        "SGD 0.1, decay 5e-4; the teacher's labels alone (alpha 1) at "
         "temperature 1",
         "the student has the teacher's net unless --set model.... says other",
     ]
