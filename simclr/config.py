@@ -84,7 +84,8 @@ class Distill:
     teachers: tuple[str, ...] = ()  # Runs; several are averaged.
     temperature: float = 1.0
     alpha: float = 1.0  # 1: the teachers' probabilities alone, 0: labels alone.
-    # Teachers see each image once, its centre, not every view of the student.
+    # Teachers see each image once, its centre and that mirrored, not every view
+    # of the student.
     cache: bool = False
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 
 import numpy as np
+import tensorflow as tf
 
 from simclr.evaluation.features import embed
 from simclr.training import classifier
@@ -18,7 +19,8 @@ _NAME = "teacher_probabilities.npy"
 
 
 def cached_probabilities(config, reader, strategy, workers, workdir, chief):
-    """Mean probabilities of the teachers for every image's centre.
+    """Mean probabilities of the teachers for every image's centre, and of its
+    mirror image.
 
     The chief computes them and writes them whole or not at all; a run that
     goes on finds them there.
@@ -46,7 +48,8 @@ def cached_probabilities(config, reader, strategy, workers, workdir, chief):
 
 
 def teach(settings, reader, strategy):
-    """Mean probabilities of teachers, each at its own evaluation size.
+    """Mean probabilities of teachers, each at its own evaluation size, for
+    an image and its mirror image.
 
     Args:
         settings: config.Distill.
@@ -60,12 +63,14 @@ def teach(settings, reader, strategy):
     for path in settings.teachers:
         with strategy.scope():
             teacher = classifier.load(path)
-        infer = Infer(
-            lambda x, t=teacher: classifier.probabilities(
-                [t], x, settings.temperature
-            ),
-            strategy,
-        )
+
+        def look(x, teacher=teacher):
+            """At the image and its mirror image, as training flips it."""
+            both = tf.concat([x, tf.reverse(x, [2])], 0)
+            p = classifier.probabilities([teacher], both, settings.temperature)
+            return tf.add_n(tf.split(p, 2)) / 2
+
+        infer = Infer(look, strategy)
         print(f"Teacher   {path} looks at each image once", file=sys.stderr)
         total += embed(
             infer,
