@@ -97,6 +97,8 @@ class Loss:
     temperature: float = 0.1
     # Lambda of Barlow Twins and of the generalized losses; None: as published.
     trade_off: float | None = None
+    # Rows of NT-Xent's logits held at a time; 0: all; None: what is faster.
+    block: int | None = None
     weight: float = 1.0  # The published code's loss is 2x the paper's mean.
 
 

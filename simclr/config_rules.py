@@ -41,6 +41,7 @@ _NOT_NEGATIVE = (
     "model.head_layers",
     "classifier.from_layer",
     "model.head_hidden",
+    "loss.block",
     "memory.size",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
@@ -84,8 +85,9 @@ def validate(config):
         if not get(config, key) > 0:
             raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
     for key in _NOT_NEGATIVE:
-        if (get(config, key) or 0) < 0:  # It may be None.
-            raise ValueError(f"{key} is {get(config, key)}; it must be >= 0.")
+        value = get(config, key)
+        if value is not None and value < 0:
+            raise ValueError(f"{key} is {value}; it must be >= 0.")
     if config.batch_size < 2:
         raise ValueError(
             f"batch_size is {config.batch_size}; negatives come from the "

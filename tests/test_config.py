@@ -60,6 +60,7 @@ def test_overrides_keep_their_types():
         ("augment.blur_probs=(2, 0)", "must lie in"),
         ("augment.crop_area=(0.5, 0.1)", "smallest <= largest"),
         ("epochs", "Expected KEY=VALUE"),
+        ("loss.block=-1", "loss.block is -1; it must be >= 0"),
         ("memory.size=-256", "memory.size is -256; it must be >= 0"),
         ("memory.size=1000", "must be a multiple of batch_size, 256"),
         ("memory.momentum=1.5", "must lie in"),

@@ -6,11 +6,26 @@ K = rows of a memory.
 
 import tensorflow as tf
 
+from simclr.losses.candidates import gather_views, positions
+from simclr.losses.nt_xent_blockwise import blockwise
 from simclr.losses.precision import at_least_float32
 from simclr.training import distributed
 
+# On 2 CPU cores (benchmarks/nt_xent_blockwise.py) the forms take the same time
+# at 1,024 x 1,024 logits, and the blockwise one less from 2,048 x 2,048.
+DENSE_LIMIT = 2**21
+BLOCK = 256  # The fastest of 32 to 512 at 8,192 rows, plain and under XLA.
 
-def nt_xent(z1, z2, *, temperature=0.1, memory=None, memory_filled=None):
+
+def nt_xent(
+    z1,
+    z2,
+    *,
+    temperature=0.1,
+    block=None,
+    memory=None,
+    memory_filled=None,
+):
     """Normalized temperature-scaled cross entropy over the global batch.
 
     Every view is classified among the other 2N - 1 views of the global batch;
@@ -25,6 +40,9 @@ def nt_xent(z1, z2, *, temperature=0.1, memory=None, memory_filled=None):
         z1: [n, d] projections of the first view.
         z2: [n, d] projections of the second view, rows in the same order.
         temperature: softmax temperature, > 0.
+        block: 0 holds the [2n, 2N + K] matrix of logits (the dense form);
+            above, at most so many rows of it at a time (the blockwise form,
+            the same to rounding; n must be static); None: what is faster.
         memory: [K, d] projections of other batches, unit rows, the same on
             every replica; no gradient goes into them. None: there are none.
         memory_filled: integer scalar, how many rows of the memory, from the
@@ -39,10 +57,13 @@ def nt_xent(z1, z2, *, temperature=0.1, memory=None, memory_filled=None):
 
     Raises:
         ValueError: the views' shapes differ, the memory's rows have another
-            length, or the temperature is not > 0.
+            length, the temperature is not > 0, block is negative, or the number
+            of rows is not static for the blockwise form.
     """
     if temperature <= 0:
         raise ValueError(f"temperature={temperature} must be above 0.")
+    if block is not None and block < 0:
+        raise ValueError(f"block={block} must not be negative.")
     z1, z2 = at_least_float32(z1, z2)
     if z1.shape != z2.shape:
         raise ValueError(
@@ -53,32 +74,59 @@ def nt_xent(z1, z2, *, temperature=0.1, memory=None, memory_filled=None):
             f"The memory is of {memory.shape[1]} dimensions, the projections "
             f"of {z1.shape[1]}."
         )
-    z1 = tf.math.l2_normalize(z1, axis=1)
-    z2 = tf.math.l2_normalize(z2, axis=1)
-    both = distributed.gather(tf.concat([z1, z2], axis=1))  # [N, 2d]
-    all_z1, all_z2 = tf.split(both, 2, axis=1)  # 2 x [N, d]
-
-    anchors = tf.concat([z1, z2], axis=0)  # [2n, d]
-    candidates = tf.concat([all_z1, all_z2], axis=0)  # [2N, d]
-    logits = tf.matmul(anchors, candidates, transpose_b=True) / temperature
-
-    n, num_global = tf.shape(z1)[0], tf.shape(all_z1)[0]
-    rows = distributed.replica_id() * n + tf.range(n)  # [n], our rows of N
-    itself = tf.concat([rows, rows + num_global], axis=0)  # [2n]
-    match = tf.concat([rows + num_global, rows], axis=0)  # [2n]
-    logits -= 1e9 * tf.one_hot(itself, 2 * num_global, dtype=logits.dtype)
-
+    if block is None:
+        block = _fastest_block(z1.shape[0], memory)
+    if block and z1.shape[0] is None:
+        raise ValueError(f"block={block} needs a static number of rows.")
+    z = tf.math.l2_normalize(tf.concat([z1, z2], axis=0), axis=1)  # [2n, d]
+    bias = None
     if memory is not None:
-        memory = tf.cast(tf.stop_gradient(memory), logits.dtype)
-        negatives = tf.matmul(anchors, memory, transpose_b=True) / temperature
-        if memory_filled is not None:
-            empty = tf.range(memory.shape[0]) >= tf.cast(
-                memory_filled, tf.int32
-            )
-            negatives -= 1e9 * tf.cast(empty, logits.dtype)
-        logits = tf.concat([logits, negatives], axis=1)  # [2n, 2N + K]
+        memory = tf.cast(tf.stop_gradient(memory), z.dtype)
+    if memory_filled is not None:
+        filled = tf.cast(memory_filled, tf.int32)
+        bias = -1e9 * tf.cast(tf.range(memory.shape[0]) >= filled, z.dtype)
+    options = {"temperature": temperature, "memory": memory, "bias": bias}
+    if block:
+        losses, hits = blockwise(z, block=block, **options)
+    else:
+        losses, hits = dense(z, **options)
+    return tf.reduce_mean(losses), {"accuracy": tf.reduce_mean(hits)}
 
+
+def dense(z, *, temperature, memory=None, bias=None):
+    """Each anchor's cross entropy, from the whole matrix of logits.
+
+    Args:
+        z: [2n, d] unit rows: the first views', then the second's.
+        temperature: softmax temperature, > 0.
+        memory: [K, d] further candidates without gradient, or None.
+        bias: [K], added to the memory's logits, or None.
+
+    Returns:
+        losses: [2n].
+        hits: [2n] of the same dtype, 1 where the nearest candidate, the first
+            among equals, is the match.
+    """
+    candidates = gather_views(z)  # [2N, d]
+    logits = tf.matmul(z, candidates, transpose_b=True) / temperature
+    itself, match = positions(tf.shape(z)[0] // 2)
+    num_candidates = tf.shape(candidates)[0]
+    logits -= 1e9 * tf.one_hot(itself, num_candidates, dtype=logits.dtype)
+    if memory is not None:
+        negatives = tf.matmul(z, memory, transpose_b=True) / temperature
+        if bias is not None:
+            negatives += bias
+        logits = tf.concat([logits, negatives], axis=1)  # [2n, 2N + K]
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(match, logits)
     nearest = tf.argmax(logits, axis=1, output_type=tf.int32)
-    hits = tf.cast(tf.equal(nearest, match), logits.dtype)
-    return tf.reduce_mean(losses), {"accuracy": tf.reduce_mean(hits)}
+    return losses, tf.cast(tf.equal(nearest, match), logits.dtype)
+
+
+def _fastest_block(n, memory):
+    """Rows of a strip where the blockwise form is faster, else 0."""
+    if n is None:
+        return 0
+    candidates = 2 * n * distributed.num_replicas()
+    if memory is not None:
+        candidates += memory.shape[0]
+    return BLOCK if 2 * n * candidates > DENSE_LIMIT else 0

@@ -12,6 +12,8 @@ Its keyword-only arguments are its options, and it gets those that it names:
 
     temperature: loss.temperature.
     trade_off: loss.trade_off; its default where that is None.
+    block: loss.block, rows of the logits held at a time; its default where that
+        is None.
     seed: int32 [2], the same on every replica and new in every step, for what
         is random (tf.random.stateless_*).
     memory, memory_filled: negatives kept from batches gone by

@@ -106,6 +106,7 @@ class Pretrain(Task):
             z2,
             temperature=loss.temperature,
             trade_off=loss.trade_off,
+            block=loss.block,
             seed=tf.stack([self.config.seed, step]),
             **(self.memory.negatives() if self.memory else {}),
         )
