@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.config import Loss, Memory, Train
-from simclr.training.tasks import Pretrain
+from simclr.models.batch_norm import BatchNorm
+from simclr.training.tasks import Pretrain, pretrain
 from tests import tiny
 
 ONE = tf.distribute.get_strategy
@@ -27,6 +29,20 @@ CASES = {
         "model": dataclasses.replace(tiny.CONFIG.model, joint_views=False),
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def small_encoder(monkeypatch):
+    """One convolution: a ResNet takes half a minute to trace here."""
+
+    def build_encoder(config):
+        x = inputs = keras.Input([16, 16, 3])
+        x = keras.layers.Conv2D(8, 3, 4, use_bias=False, name="conv")(x)
+        x = keras.layers.ReLU()(BatchNorm(name="bn")(x))
+        h = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(inputs, {"h": h})
+
+    monkeypatch.setattr(pretrain, "build_encoder", build_encoder)
 
 
 class OneGraph(Pretrain):

@@ -17,6 +17,7 @@ import math
 
 import tensorflow as tf
 
+from simclr.losses.candidates import gather_views
 from simclr.losses.precision import at_least_float32
 from simclr.training import distributed
 
@@ -60,7 +61,7 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
     if trade_off is None:
         trade_off = temperature / d
     anchors = tf.concat([z1, z2], axis=0)  # [2n, d]
-    candidates = _gather_views(z1, z2)  # [2N, d]
+    candidates = gather_views(anchors)  # [2N, d]
     logits = tf.matmul(anchors, candidates, transpose_b=True) / temperature
     spread = tf.reduce_logsumexp(logits, axis=1) - math.log(d)  # [2n]
     return _total(
@@ -122,7 +123,7 @@ def swd(z1, z2, *, prior, w, unit, trade_off, scale=1.0):
     z1, z2 = _projections(z1, z2, unit=unit)
     if unit:
         prior = tf.math.l2_normalize(prior, axis=1)
-    views = _gather_views(z1, z2)  # [2N, d]
+    views = gather_views(tf.concat([z1, z2], axis=0))  # [2N, d]
     ours = tf.sort(tf.transpose(tf.matmul(views, w)))  # [d, 2N]
     theirs = tf.sort(tf.transpose(tf.matmul(prior, w)))  # [d, 2N]
     distribution = tf.reduce_mean(tf.math.squared_difference(ours, theirs))
@@ -187,12 +188,6 @@ def _projections(z1, z2, *, unit):
         z1 = tf.math.l2_normalize(z1, axis=1)
         z2 = tf.math.l2_normalize(z2, axis=1)
     return z1, z2
-
-
-def _gather_views(z1, z2):
-    """All views of the global batch, [2N, d], in one collective."""
-    both = distributed.gather(tf.concat([z1, z2], axis=1))  # [N, 2d]
-    return tf.concat(tf.split(both, 2, axis=1), axis=0)
 
 
 def _total(z1, z2, distribution, trade_off, *, scale):

@@ -17,7 +17,8 @@ class Distill(Task):
     """SimCLRv2 distillation (Chen et al. 2020b, arXiv 2006.10029, Section 2).
 
     The teachers see the view that the student sees, in inference mode; or,
-    cached, each image's centre once, and then come with the batch.
+    cached, each image's centre and its mirror image once, and then their
+    answers come with the batch.
     """
 
     views = 1
