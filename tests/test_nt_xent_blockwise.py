@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from simclr.losses import nt_xent as module
+from simclr.losses import nt_xent_blockwise
 from simclr.losses.nt_xent import nt_xent
 from simclr.tpu import lowering
 from simclr.training import distributed
@@ -171,6 +172,15 @@ def test_accurate_at_a_small_temperature(spread):
     # A float32's rounding of 1 / (2n T |z|), the gradient's largest, is 5e-9.
     atol = 1e-5 * np.abs(exact[2]).max() + 5e-9
     np.testing.assert_allclose(ours[2], exact[2], rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("columns", [384, 36, 7])
+def test_the_first_of_equals_is_found(columns):
+    """Over groups of 128, 4 and 1 columns; few values, so that many tie."""
+    s = np.random.default_rng(0).integers(0, 9, [50, columns])
+    column, value = nt_xent_blockwise._argmax(tf.constant(s, tf.float32))
+    np.testing.assert_array_equal(column, s.argmax(1))
+    np.testing.assert_array_equal(value, s.max(1))
 
 
 def test_identical_embeddings_give_log_2n_minus_1(strategy):

@@ -14,7 +14,9 @@ from simclr.training import distributed
 # On 2 CPU cores (benchmarks/nt_xent_blockwise.py) the forms take the same time
 # at 1,024 x 1,024 logits, and the blockwise one less from 2,048 x 2,048.
 DENSE_LIMIT = 2**21
-BLOCK = 256  # The fastest of 32 to 512 at 8,192 rows, plain and under XLA.
+# As fast as 256 and 512, within a tenth; each replica of a machine holds a few
+# strips, so the fewer rows the better. 64 and 32 are slower.
+BLOCK = 128
 
 
 def nt_xent(
