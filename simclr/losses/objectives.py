@@ -37,6 +37,7 @@ OBJECTIVES = {
 }
 
 
+@tf.autograph.experimental.do_not_convert  # It has no tensors.
 def get(name):
     """The objective, a function."""
     module = importlib.import_module(f"simclr.losses.{OBJECTIVES[name]}")
