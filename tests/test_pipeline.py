@@ -85,6 +85,25 @@ def test_colour_left_to_the_device_is_the_colour_of_the_host():
         assert far.mean() < 1e-3
 
 
+@pytest.mark.parametrize("on_device", [False, True])
+def test_every_shape_is_static(on_device):
+    """As XLA and gradient caching take them."""
+    spec = pipeline.training_batches(
+        reader(),
+        ONE(),
+        seed=5,
+        batch_size=8,
+        image_size=SIZE,
+        settings=Augment(),
+        on_device=on_device,
+        first_step=0,
+        last_step=1,
+    ).element_spec
+    for tensor in tf.nest.flatten(spec):
+        assert tensor.shape.is_fully_defined(), spec
+    assert spec["view1"].shape == [8, SIZE, SIZE, 3]
+
+
 def test_an_epoch_is_every_image_once_with_its_own_label():
     labels = [batch["label"] for batch in batches(reader(), ONE(), 0, 10)]
     first, second = np.split(np.concatenate(labels), 2)

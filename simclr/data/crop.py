@@ -45,7 +45,10 @@ def random_crops(
         crop = tf.image.resize(crop, [size, size], method="bicubic")
         crop = tf.where(flips[view] < flip_prob, crop[:, ::-1], crop)
         views.append(tf.saturate_cast(tf.round(crop), tf.uint8))
-    return tf.stack(views)
+    # The slice's extent is a tensor: what is known of the channels is lost.
+    return tf.ensure_shape(
+        tf.stack(views), [len(views), size, size, image.shape[-1]]
+    )
 
 
 def crop_box(shape, seed, area=(0.08, 1.0)):
