@@ -11,8 +11,10 @@ import tensorflow as tf
 from simclr import config as config_lib
 from simclr.config import Loss, Memory, Train
 from simclr.models.batch_norm import BatchNorm
+from simclr.training import loop, metrics
 from simclr.training.tasks import Pretrain, pretrain
 from tests import tiny
+from tests.conftest import four_replicas
 
 ONE = tf.distribute.get_strategy
 BATCH, MICRO = 16, 8
@@ -134,6 +136,31 @@ def test_is_the_plain_step(strategy, case):
             atol=1e-7 * np.abs(value).max(),
             err_msg=name,
         )
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_four_replicas_follow_one(tmp_path, on_device):
+    """The real loop: the same losses, in a memory and a probe too."""
+    config = tiny.config(
+        tiny.write_photos(tmp_path / "photos"),
+        epochs=1.5,
+        augment=dataclasses.replace(
+            tiny.CONFIG.augment, place="device" if on_device else "host"
+        ),
+        memory=Memory(size=2 * BATCH),
+        train=Train(
+            precision="float64", microbatch=MICRO, log_steps=1, eval_epochs=0
+        ),
+    )
+    curves = []
+    for name, strategy in (("one", ONE()), ("four", four_replicas())):
+        assert loop.train(config, str(tmp_path / name), strategy) == ""
+        rows = metrics.read(str(tmp_path / name / "metrics.jsonl"))
+        rows = [row for row in rows if "loss" in row]
+        curves.append([[r[k] for k in ("loss", "probe_loss")] for r in rows])
+    assert len(curves[0]) == 7
+    # Colours are float32, and round as the number of rows has it.
+    np.testing.assert_allclose(*curves, rtol=1e-4 if on_device else 1e-9)
 
 
 def test_a_microbatch_must_go_up_in_the_batch(strategy):
