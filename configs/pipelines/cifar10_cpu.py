@@ -8,7 +8,7 @@ Command:
     --set supervised.epochs=60, and 5 for teacher, layer0 and layer2. An hour
     of pretraining is saved by --pretrained=RUN the second time.
 Hardware: 2 cores with AMX; pretraining takes an hour, each later stage at most
-    ten minutes or so.
+    twenty minutes.
 Expected: see README.
 """
 

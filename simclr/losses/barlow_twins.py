@@ -5,7 +5,7 @@ Shapes: n = images per replica, N = images in the global batch, d = dimensions.
 
 import tensorflow as tf
 
-from simclr.losses.precision import at_least_float32
+from simclr.losses.precision import projections
 from simclr.training import distributed
 
 EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
@@ -45,11 +45,7 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
     """
     if trade_off < 0:
         raise ValueError(f"trade_off={trade_off} must be at least 0.")
-    z1, z2 = at_least_float32(z1, z2)
-    if z1.shape != z2.shape:
-        raise ValueError(
-            f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
-        )
+    z1, z2 = projections(z1, z2)
     num_global = tf.cast(tf.shape(z1)[0] * distributed.num_replicas(), z1.dtype)
     z1, z2 = _normalized(z1, z2, num_global)
     correlation = tf.matmul(z1, z2, transpose_a=True) / num_global  # [d, d]

@@ -18,7 +18,7 @@ import math
 import tensorflow as tf
 
 from simclr.losses.candidates import gather_views
-from simclr.losses.precision import at_least_float32
+from simclr.losses.precision import at_least_float32, projections
 from simclr.training import distributed
 
 
@@ -179,11 +179,7 @@ def _drawn_swd(z1, z2, draw, unit, trade_off, seed):
 
 def _projections(z1, z2, *, unit):
     """Both views, checked, in at least float32; rows of length 1 if `unit`."""
-    z1, z2 = at_least_float32(z1, z2)
-    if z1.shape != z2.shape:
-        raise ValueError(
-            f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
-        )
+    z1, z2 = projections(z1, z2)
     if unit:
         z1 = tf.math.l2_normalize(z1, axis=1)
         z2 = tf.math.l2_normalize(z2, axis=1)

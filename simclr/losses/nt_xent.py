@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from simclr.losses.candidates import gather_views, positions
 from simclr.losses.nt_xent_blockwise import blockwise
-from simclr.losses.precision import at_least_float32
+from simclr.losses.precision import projections
 from simclr.training import distributed
 
 # On 2 CPU cores (benchmarks/nt_xent_blockwise.py) the forms take the same time
@@ -66,11 +66,7 @@ def nt_xent(
         raise ValueError(f"temperature={temperature} must be above 0.")
     if block is not None and block < 0:
         raise ValueError(f"block={block} must not be negative.")
-    z1, z2 = at_least_float32(z1, z2)
-    if z1.shape != z2.shape:
-        raise ValueError(
-            f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
-        )
+    z1, z2 = projections(z1, z2)
     if memory is not None and memory.shape[1] != z1.shape[1]:
         raise ValueError(
             f"The memory is of {memory.shape[1]} dimensions, the projections "

@@ -1,4 +1,4 @@
-"""The dtype that losses compute in."""
+"""What losses compute on: floats wide enough, views that fit."""
 
 import tensorflow as tf
 
@@ -16,3 +16,17 @@ def at_least_float32(*tensors):
         x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
         for x in map(tf.convert_to_tensor, tensors)
     ]
+
+
+def projections(z1, z2):
+    """Both views' projections [n, d], in at least float32.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    z1, z2 = at_least_float32(z1, z2)
+    if z1.shape != z2.shape:
+        raise ValueError(
+            f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
+        )
+    return z1, z2
