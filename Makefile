@@ -18,7 +18,7 @@ demo: $(VENV)/installed-cpu
 test: $(VENV)/installed-cpu,test
 	$(BIN)/python -m pytest
 
-slow: $(VENV)/installed-cpu,test
+slow: $(VENV)/installed-cpu,test,aot
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/installed-cpu,test

@@ -19,6 +19,13 @@ _TPU = [
 ]
 # Only to read PyTorch's files (simclr import).
 _TORCH = ["torch>=2.6"]
+# The TPU's compiler, which needs no TPU (simclr compile). These two go with
+# each other; jax's way in for a ready program is not public and may move.
+_AOT = [
+    "jax==0.7.2; python_version >= '3.11'",
+    "libtpu==0.0.23.1; "
+    "sys_platform == 'linux' and platform_machine == 'x86_64'",
+]
 _TEST = ["pytest>=8", "ruff>=0.9"]
 
 setuptools.setup(
@@ -46,9 +53,10 @@ setuptools.setup(
         "cpu": _CPU,
         "gpu": _GPU,
         "tpu": _TPU,
+        "aot": _AOT,
         "torch": _TORCH,
         "test": _TEST,
-        "all": _CPU + _TORCH + _TEST,
+        "all": _CPU + _AOT + _TORCH + _TEST,
     },
     entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},
 )

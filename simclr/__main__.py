@@ -16,6 +16,7 @@ Self-supervised image training: from a folder of photos to an encoder.
   simclr evaluate RUN                 scores of a run, with pictures
   simclr predict RUN DATA             a classifier's answers, as a CSV file
   simclr import CHECKPOINT            a run from published weights
+  simclr compile --config=RECIPE      will it fit and how fast is it on a TPU
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
 
@@ -155,6 +156,23 @@ def _import(values, path):
     return 0 if same else 1
 
 
+def _compile(values):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import compile_step
+
+    fits = compile_step.run(
+        os.path.expanduser(values.config),
+        values.topology,
+        overrides=values.set,
+        data=values.data,
+        images=values.images,
+        classes=values.classes,
+        search=values.search,
+        out=os.path.expanduser(values.out),
+    )
+    return 0 if fits else 1
+
+
 def _check(values, data):
     startup.be_quiet(values.debug)  # TensorFlow may not be needed at all.
     from simclr.data.check import check
@@ -222,6 +240,12 @@ COMMANDS = {
         command_flags.import_weights,
         ("CHECKPOINT",),
         "Makes a run of published SimCLR or Barlow Twins weights.",
+    ),
+    "compile": Command(
+        _compile,
+        command_flags.compile_step,
+        (),
+        "Compiles a recipe's step for a TPU slice, without one: memory, speed.",
     ),
     "check": Command(
         _check,

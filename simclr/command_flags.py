@@ -140,6 +140,54 @@ def import_weights(values):
     )
 
 
+def compile_step(values):
+    """Flags of `simclr compile`."""
+    flags.DEFINE_string(
+        "config", "", "The recipe, configs/NAME.py.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "topology",
+        "v5e-8",
+        "The slice, by the name that it is rented under.",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "set", [], "KEY=VALUE over the recipe; repeatable.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "data",
+        "",
+        "Images that the run would train on. Default: the recipe's.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "images",
+        0,
+        "How many images there are, where they are not at hand.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "classes",
+        None,
+        "How many classes their labels name; 0: no labels.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "search",
+        True,
+        "Search for the largest batch that fits, too: some compilations more.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "out",
+        "",
+        "Write the numbers to this JSON file too.",
+        flag_values=values,
+    )
+
+
 def check(values):
     """Flags of `simclr check`."""
     flags.DEFINE_string("labels", "", "A labels.csv.", flag_values=values)

@@ -100,6 +100,34 @@ def training_batches(
     return strategy.distribute_datasets_from_function(dataset)
 
 
+def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
+    """What one replica gets of a batch of `training_batches`.
+
+    Args:
+        rows: n, images per replica.
+        image_size, on_device, views: as in `training_batches`.
+        classes: k, where targets come along; 0: none do.
+
+    Returns:
+        dict of tf.TensorSpec, of static shapes.
+    """
+    draws = augment.draw(0, seed=0, batch_size=rows)
+    dtype = tf.uint8 if on_device else tf.float32
+    spec = {
+        f"view{i + 1}": tf.TensorSpec([rows, image_size, image_size, 3], dtype)
+        for i in range(views)
+    }
+    spec["label"] = spec["replaced"] = tf.TensorSpec([rows], tf.int32)
+    if on_device:
+        spec["draws"] = {
+            name: tf.TensorSpec([rows, views, *x.shape[2:]], x.dtype)
+            for name, x in draws.items()
+        }
+    if classes:
+        spec["target"] = tf.TensorSpec([rows, classes], tf.float32)
+    return spec
+
+
 def sample_views(reader, *, seed, step, count, image_size, settings):
     """The two views of the first `count` rows of a step, for looking at.
 

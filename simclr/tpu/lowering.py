@@ -5,6 +5,8 @@ operations, as TPUStrategy makes them. What lowers here is what a TPU is asked
 to compile.
 """
 
+import re
+
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
@@ -26,11 +28,20 @@ def lower(step, args, *, num_replicas, stage="hlo"):
         variables that it changed.
 
     Raises:
-        ValueError: called where a strategy is in use.
+        ValueError: called where a strategy is in use; or XLA has no form of an
+            operation, which is named with the line that made it.
     """
     function = replica_function(step, args, num_replicas=num_replicas)
+    return hlo(function, args, stage=stage)
+
+
+def hlo(function, args, *, stage="hlo"):
+    """The HLO module of a `replica_function`; the rest is as in `lower`."""
     generate = function.experimental_get_compiler_ir(*tf.nest.flatten(args))
-    return generate(stage=stage, platform_name="CPU")
+    try:
+        return generate(stage=stage, platform_name="CPU")
+    except ValueError as error:
+        raise ValueError(_unsupported(str(error)) or str(error)) from error
 
 
 def replica_function(step, args, *, num_replicas):
@@ -51,13 +62,22 @@ def replica_function(step, args, *, num_replicas):
     if tf.distribute.has_strategy():
         raise ValueError("Lower a step outside any tf.distribute strategy.")
 
-    @tf.function(jit_compile=True, autograph=False)
+    @tf.function(jit_compile=True)
     def replica_step(*tensors):
         # Entered here: a graph being traced has its own stack of contexts.
         with XlaReplicaContext(num_replicas):
             return step(*tf.nest.pack_sequence_as(args, tensors))
 
     return replica_step
+
+
+class InReplica:
+    """Stands for the strategy in code that one replica runs already."""
+
+    @staticmethod
+    def run(function, args=()):
+        """What a strategy's `run` does on each replica: calls the function."""
+        return function(*args)
 
 
 class XlaReplicaContext(tf.distribute.ReplicaContext):
@@ -113,3 +133,42 @@ class XlaReplicaContext(tf.distribute.ReplicaContext):
             ), self._sum
 
         return total(x)
+
+
+def made_at(graph, message):
+    """The line that made the operation which a compiler's message names.
+
+    Args:
+        graph: tf.Graph of the step.
+        message: str, with the type of an operation, or the target of a custom
+            call, among its words.
+
+    Returns:
+        "FILE:LINE", or "" where no operation fits.
+    """
+    words = set(re.findall(r"\w+", message))
+    for op in graph.get_operations():
+        names = {op.type}
+        if op.type.startswith("XlaCustomCall"):
+            names.add(op.get_attr("call_target_name").decode())
+        if names & words:
+            return _last_line((f.filename, f.lineno) for f in op.traceback)
+    return ""
+
+
+def _last_line(frames):
+    """The innermost line that is not a library's."""
+    own = [f"{path}:{n}" for path, n in frames if "site-packages" not in path]
+    return own[-1] if own else ""
+
+
+def _unsupported(error):
+    """One line on what XLA refuses in an error of TensorFlow's, or ""."""
+    ops = re.findall(r": (\w+) \(No registered '\w+' OpKernel", error)
+    if not ops:
+        return ""
+    where = _last_line(re.findall(r'File "(.+)", line (\d+)', error))
+    return (
+        f"A TPU cannot run {' or '.join(sorted(set(ops)))}"
+        f"{where and f', made at {where}'}: XLA has no such operation."
+    )

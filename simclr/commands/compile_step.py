@@ -1,0 +1,250 @@
+"""`simclr compile`: what a recipe asks of a TPU slice, before it is rented."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+
+import keras
+
+from simclr import config as config_lib
+from simclr.commands import training
+from simclr.data.sources import open_source
+from simclr.tpu import (
+    compiler,
+    largest_batch,
+    lowering,
+    program,
+    roofline,
+    slices,
+)
+
+_GIB = 2**30
+# Images and classes of sets that the recipes name and few have at hand.
+_KNOWN = {
+    "tfds:imagenet2012/train": (1_281_167, 1000),
+    "tfds:imagenet2012_subset/1pct/train": (12_811, 1000),
+    "tfds:imagenet2012_subset/10pct/train": (128_116, 1000),
+    "tfds:cifar10/train": (50_000, 10),
+}
+
+
+def run(
+    recipe,
+    topology,
+    *,
+    overrides=(),
+    data="",
+    images=0,
+    classes=None,
+    search=True,
+    out="",
+):
+    """Compiles a recipe's training step for a slice, and says what it needs.
+
+    Args:
+        recipe: path of a recipe.
+        topology: name of the slice, such as v5e-8.
+        overrides: list of KEY=VALUE over the recipe.
+        data: images, or "": the recipe's.
+        images: int, images of an epoch; 0: as many as there are.
+        classes: int, among their labels; None: as many as there are.
+        search: bool, look for the largest batch that fits.
+        out: path of a JSON file to write, or "".
+
+    Returns:
+        bool, whether the recipe's batch fits.
+
+    Raises:
+        ValueError: bad input; jax or libtpu missing; a step that a TPU cannot
+            run, with the line that is to blame.
+    """
+    if not recipe:
+        raise ValueError("Say --config=RECIPE.")
+    compiler.require()
+    slice_ = slices.get(topology)
+    config = config_lib.load(recipe, overrides)
+    images, classes = _size_of_data(
+        training.with_images(config.data, source=data), images, classes
+    )
+    device = slice_.device
+    kind = "chip" if device.per_chip == 1 else "core"
+    _say(
+        f"Recipe    {recipe} ({training.describe_net(config)}, "
+        f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
+        f"{config.train.precision}), {images:,} images"
+    )
+    _say(
+        f"Slice     {slice_.name}: {slice_.replicas} replicas; a {kind} has "
+        f"{device.hbm / _GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
+        f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
+    )
+
+    def look(batch_size):
+        changed = dataclasses.replace(config, batch_size=batch_size)
+        return _compile(changed, slice_, images, classes)
+
+    total_steps, compiled, needed = look(config.batch_size)
+    facts = {
+        "recipe": recipe,
+        "settings": list(overrides),
+        "topology": topology,
+        "batch_size": config.batch_size,
+        "needed_gib": needed / _GIB,
+        "fits": compiled is not None,
+    }
+    if compiled is None:
+        _say(
+            f"Memory    {needed / _GIB:.2f} GiB of {device.hbm / _GIB:g} a "
+            f"{kind}: does not fit"
+        )
+    else:
+        facts |= _describe(compiled, slice_, config, total_steps, kind)
+    if search:
+        facts["largest_batch"] = _largest(
+            config, slice_, images, look, needed, kind
+        )
+    if out:
+        _write(out, facts)
+    return facts["fits"]
+
+
+def _compile(config, slice_, images, classes):
+    """Lowers and compiles.
+
+    Returns:
+        total_steps: int.
+        compiled: compiler.Compiled; None: it does not fit.
+        needed: bytes of memory.
+    """
+    started = time.monotonic()
+    lowered = program.lower(
+        config,
+        replicas=slice_.replicas,
+        num_examples=images,
+        num_classes=classes,
+    )
+    keras.backend.clear_session()
+    traced = time.monotonic()
+    try:
+        compiled = compiler.compile_for(slice_, lowered.hlo)
+        needed = compiled.memory
+    except compiler.DoesNotFit as error:
+        compiled, needed = None, error.needed
+    except compiler.Refused as error:
+        where = lowering.made_at(lowered.graph, str(error))
+        raise ValueError(
+            f"The TPU's compiler refuses the step: {error}"
+            f"{where and f' (made at {where})'}"
+        ) from error
+    _say(
+        f"Compiled  batch {config.batch_size:,}: {needed / _GIB:.2f} GiB "
+        f"(traced in {traced - started:.0f} s, compiled in "
+        f"{time.monotonic() - traced:.0f} s)"
+    )
+    if compiled is not None and needed > slice_.device.hbm:
+        compiled = None
+    return lowered.total_steps, compiled, needed
+
+
+def _describe(compiled, slice_, config, total_steps, kind):
+    """Says what the compiler found; the same as a dict."""
+    line = roofline.estimate(compiled, slice_)
+    count = sum(count for count, _ in compiled.collectives.values())
+    traffic = sum(size for _, size in compiled.collectives.values())
+    seconds = line.step * total_steps
+    speed = config.batch_size / line.step
+    _say(
+        f"Memory    {compiled.memory / _GIB:.2f} GiB of "
+        f"{slice_.device.hbm / _GIB:g} a {kind}: fits (weights, optimizer and "
+        f"batch {compiled.state / _GIB:.2f}, activations "
+        f"{compiled.temporary / _GIB:.2f}, program "
+        f"{compiled.code / _GIB:.2f})"
+    )
+    _say(
+        f"A step    {compiled.flops / 1e12:.3g} TFLOP and "
+        f"{compiled.bytes_accessed / 1e9:.3g} GB of memory traffic a {kind}; "
+        f"{count} collectives of {traffic / 1e6:.1f} MB"
+    )
+    _say(
+        f"Roofline  {1e3 * line.compute:.3g} ms of compute, "
+        f"{1e3 * line.memory:.3g} of memory, {1e3 * line.network:.3g} of "
+        f"network: at best {1e3 * line.step:.3g} ms, {speed:,.0f} images/s"
+    )
+    _say(
+        f"The run   {config.epochs:g} epochs, {total_steps:,} steps: at best "
+        f"{seconds / 3600:.3g} hours, {seconds / 3600 * slice_.chips:.3g} "
+        "chip-hours"
+    )
+    return {
+        **dataclasses.asdict(compiled),
+        "roofline": {**dataclasses.asdict(line), "step": line.step},
+        "bound": line.bound,
+        "images_per_second": speed,
+        "hours": seconds / 3600,
+        "chip_hours": seconds / 3600 * slice_.chips,
+    }
+
+
+def _largest(config, slice_, images, look, needed, kind):
+    """Says and returns the largest batch that fits; 0: none."""
+    replicas = slice_.replicas
+    first = config.batch_size // replicas
+    unit = max(1, config.train.microbatch // replicas)
+
+    def memory_of(rows):
+        return needed if rows == first else look(rows * replicas)[2]
+
+    fits, too_many = largest_batch.search(
+        memory_of,
+        first,
+        limit=slice_.device.hbm,
+        unit=unit,
+        at_most=images // replicas if config.task == "pretrain" else None,
+    )
+    batch = fits * replicas
+    if not batch:
+        _say(f"Largest   no batch fits into a {kind}'s memory")
+        return 0
+    ending = (
+        f"; {too_many * replicas:,} do not" if too_many else ", all that may be"
+    )
+    _say(f"Largest   a batch of {batch:,} fits{ending}")
+    if config.batch_size > batch and config.task == "pretrain":
+        at_a_time = batch
+        while config.batch_size % at_a_time:
+            at_a_time -= replicas
+        _say(
+            f"          a batch of {config.batch_size:,} fits by gradient "
+            f"caching: --set train.microbatch={at_a_time}"
+        )
+    return batch
+
+
+def _size_of_data(data, images, classes):
+    """Images of an epoch and classes among their labels."""
+    known = _KNOWN.get(data.source)
+    if known is None and not (images and classes is not None):
+        try:
+            source = open_source(data.source, labels=data.labels)
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                f"{data.source} is not at hand ({error}); say --images=NUMBER "
+                "and --classes=NUMBER (0: no labels)."
+            ) from error
+        known = len(source), len(source.class_names or ())
+    return (
+        images or known[0],
+        known[1] if classes is None else classes,
+    )
+
+
+def _write(path, facts):
+    with open(f"{path}.new", "w") as file:
+        json.dump(facts, file, indent=2)
+    os.replace(f"{path}.new", path)
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,159 @@
+"""The TPU's own compiler, which needs no TPU.
+
+libtpu compiles for a slice that is described to it. It is called through jax,
+whose client for compiling alone takes any program in StableHLO.
+"""
+
+import dataclasses
+import importlib
+import os
+import re
+
+import numpy as np
+
+from simclr.tpu import hlo_text
+
+# Asked of a machine that is no Cloud TPU VM, libtpu waits for its metadata
+# server, complains of its host's name and refuses to be loaded twice.
+_ENVIRONMENT = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-8",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_WORKER_ID": "0",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_MIN_LOG_LEVEL": "3",
+    "TPU_STDERR_LOG_LEVEL": "3",
+}
+
+
+class DoesNotFit(Exception):
+    """The program needs more memory than a device has.
+
+    Attributes:
+        needed: bytes, as the compiler says.
+    """
+
+    def __init__(self, needed):
+        super().__init__(f"needs {needed / 2**30:.2f} GiB a device")
+        self.needed = needed
+
+
+class Refused(Exception):
+    """The compiler does not take the program; the message is its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """What the compiler says of a program, on each device.
+
+    Attributes:
+        flops: floating-point operations.
+        bytes_accessed: bytes between the device and its memory.
+        state: bytes of arguments, which the results take the place of.
+        temporary: bytes while it runs, beside those.
+        code: bytes of the program.
+        collectives: dict of kind -> (how many, bytes in them).
+    """
+
+    flops: float
+    bytes_accessed: float
+    state: int
+    temporary: int
+    code: int
+    collectives: dict
+
+    @property
+    def memory(self):
+        """Bytes of memory, in all."""
+        return self.state + self.temporary + self.code
+
+
+def require():
+    """Raises ValueError, naming the extra, where jax or libtpu is missing."""
+    for name in ("jax", "libtpu"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(
+                f"The TPU compiler needs {name}, which is not installed: "
+                "pip install simclr[aot]."
+            )
+
+
+def compile_for(slice_, hlo):
+    """Compiles a program for every device of a slice.
+
+    Args:
+        slice_: slices.Slice.
+        hlo: bytes, a serialized HLO module for so many replicas
+            (simclr/tpu/lowering.py).
+
+    Returns:
+        Compiled.
+
+    Raises:
+        DoesNotFit: a device's memory is too small.
+        Refused: there is something in it that a TPU does not run.
+        ValueError: jax or libtpu is missing, or does not know the slice.
+    """
+    require()
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    # Of jaxlib: jax has no public way in for a program that it did not make.
+    from jaxlib import _jax, xla_client
+
+    devices = _devices(slice_)
+    options = xla_client.CompileOptions()
+    options.num_replicas = len(devices)
+    options.device_assignment = xla_client.DeviceAssignment.create(
+        np.arange(len(devices), dtype=np.int32)[:, None]
+    )
+    module = _jax.mlir.xla_computation_to_mlir_module(
+        xla_client.XlaComputation(hlo)
+    ).encode()
+    try:
+        executable = devices[0].client.compile(
+            module, xla_client.DeviceList(tuple(devices)), options
+        )
+    except xla_client.XlaRuntimeError as error:
+        raise _meaning(str(error)) from error
+    memory = executable.get_compiled_memory_stats()
+    cost = executable.cost_analysis()
+    text = executable.hlo_modules()[0].to_string()
+    more_flops, more_traffic = hlo_text.loop_factors(text)
+    return Compiled(
+        flops=cost["flops"] * more_flops,
+        bytes_accessed=cost["bytes accessed"] * more_traffic,
+        state=memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes,
+        temporary=memory.temp_size_in_bytes,
+        code=memory.generated_code_size_in_bytes,
+        collectives=hlo_text.collective_traffic(text),
+    )
+
+
+def _devices(slice_):
+    from jax.experimental import topologies
+
+    # A host's chips, where there are fewer than libtpu takes for granted.
+    small = {"chips_per_host_bounds": [1, 1, 1]} if slice_.chips == 1 else {}
+    try:
+        description = topologies.get_topology_desc(
+            platform="tpu",
+            topology_name=f"{slice_.version}:{slice_.grid}",
+            **small,
+        )
+    except Exception as error:  # jaxlib has several kinds.
+        raise ValueError(
+            f"The installed libtpu does not know {slice_.name}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return description.devices
+
+
+def _meaning(text):
+    """A compiler's error as one of ours."""
+    used = re.search(r"Used ([\d.]+)([KMGT]?) of [\d.]+[KMGT]? hbm", text)
+    if used:
+        unit = 2 ** (10 * " KMGT".index(used[2] or " "))
+        return DoesNotFit(int(float(used[1]) * unit))
+    return Refused(text)

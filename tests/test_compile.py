@@ -1,0 +1,288 @@
+"""simclr compile: a step's needs on a TPU slice, by the TPU's own compiler."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+from simclr import __main__ as cli
+from simclr.config import Augment
+from simclr.data import pipeline
+from simclr.data.reader import Reader
+from simclr.data.sources import open_source
+from simclr.tpu import compiler, largest_batch, lowering, roofline, slices
+
+
+def test_slices():
+    for name in slices.names():
+        slice_ = slices.get(name)
+        assert slice_.name == name and slice_.chips >= 1
+        # By chips from v5e on; before, by cores, two a chip.
+        count = int(name.split("-")[1])
+        by_chip = slice_.version in ("v5e", "v6e")
+        assert slice_.chips == (count if by_chip else count // 2)
+    assert slices.get("v3-8").replicas == 8
+    with pytest.raises(ValueError, match="did you mean v5e-8"):
+        slices.get("v5e-9")
+
+
+@pytest.mark.parametrize("per_row", [3.0, 100.0, 999.0])
+@pytest.mark.parametrize("first", [1, 16, 512])
+@pytest.mark.parametrize("unit", [1, 4])
+def test_search_for_the_largest_batch(per_row, first, unit):
+    """Fits, is a multiple of the unit, within an eighth, in few tries."""
+    asked = []
+
+    def memory(rows):
+        asked.append(rows)
+        return 500 + per_row * rows + 0.001 * rows**2
+
+    first *= unit
+    fits, too_many = largest_batch.search(
+        memory, first, limit=10_000, unit=unit
+    )
+    assert len(asked) == len(set(asked)) <= 7
+    assert fits % unit == too_many % unit == 0
+    assert (fits == 0 or memory(fits) <= 10_000) and memory(too_many) > 10_000
+    assert too_many - fits <= max(unit, fits / 8)
+
+
+def test_search_stops_at_what_may_be_asked():
+    assert largest_batch.search(lambda n: n, 8, limit=1e9, at_most=100) == (
+        100,
+        None,
+    )
+
+
+def test_nothing_fits():
+    assert largest_batch.search(lambda n: 99 + n, 8, limit=50) == (0, 1)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+@pytest.mark.parametrize("views", [1, 2])
+def test_spec_of_a_batch_is_that_of_the_pipeline(on_device, views):
+    source = open_source("sample/train")
+    targets = np.zeros([len(source), 7], np.float32) if views == 1 else None
+    batches = pipeline.training_batches(
+        Reader(source),
+        tf.distribute.get_strategy(),
+        seed=0,
+        batch_size=8,
+        image_size=24,
+        settings=Augment(),
+        on_device=on_device,
+        first_step=0,
+        last_step=1,
+        views=views,
+        targets=targets,
+    )
+    batch = next(iter(batches))
+    spec = pipeline.batch_spec(
+        8,
+        image_size=24,
+        on_device=on_device,
+        views=views,
+        classes=7 if views == 1 else 0,
+    )
+    tf.nest.assert_same_structure(batch, spec)
+    for tensor, expected in zip(tf.nest.flatten(batch), tf.nest.flatten(spec)):
+        assert tensor.dtype == expected.dtype
+        assert tensor.shape == expected.shape
+
+
+def host_step(x):
+    return tf.numpy_function(np.sin, [x], tf.float32)
+
+
+def test_what_xla_cannot_run_is_named_with_its_line():
+    line = host_step.__code__.co_firstlineno + 1
+    with pytest.raises(ValueError, match=rf"PyFunc.*test_compile.py:{line}"):
+        lowering.lower(host_step, [tf.TensorSpec([4])], num_replicas=2)
+
+
+def strange_step(x):
+    return gen_xla_ops.xla_custom_call_v2(
+        [x],
+        call_target_name="nobody_knows_this",
+        backend_config="",
+        has_side_effect=False,
+        result_dtypes=[tf.float32],
+        result_shapes=[tf.TensorShape([4])],
+    )[0]
+
+
+def test_what_the_compiler_refuses_is_named_with_its_line():
+    spec = tf.TensorSpec([4])
+    function = lowering.replica_function(strange_step, [spec], num_replicas=2)
+    graph = function.get_concrete_function(spec).graph
+    message = "Custom emitter for nobody_knows_this not found"
+    first = strange_step.__code__.co_firstlineno
+    path, line = lowering.made_at(graph, message).rsplit(":", 1)
+    assert path.endswith("test_compile.py") and 0 < int(line) - first < 10
+    assert lowering.made_at(graph, "Something else") == ""
+
+
+def test_roofline():
+    slice_ = slices.get("v5e-8")
+    compiled = compiler.Compiled(
+        flops=197e12,
+        bytes_accessed=2 * 819e9,
+        state=0,
+        temporary=0,
+        code=0,
+        collectives={"all-reduce": (3, 200e9)},
+    )
+    line = roofline.estimate(compiled, slice_)
+    assert (line.compute, line.memory) == (1, 2)
+    assert line.network == 2 * 7 / 8
+    assert line.step == 2 + 2 * 7 / 8 and line.bound == "memory"
+
+
+def test_command(monkeypatch, capsys, tmp_path):
+    """From a recipe to the lines and the JSON; a made-up compiler."""
+
+    def compile_for(slice_, hlo):
+        assert isinstance(hlo, bytes) and slice_.name == "v3-8"
+        rows = rows_of[0]
+        if rows > 40:
+            raise compiler.DoesNotFit(rows * 2**29)
+        return compiler.Compiled(
+            flops=1e9 * rows,
+            bytes_accessed=1e9 * rows,
+            state=2**20,
+            temporary=rows * 2**28,
+            code=2**20,
+            collectives={"all-reduce": (4, 4e6)},
+        )
+
+    rows_of = [0]
+    hlo = lowering.hlo
+
+    def noting_rows(function, args, *, stage):
+        rows_of[0] = args[0]["label"].shape[0]
+        return hlo(function, args, stage=stage)
+
+    monkeypatch.setattr(compiler, "require", lambda: None)
+    monkeypatch.setattr(compiler, "compile_for", compile_for)
+    monkeypatch.setattr(lowering, "hlo", noting_rows)
+    out = tmp_path / "facts.json"
+    arguments = [
+        "compile",
+        "--config=configs/demo.py",
+        "--topology=v3-8",
+        "--set=batch_size=512",
+        "--set=model.width=0.125",
+        "--set=data.image_size=16",
+        f"--out={out}",
+    ]
+    assert cli.main([*arguments, "--images=9000", "--classes=10"]) == 1
+    said = capsys.readouterr().err
+    largest = json.loads(out.read_text())["largest_batch"]
+    assert 320 * 8 / 9 <= largest <= 320
+    assert "does not fit" in said
+    assert f"Largest   a batch of {largest} fits" in said
+    assert "--set train.microbatch=256" in said  # It divides 512.
+
+    arguments[3] = "--set=batch_size=64"
+    assert cli.main([*arguments, "--nosearch"]) == 0
+    said = capsys.readouterr().err
+    assert "2.00 GiB of 16 a core: fits" in said
+    facts = json.loads(out.read_text())
+    assert facts["fits"] and facts["flops"] == 8e9
+    assert facts["hours"] * 4 == facts["chip_hours"]
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("", "--config=RECIPE"),
+        ("--config=configs/demo.py --topology=v9-8", "v9-8 is not known"),
+        ("--config=configs/demo.py --set batch_size=129", "does not divide"),
+        (
+            "--config=configs/demo.py --data=/no/such",
+            "/no/such is not at hand",
+        ),
+    ],
+)
+def test_bad_input(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(compiler, "require", lambda: None)
+    assert cli.main(["compile", *arguments.split()]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_missing_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"simclr\[aot\]"):
+        compiler.require()
+
+
+@pytest.fixture
+def real_compiler():
+    """Where jax and libtpu are: make slow installs them."""
+    pytest.importorskip("jax")
+    pytest.importorskip("libtpu")
+
+
+def lowered(step, shape):
+    return lowering.lower(
+        step, [tf.TensorSpec(shape)], num_replicas=8, stage="hlo_serialized"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_compiler")
+def test_the_real_compiler_refuses():
+    with pytest.raises(compiler.Refused, match="nobody_knows_this"):
+        compiler.compile_for(slices.get("v5e-8"), lowered(strange_step, [4]))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_compiler")
+@pytest.mark.parametrize("name", slices.names())
+def test_the_real_compiler_knows_every_slice(name):
+    slice_ = slices.get(name)
+    assert len(compiler._devices(slice_)) == slice_.replicas
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_compiler")
+def test_the_real_compiler_says_what_does_not_fit():
+    def step(x):  # 40 GB that must be there at once.
+        return tf.sort(tf.sin(tf.linspace(x, 2 * x, 10**5, axis=1)), axis=0)
+
+    with pytest.raises(compiler.DoesNotFit) as caught:
+        compiler.compile_for(slices.get("v5e-8"), lowered(step, [10**5]))
+    assert caught.value.needed > 16 * 2**30
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_compiler")
+def test_a_small_net_on_the_real_compiler(capsys, tmp_path):
+    """The whole command: two nets, of which one caches its gradient."""
+    facts = []
+    for microbatch in (0, 32):
+        out = tmp_path / f"{microbatch}.json"
+        status = cli.main(
+            [
+                "compile",
+                "--config=configs/demo.py",
+                "--nosearch",
+                "--set=model.width=0.125",
+                "--set=data.image_size=16",
+                "--set=batch_size=128",
+                f"--set=train.microbatch={microbatch}",
+                f"--out={out}",
+            ]
+        )
+        assert status == 0, capsys.readouterr().err
+        facts.append(json.loads(out.read_text()))
+    plain, cached = facts
+    count, size = plain["collectives"]["all-reduce"]
+    assert count > 40 and size > 4 * 170_000  # Of each gradient at least.
+    # A look more, of three; what the compiler says counts one of four rounds.
+    assert 1.1 < cached["flops"] / plain["flops"] < 1.6
+    assert cached["collectives"]["all-reduce"][0] > 2 * count
