@@ -17,6 +17,7 @@ Self-supervised image training: from a folder of photos to an encoder.
   simclr predict RUN DATA             a classifier's answers, as a CSV file
   simclr import CHECKPOINT            a run from published weights
   simclr compile --config=RECIPE      will it fit and how fast is it on a TPU
+  simclr doctor                       why no TPU or GPU is seen
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
 
@@ -173,6 +174,13 @@ def _compile(values):
     return 0 if fits else 1
 
 
+def _doctor(values):
+    del values
+    from simclr.commands import doctor
+
+    return 0 if doctor.run() else 1
+
+
 def _check(values, data):
     startup.be_quiet(values.debug)  # TensorFlow may not be needed at all.
     from simclr.data.check import check
@@ -246,6 +254,13 @@ COMMANDS = {
         command_flags.compile_step,
         (),
         "Compiles a recipe's step for a TPU slice, without one: memory, speed.",
+    ),
+    "doctor": Command(
+        _doctor,
+        command_flags.doctor,
+        (),
+        "Says why no TPU or GPU is seen, and what to type.",
+        needs_tensorflow=False,
     ),
     "check": Command(
         _check,

@@ -188,6 +188,11 @@ def compile_step(values):
     )
 
 
+def doctor(values):
+    """`simclr doctor` has no flags of its own."""
+    del values
+
+
 def check(values):
     """Flags of `simclr check`."""
     flags.DEFINE_string("labels", "", "A labels.csv.", flag_values=values)

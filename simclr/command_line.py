@@ -23,6 +23,7 @@ class Command:
     define: Callable
     arguments: tuple[str, ...]
     summary: str
+    needs_tensorflow: bool = True
 
 
 def main(argv, commands, usage):
@@ -49,7 +50,8 @@ def main(argv, commands, usage):
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
         return 2
     try:
-        startup.require_tensorflow()
+        if command.needs_tensorflow:
+            startup.require_tensorflow()
         return command.run(values, *arguments) or 0
     except KeyboardInterrupt:
         print("simclr: interrupted.", file=sys.stderr)
