@@ -36,6 +36,14 @@ def diagnose(facts):
     Returns:
         list of Finding.
     """
+    if not any(name in facts.installed for name in _WHEELS):
+        return [
+            Finding(
+                False,
+                "TensorFlow is not installed.",
+                (f"pip install 'simclr[{_extra(facts)}]'",),
+            )
+        ]
     findings = [
         *_wheels(facts),
         *_libtpu(facts),
@@ -75,14 +83,6 @@ def _fresh(facts):
 
 def _wheels(facts):
     found = [name for name in _WHEELS if name in facts.installed]
-    if not found:
-        return [
-            Finding(
-                False,
-                "TensorFlow is not installed.",
-                (f"pip install 'simclr[{_extra(facts)}]'",),
-            )
-        ]
     named = " and ".join(f"{n} {facts.installed[n]}" for n in found)
     if len(found) > 1:
         return [
@@ -115,7 +115,7 @@ def _libtpu(facts):
 
 
 def _import(facts):
-    if facts.answer or not any(name in facts.installed for name in _WHEELS):
+    if facts.answer:
         return []
     if facts.ending < 0:
         return [
@@ -181,7 +181,7 @@ def _tpu(facts):
         for process, command in facts.holders.items()
     ]
     wheels = [name for name in _WHEELS if name in facts.installed]
-    if wheels and "tensorflow-tpu" not in wheels:
+    if "tensorflow-tpu" not in wheels:
         kaggle = (
             " This is Kaggle's image, which has TensorFlow for the CPU and "
             "leaves the TPU to jax."
@@ -196,7 +196,7 @@ def _tpu(facts):
                 _fresh(facts),
             )
         )
-    elif "tensorflow-tpu" in wheels and "libtpu" not in facts.installed:
+    elif "libtpu" not in facts.installed:
         findings.append(
             Finding(
                 False,
