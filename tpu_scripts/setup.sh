@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Brings this repository and the TensorFlow of settings.sh to all workers.
+#
+#     tpu_scripts/setup.sh [--dry-run]
+# shellcheck source=tpu_scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+archive=$(mktemp --suffix=.tar.gz)
+trap 'rm -f "$archive"' EXIT
+git -C "$root" archive --format=tar.gz --output="$archive" HEAD
+cloud compute tpus tpu-vm scp "$archive" "$NAME:simclr.tar.gz" "${place[@]}" \
+  --worker=all
+on all "set -e
+mkdir -p simclr
+tar -xzf simclr.tar.gz -C simclr
+test -x simclr/.venv/bin/python || python3 -m venv simclr/.venv
+simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
+'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem
+simclr/.venv/bin/pip install --quiet -e simclr
+simclr/.venv/bin/simclr doctor"
