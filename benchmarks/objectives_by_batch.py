@@ -114,7 +114,8 @@ def simclr(*arguments):
 def score(workdir):
     """kNN, linear probe and minutes of training of a finished cell."""
     with open(os.path.join(workdir, "results.json")) as file:
-        [row, *_] = json.load(file)["rows"]
+        rows = {row["name"]: row for row in json.load(file)["rows"]}
+    row = rows["trained encoder"]
     rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
     with open(os.path.join(workdir, "config.json")) as file:
         batch = json.load(file)["batch_size"]

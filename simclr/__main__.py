@@ -57,6 +57,7 @@ def _train(command, values, recipe, **more):
         workdir=os.path.expanduser(values.workdir),
         strategy_kind=values.strategy,
         replicas=values.replicas,
+        engine=values.engine,
         max_hours=values.max_hours,
         **more,
     )

@@ -283,6 +283,14 @@ def _define_training(values, default_data, with_recipe=True):
         lower_bound=0.0,
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "engine",
+        "tensorflow",
+        ["tensorflow", "pjrt"],
+        "What runs the steps: tf.distribute, or jax's devices (needs "
+        "simclr[aot]) for hardware that TensorFlow does not drive.",
+        flag_values=values,
+    )
     _define_device(values)
 
 

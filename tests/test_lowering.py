@@ -228,3 +228,34 @@ def test_a_strategy_in_use_is_an_error():
         pytest.raises(ValueError, match="outside any"),
     ):
         lowering.lower(lambda x: x, [tf.TensorSpec([2])], num_replicas=2)
+
+
+def test_variables_in_order_and_those_that_are_written():
+    """What PJRT's results are put back into."""
+    first, read, last = (tf.Variable([float(i)]) for i in range(3))
+
+    def step(x):
+        first.assign_add(x * read)
+        last.assign(first)
+        return {"b": x, "a": 2 * x}
+
+    spec = tf.TensorSpec([1])
+    function = lowering.replica_function(step, [spec], num_replicas=2)
+    traced = function.get_concrete_function(spec)
+    variables, updated = lowering.variables(traced)
+    assert {id(v) for v in variables} == {id(first), id(read), id(last)}
+    assert {id(variables[i]) for i in updated} == {id(first), id(last)}
+    hlo = lowering.hlo(function, [spec])
+    results = re.search(r"->\s*\((.*)\) \{", hlo[hlo.index("\nENTRY") :])[1]
+    assert len(re.findall(r"f32\[1\]", results)) == 2 + len(updated)
+
+
+def test_doubles_are_summed_by_their_bits():
+    """XlaAllReduce has no float64."""
+
+    def step(x):
+        return distributed.sum_over_replicas([x])[0]
+
+    hlo = lowering.lower(step, [tf.TensorSpec([5], tf.float64)], num_replicas=2)
+    [shape] = re.findall(r"= (\w+\[[\d,]*\])\S* all-reduce\(", hlo)
+    assert shape == "s32[2,5,2]"

@@ -4,9 +4,9 @@ Paper: Chen et al. 2020b, arxiv.org/abs/2006.10029.
 Command:
     simclr pipeline configs/pipelines/cifar10_cpu.py \
         --data=cifar10/train --eval_data=cifar10/test --label_fraction=0.01
-    With 10 % of the labels an epoch is ten times as long: --label_fraction=0.1
-    --set supervised.epochs=60, and 5 for teacher, layer0 and layer2. An hour
-    of pretraining is saved by --pretrained=RUN the second time.
+    With 10 % of the labels: --label_fraction=0.1 --set supervised.epochs=60
+    --set self_distilled.init=teacher, and epochs=30 for teacher, layer0 and
+    layer2. An hour of pretraining is saved by --pretrained=RUN the second time.
 Hardware: 2 cores with AMX; pretraining takes an hour, each later stage at most
     twenty minutes.
 Expected: see README.

@@ -119,11 +119,11 @@ def _compile(config, slice_, images, classes):
         needed: bytes of memory.
     """
     started = time.monotonic()
-    lowered = program.lower(
-        config,
+    task = program.build_task(config, num_examples=images, num_classes=classes)
+    lowered = program.lower_task(
+        task,
         replicas=slice_.replicas,
-        num_examples=images,
-        num_classes=classes,
+        on_device=config.augment.place != "host",
     )
     keras.backend.clear_session()
     traced = time.monotonic()
@@ -145,7 +145,7 @@ def _compile(config, slice_, images, classes):
     )
     if compiled is not None and needed > slice_.device.hbm:
         compiled = None
-    return lowered.total_steps, compiled, needed
+    return task.total_steps, compiled, needed
 
 
 def _describe(compiled, slice_, config, total_steps, kind):

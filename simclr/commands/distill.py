@@ -24,6 +24,7 @@ def run(
     workdir="",
     strategy_kind="auto",
     replicas=0,
+    engine="tensorflow",
     max_hours=0.0,
 ):
     """Trains a student; see `simclr distill --help` for the arguments.
@@ -41,7 +42,7 @@ def run(
     teacher, _, _ = classifier.describe(teachers[0])
     init = training.absolute_run(init)
     start = rundir.read_config(init) if init else None
-    strategy, devices = make_strategy(strategy_kind, replicas)
+    strategy, devices = make_strategy(strategy_kind, replicas, engine)
     workdir = workdir or os.path.join(
         "runs", f"{os.path.basename(teachers[0])}_distilled"
     )

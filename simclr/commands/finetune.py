@@ -30,6 +30,7 @@ def run(
     workdir="",
     strategy_kind="auto",
     replicas=0,
+    engine="tensorflow",
     max_hours=0.0,
 ):
     """Trains a classifier; see `simclr finetune --help` for the arguments.
@@ -46,7 +47,7 @@ def run(
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
         )
-    strategy, devices = make_strategy(strategy_kind, replicas)
+    strategy, devices = make_strategy(strategy_kind, replicas, engine)
     init = training.absolute_run(init)
     start = rundir.read_config(init) if init else None
     workdir = workdir or _default_workdir(init, recipe, from_scratch)

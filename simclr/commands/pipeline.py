@@ -44,6 +44,7 @@ def run(
     workdir="",
     strategy_kind="auto",
     replicas=0,
+    engine="tensorflow",
     max_hours=0.0,
 ):
     """Runs what is not done yet; see `simclr pipeline --help`.
@@ -62,7 +63,7 @@ def run(
     pretrained = training.absolute_run(pretrained)
     if pretrained:
         pipeline = with_pretrained(pipeline, rundir.read_config(pretrained))
-    strategy, devices = make_strategy(strategy_kind, replicas)
+    strategy, devices = make_strategy(strategy_kind, replicas, engine)
     say = training.speaker(strategy)
     workdir = os.path.abspath(
         workdir or os.path.join("runs", rundir.run_name(recipe))

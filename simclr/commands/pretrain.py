@@ -27,6 +27,7 @@ def run(
     workdir="",
     strategy_kind="auto",
     replicas=0,
+    engine="tensorflow",
     max_hours=0.0,
 ):
     """Trains; see `simclr pretrain --help` for the arguments.
@@ -39,7 +40,7 @@ def run(
     """
     if not recipe and not data:
         raise ValueError("Say --data=FOLDER (your images) or --config=RECIPE.")
-    strategy, devices = make_strategy(strategy_kind, replicas)
+    strategy, devices = make_strategy(strategy_kind, replicas, engine)
     workdir = workdir or os.path.join(
         "runs", rundir.run_name(recipe or sources.absolute(data))
     )

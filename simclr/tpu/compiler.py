@@ -9,8 +9,7 @@ import importlib
 import os
 import re
 
-import numpy as np
-
+from simclr.pjrt import executable
 from simclr.tpu import hlo_text
 
 # Asked of a machine that is no Cloud TPU VM, libtpu waits for its metadata
@@ -97,27 +96,20 @@ def compile_for(slice_, hlo):
     require()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # Of jaxlib: jax has no public way in for a program that it did not make.
-    from jaxlib import _jax, xla_client
+    from jaxlib import xla_client
 
     devices = _devices(slice_)
-    options = xla_client.CompileOptions()
-    options.num_replicas = len(devices)
-    options.device_assignment = xla_client.DeviceAssignment.create(
-        np.arange(len(devices), dtype=np.int32)[:, None]
-    )
-    module = _jax.mlir.xla_computation_to_mlir_module(
-        xla_client.XlaComputation(hlo)
-    ).encode()
     try:
-        executable = devices[0].client.compile(
-            module, xla_client.DeviceList(tuple(devices)), options
+        compiled = devices[0].client.compile(
+            executable.stablehlo(hlo),
+            xla_client.DeviceList(tuple(devices)),
+            executable.options(len(devices)),
         )
     except xla_client.XlaRuntimeError as error:
         raise _meaning(str(error)) from error
-    memory = executable.get_compiled_memory_stats()
-    cost = executable.cost_analysis()
-    text = executable.hlo_modules()[0].to_string()
+    memory = compiled.get_compiled_memory_stats()
+    cost = compiled.cost_analysis()
+    text = compiled.hlo_modules()[0].to_string()
     more_flops, more_traffic = hlo_text.loop_factors(text)
     return Compiled(
         flops=cost["flops"] * more_flops,

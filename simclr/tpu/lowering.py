@@ -9,6 +9,7 @@ import re
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+from tensorflow.python.framework import auto_control_deps_utils
 
 
 def lower(step, args, *, num_replicas, stage="hlo"):
@@ -71,6 +72,30 @@ def replica_function(step, args, *, num_replicas):
     return replica_step
 
 
+def variables(traced):
+    """The variables of a traced `replica_function`.
+
+    Args:
+        traced: its ConcreteFunction.
+
+    Returns:
+        list of tf.Variable, in the order of the program's parameters.
+        list of int: which of them the program writes, in the order of its
+            results.
+    """
+    by_handle = {id(v.handle): v for v in traced.graph.variables}
+    found = [by_handle[id(handle)] for handle in traced.captured_inputs]
+    first = len(traced.inputs) - len(found)
+    only_read = (
+        auto_control_deps_utils.get_read_only_resource_input_indices_graph(
+            traced.graph
+        )
+    )
+    return found, [
+        i for i in range(len(found)) if first + i not in set(only_read)
+    ]
+
+
 class InReplica:
     """Stands for the strategy in code that one replica runs already."""
 
@@ -121,18 +146,39 @@ class XlaReplicaContext(tf.distribute.ReplicaContext):
         raise NotImplementedError("Use simclr.training.distributed.gather.")
 
     def _sum(self, x):
+        if self._num_replicas == 1:
+            return x
+
         @tf.custom_gradient
         def total(x):
-            everyone = [list(range(self._num_replicas))]
             # The gradient of a sum over replicas is again such a sum.
-            return gen_xla_ops.xla_all_reduce(
-                x,
-                group_assignment=everyone,
-                reduce_op="Add",
-                mode="CrossReplica",
-            ), self._sum
+            if x.dtype == tf.float64:
+                return self._sum_of_doubles(x), self._sum
+            return self._all_reduce(x), self._sum
 
         return total(x)
+
+    def _all_reduce(self, x):
+        return gen_xla_ops.xla_all_reduce(
+            x,
+            group_assignment=[list(range(self._num_replicas))],
+            reduce_op="Add",
+            mode="CrossReplica",
+        )
+
+    def _sum_of_doubles(self, x):
+        """XlaAllReduce has no float64, but it can carry the bits.
+
+        Each replica puts its own into a slot, where the others have zeros.
+        """
+        slot = tf.one_hot(
+            self.replica_id_in_sync_group, self._num_replicas, dtype=tf.int32
+        )
+        bits = tf.bitcast(x, tf.int32)[None]  # [1, ..., 2]
+        slot = tf.reshape(slot, [-1] + [1] * (len(bits.shape) - 1))
+        return tf.reduce_sum(
+            tf.bitcast(self._all_reduce(slot * bits), tf.float64), 0
+        )
 
 
 def made_at(graph, message):

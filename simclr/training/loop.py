@@ -15,6 +15,7 @@ from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.training import checkpoint, initial, rundir, teaching
 from simclr.training.boundaries import Boundaries
+from simclr.training.engines import make_engine
 from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Pace, Stopper
 from simclr.training.strategy import Workers, is_accelerator, is_chief
@@ -30,7 +31,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
     Args:
         config: the Config.
         workdir: the run folder.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
         max_hours: save and stop after so many hours; 0 for no limit.
         notes: lines on how the config came about, kept in run.json.
 
@@ -75,6 +76,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             targets = teaching.cached_probabilities(
                 config, reader, strategy, workers, workdir, chief
             )
+        on_device = _on_device(config, strategy)
+        engine = make_engine(task, strategy, on_device=on_device)
         batches = iter(
             pipeline.training_batches(
                 reader,
@@ -83,7 +86,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
                 batch_size=config.batch_size,
                 image_size=config.data.image_size,
                 settings=config.augment,
-                on_device=_on_device(config, strategy),
+                on_device=on_device,
                 first_step=step,
                 last_step=task.total_steps,
                 views=stage.views,
@@ -92,7 +95,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         )
         try:
             return _steps(
-                task, strategy, batches, step, sums, outlook, stopper, workers
+                task, engine, batches, step, sums, outlook, stopper, workers
             )
         finally:
             # Its threads run Python code; the interpreter cannot end beside
@@ -100,11 +103,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             del batches
 
 
-def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
+def _steps(task, engine, batches, step, sums, outlook, stopper, workers):
     """From `step` to the end, or to a stop; returns why it stopped, or ""."""
     config = task.config
     boundaries = Boundaries(config, task.num_examples, task.total_steps)
-    train_steps = make_train_steps(task, strategy)
     pace = Pace(workers)
     if step and boundaries.evaluate(step):
         outlook.evaluate(step)  # It may have been killed before that.
@@ -114,7 +116,7 @@ def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
         while step < boundary:
             count = pace.steps(boundary - step)
             started = time.monotonic()
-            sums, norms, bad = train_steps(batches, tf.constant(count), sums)
+            sums, norms, bad = engine.train_steps(batches, count, sums)
             if int(bad) >= 0:
                 raise FloatingPointError(
                     _not_finite(task, step + int(bad), norms, outlook.kept())
@@ -129,11 +131,13 @@ def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
                 speed = timed_steps * config.batch_size / timed_seconds
             outlook.progress(step, _means(sums), speed)
             if step < boundary and (stop := stopper.reason()):
+                engine.pull()
                 outlook.save(step, {_ROW + k: v for k, v in sums.items()})
                 return stop
         outlook.log(step, _means(sums), speed)
         sums = _zeros(task)
         stop = stopper.reason() if step < task.total_steps else ""
+        engine.pull()
         if stop or boundaries.checkpoint(step):
             outlook.save(step)
         if stop:
@@ -141,43 +145,6 @@ def _steps(task, strategy, batches, step, sums, outlook, stopper, workers):
         if boundaries.evaluate(step):
             outlook.evaluate(step)
     return ""
-
-
-def make_train_steps(task, strategy):
-    """One dispatch for several steps.
-
-    Returns:
-        Function of (iterator of batches, count, sums) to
-            sums: dict of scalars, increased by each step's, one step after
-                another, so that it does not matter how steps are dispatched.
-            norms: [variables], norms of the gradients of step `first_bad`, or
-                of the last step.
-            first_bad: the first step, from 0, whose loss or gradient was not
-                finite; -1 when all were.
-    """
-
-    @tf.function
-    def train_steps(batches, count, sums):
-        norms = tf.zeros([len(task.variables)], sums["loss"].dtype)
-        first_bad = tf.constant(-1)
-        for i in tf.range(count):
-            result = task.train_step(strategy, next(batches))
-            # Every replica has the same scalars (tasks/task.py): take ours.
-            result = tf.nest.map_structure(
-                lambda x: strategy.experimental_local_results(x)[0], result
-            )
-            good_so_far = first_bad < 0
-            if good_so_far:
-                norms = result["grad_norms"]
-                if not tf.math.is_finite(result["loss"] + result["grad_norm"]):
-                    first_bad = i
-            sums = {
-                k: v + (1 if k == "steps" else result[k])
-                for k, v in sums.items()
-            }
-        return sums, norms, first_bad
-
-    return train_steps
 
 
 def _means(sums):

@@ -7,10 +7,12 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from simclr.pjrt.devices import PjrtDevices
+
 KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
 
 
-def make_strategy(kind="auto", replicas=0):
+def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
     """A strategy over this machine's (or this cluster's) devices.
 
     Args:
@@ -19,6 +21,7 @@ def make_strategy(kind="auto", replicas=0):
             "auto": the first of multiworker, tpu, gpu, cpu that is there.
         replicas: logical CPU replicas (kind "cpu") or number of GPUs to use;
             0 takes all GPUs, or one CPU replica.
+        engine: "tensorflow", or "pjrt": jax's devices of that kind.
 
     Returns:
         (strategy, description); call before anything else touches a device.
@@ -30,6 +33,11 @@ def make_strategy(kind="auto", replicas=0):
         raise ValueError(
             f"--strategy={kind}; choose one of {', '.join(KINDS)}."
         )
+    if engine == "pjrt":
+        if kind == "multiworker":
+            raise ValueError("--engine=pjrt runs on one machine's devices.")
+        devices = PjrtDevices(kind, replicas)
+        return devices, devices.description
     if kind == "auto":
         kind = _detect()
     return {
@@ -90,6 +98,8 @@ class Workers:
 
 def is_accelerator(strategy):
     """Whether the step runs on a GPU or TPU."""
+    if isinstance(strategy, PjrtDevices):
+        return strategy.platform != "cpu"
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return True
     return bool(tf.config.list_logical_devices("GPU"))
@@ -99,6 +109,8 @@ def has_fast_bfloat16(strategy):
     """Whether the devices multiply bfloat16 faster than float32."""
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return True
+    if isinstance(strategy, PjrtDevices) and is_accelerator(strategy):
+        return strategy.has_fast_bfloat16
     gpus = tf.config.list_physical_devices("GPU")
     if is_accelerator(strategy):
         # From Ampere on; a T4 has no bfloat16.

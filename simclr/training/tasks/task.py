@@ -47,7 +47,7 @@ class Task:
         keras.utils.set_random_seed(config.seed)
         keras.config.set_dtype_policy(config.train.precision)
         self.config = config
-        self.num_examples = num_examples
+        self.num_examples, self.num_classes = num_examples, num_classes
         self.total_steps = total_steps(
             config.epochs, num_examples, config.batch_size
         )
