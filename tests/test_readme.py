@@ -39,9 +39,10 @@ def test_command_is_true(line):
         with open("Makefile") as file:
             assert f"\n{words[0]}: " in file.read()
     else:
-        extra = re.search(r"\[(\w+)\]", line).group(1)
         with open("setup.py") as file:
-            assert f'"{extra}": ' in file.read()
+            setup = file.read()
+        for extra in re.search(r"\[([\w,]+)\]", line).group(1).split(","):
+            assert f'"{extra}": ' in setup
 
 
 def test_pictures_and_files_exist():
