@@ -220,6 +220,26 @@ def test_missing_extra_is_named(monkeypatch, capsys):
         compiler.require()
 
 
+def test_what_a_compilers_error_means():
+    """As libtpu 0.0.23.1 puts it."""
+    error = compiler._meaning(
+        "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used "
+        "20.50G of 15.75G hbm. Exceeded hbm capacity by 4.75G."
+    )
+    assert isinstance(error, compiler.DoesNotFit)
+    assert error.needed == 20.5 * 2**30
+    error = compiler._meaning(
+        "RESOURCE_EXHAUSTED: Allocation (size=40038400000) would exceed memory "
+        "(size=17179869184) :: #allocation31"
+    )
+    assert isinstance(error, compiler.DoesNotFit)
+    assert error.needed == 40038400000
+    error = compiler._meaning(
+        "INVALID_ARGUMENT: Custom emitter for x not found"
+    )
+    assert isinstance(error, compiler.Refused)
+
+
 @pytest.fixture
 def real_compiler():
     """Where jax and libtpu are: make slow installs them."""

@@ -138,6 +138,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(photos, tmp_path):
         optimizer=dataclasses.replace(
             tiny.CONFIG.optimizer, name="sgd", base_lr=1e30
         ),
+        train=Train(log_steps=1, eval_epochs=0),
     )
     said = train(recipe, tmp_path / "run", "--engine=pjrt", status=1)
     assert "is not finite at step" in said

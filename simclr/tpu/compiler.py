@@ -148,4 +148,8 @@ def _meaning(text):
     if used:
         unit = 2 ** (10 * " KMGT".index(used[2] or " "))
         return DoesNotFit(int(float(used[1]) * unit))
+    # One tensor alone is larger than the memory.
+    alone = re.search(r"Allocation \(size=(\d+)\) would exceed memory", text)
+    if alone:
+        return DoesNotFit(int(alone[1]))
     return Refused(text)

@@ -42,7 +42,8 @@ class Writer:
         with self._events.as_default(step):
             for name, value in values.items():
                 if isinstance(value, int | float):
-                    tf.summary.scalar(name, value)
+                    # As float64: a loss may be beyond float32.
+                    tf.summary.scalar(name, tf.constant(value, tf.float64))
         self._events.flush()
 
     def close(self):
