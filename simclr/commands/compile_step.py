@@ -19,8 +19,8 @@ from simclr.tpu import (
     roofline,
     slices,
 )
+from simclr.tpu.slices import GIB
 
-_GIB = 2**30
 # Images and classes of sets that the recipes name and few have at hand.
 _KNOWN = {
     "tfds:imagenet2012/train": (1_281_167, 1000),
@@ -77,7 +77,7 @@ def run(
     )
     _say(
         f"Slice     {slice_.name}: {slice_.replicas} replicas; a {kind} has "
-        f"{device.hbm / _GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
+        f"{device.hbm / GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
         f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
     )
 
@@ -91,12 +91,12 @@ def run(
         "settings": list(overrides),
         "topology": topology,
         "batch_size": config.batch_size,
-        "needed_gib": needed / _GIB,
+        "needed_gib": needed / GIB,
         "fits": compiled is not None,
     }
     if compiled is None:
         _say(
-            f"Memory    {needed / _GIB:.2f} GiB of {device.hbm / _GIB:g} a "
+            f"Memory    {needed / GIB:.2f} GiB of {device.hbm / GIB:g} a "
             f"{kind}: does not fit"
         )
     else:
@@ -139,7 +139,7 @@ def _compile(config, slice_, images, classes):
             f"{where and f' (made at {where})'}"
         ) from error
     _say(
-        f"Compiled  batch {config.batch_size:,}: {needed / _GIB:.2f} GiB "
+        f"Compiled  batch {config.batch_size:,}: {needed / GIB:.2f} GiB "
         f"(traced in {traced - started:.0f} s, compiled in "
         f"{time.monotonic() - traced:.0f} s)"
     )
@@ -156,11 +156,11 @@ def _describe(compiled, slice_, config, total_steps, kind):
     seconds = line.step * total_steps
     speed = config.batch_size / line.step
     _say(
-        f"Memory    {compiled.memory / _GIB:.2f} GiB of "
-        f"{slice_.device.hbm / _GIB:g} a {kind}: fits (weights, optimizer and "
-        f"batch {compiled.state / _GIB:.2f}, activations "
-        f"{compiled.temporary / _GIB:.2f}, program "
-        f"{compiled.code / _GIB:.2f})"
+        f"Memory    {compiled.memory / GIB:.2f} GiB of "
+        f"{slice_.device.hbm / GIB:g} a {kind}: fits (weights, optimizer and "
+        f"batch {compiled.state / GIB:.2f}, activations "
+        f"{compiled.temporary / GIB:.2f}, program "
+        f"{compiled.code / GIB:.2f})"
     )
     _say(
         f"A step    {compiled.flops / 1e12:.3g} TFLOP and "

@@ -6,6 +6,7 @@ often each goes round.
 
 import collections
 import dataclasses
+import math
 import re
 
 _BYTES = {
@@ -197,18 +198,13 @@ def _sides(shape):
 
 
 def _elements(shape):
-    count = 1
-    for side in _sides(shape):
-        count *= side
-    return count
+    return math.prod(_sides(shape))
 
 
 def _size(shape):
     """Bytes of a shape, or of a tuple of them."""
     total = 0
     for kind, sides in re.findall(r"\b([a-z]+\d*)\[([\d,]*)\]", shape):
-        elements = 1
-        for side in filter(None, sides.split(",")):
-            elements *= int(side)
+        elements = math.prod(map(int, filter(None, sides.split(","))))
         total += elements * _BYTES.get(kind, 0)
     return total

@@ -137,8 +137,10 @@ def _steps(task, engine, batches, step, sums, outlook, stopper, workers):
         outlook.log(step, _means(sums), speed)
         sums = _zeros(task)
         stop = stopper.reason() if step < task.total_steps else ""
-        engine.pull()
-        if stop or boundaries.checkpoint(step):
+        save = stop or boundaries.checkpoint(step)
+        if save or boundaries.evaluate(step):
+            engine.pull()
+        if save:
             outlook.save(step)
         if stop:
             return stop
