@@ -248,9 +248,11 @@ def test_never_holds_the_matrix():
     assert largest(block=8) == 8 * 128
 
 
-@pytest.mark.parametrize("n, used", [(16, False), (17, True)])
-def test_the_faster_form_is_chosen(monkeypatch, n, used):
-    """By the number of logits, memory included."""
+@pytest.mark.parametrize(
+    "n, block, used", [(16, 8, False), (17, 8, True), (17, 34, False)]
+)
+def test_the_faster_form_is_chosen(monkeypatch, n, block, used):
+    """By the number of candidates, memory included; never for one strip."""
     blocks = []
 
     def spy(z, *, block, **options):
@@ -259,9 +261,10 @@ def test_the_faster_form_is_chosen(monkeypatch, n, used):
 
     dense = module.dense
     monkeypatch.setattr(module, "blockwise", spy)
-    monkeypatch.setattr(module, "DENSE_LIMIT", 32 * (32 + 12))
+    monkeypatch.setattr(module, "DENSE_LIMIT", 32 + 12)
+    monkeypatch.setattr(module, "BLOCK", block)
     nt_xent(*views(n=n), memory=unit_rows())
-    assert blocks == [module.BLOCK] * used
+    assert blocks == [block] * used
 
 
 def test_rows_unknown_until_run():

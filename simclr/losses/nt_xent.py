@@ -11,9 +11,10 @@ from simclr.losses.nt_xent_blockwise import blockwise
 from simclr.losses.precision import projections
 from simclr.training import distributed
 
-# On 2 CPU cores (benchmarks/nt_xent_blockwise.py) the forms take the same time
-# at 1,024 x 1,024 logits, and the blockwise one less from 2,048 x 2,048.
-DENSE_LIMIT = 2**21
+# Candidates up to which the dense form is faster: on 2 CPU cores it is at 2,048
+# and the blockwise one is at 4,096, on one replica and on four
+# (benchmarks/nt_xent_blockwise.py).
+DENSE_LIMIT = 2048
 # As fast as 256 and 512, within a tenth; each replica of a machine holds a few
 # strips, so the fewer rows the better. 64 and 32 are slower.
 BLOCK = 128
@@ -127,4 +128,5 @@ def _fastest_block(n, memory):
     candidates = 2 * n * distributed.num_replicas()
     if memory is not None:
         candidates += memory.shape[0]
-    return BLOCK if 2 * n * candidates > DENSE_LIMIT else 0
+    strips = 2 * n > BLOCK  # One strip is the whole matrix, computed twice.
+    return BLOCK if strips and candidates > DENSE_LIMIT else 0
