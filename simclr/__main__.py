@@ -17,6 +17,7 @@ Self-supervised image training: from a folder of photos to an encoder.
   simclr predict RUN DATA             a classifier's answers, as a CSV file
   simclr import CHECKPOINT            a run from published weights
   simclr compile --config=RECIPE      will it fit and how fast is it on a TPU
+  simclr lower --config=RECIPE        a run for a GPU without TensorFlow
   simclr doctor                       why no TPU or GPU is seen
   simclr check DATA                   read every image, list the bad ones
   simclr prepare DATA FOLDER          pack images into large shards
@@ -175,6 +176,24 @@ def _compile(values):
     return 0 if fits else 1
 
 
+def _lower(values):
+    startup.start_tensorflow(values.debug)
+    from simclr.commands import lower
+
+    lower.run(
+        recipe=os.path.expanduser(values.config),
+        data=values.data,
+        labels=values.labels,
+        eval_data=values.eval_data,
+        eval_labels=values.eval_labels,
+        init=values.init,
+        overrides=values.set,
+        workdir=os.path.expanduser(values.workdir),
+        replicas=values.replicas,
+        side=values.side,
+    )
+
+
 def _doctor(values):
     del values
     from simclr.commands import doctor
@@ -255,6 +274,12 @@ COMMANDS = {
         command_flags.compile_step,
         (),
         "Compiles a recipe's step for a TPU slice, without one: memory, speed.",
+    ),
+    "lower": Command(
+        _lower,
+        command_flags.lower,
+        (),
+        "Writes a run that trains by jax and NumPy alone, on a GPU, say.",
     ),
     "doctor": Command(
         _doctor,

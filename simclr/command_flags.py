@@ -5,11 +5,20 @@ Every function here defines flags in the absl FlagValues that it is given.
 
 from absl import flags
 
+from simclr.shared_flags import (
+    define_device,
+    define_eval_labels,
+    define_init,
+    define_label_fraction,
+    define_run,
+    define_training,
+)
+
 
 def pretrain(values):
     """Flags of `simclr pretrain`."""
-    _define_training(values, "")
-    _define_init(
+    define_training(values, "")
+    define_init(
         values,
         "Weights to start from: a run folder or a checkpoint. (Resuming needs "
         "no flag: it is the same command again.)",
@@ -18,8 +27,8 @@ def pretrain(values):
 
 def finetune(values):
     """Flags of `simclr finetune`."""
-    _define_training(values, " Default: those of --init.")
-    _define_init(values, "The pretrained run, or import, to start from.")
+    define_training(values, " Default: those of --init.")
+    define_init(values, "The pretrained run, or import, to start from.")
     flags.DEFINE_boolean(
         "from_scratch",
         False,
@@ -27,12 +36,12 @@ def finetune(values):
         "baseline.",
         flag_values=values,
     )
-    _define_label_fraction(values)
+    define_label_fraction(values)
 
 
 def distill(values):
     """Flags of `simclr distill`."""
-    _define_training(values, " Default: the teacher's.")
+    define_training(values, " Default: the teacher's.")
     flags.DEFINE_multi_string(
         "teacher",
         [],
@@ -40,15 +49,15 @@ def distill(values):
         "repeatable: several are averaged.",
         flag_values=values,
     )
-    _define_init(
+    define_init(
         values, "Weights to start from, if any, such as the teacher's own."
     )
 
 
 def pipeline(values):
     """Flags of `simclr pipeline`."""
-    _define_training(values, " Default: the recipe's.", with_recipe=False)
-    _define_label_fraction(values)
+    define_training(values, " Default: the recipe's.", with_recipe=False)
+    define_label_fraction(values)
     flags.DEFINE_string(
         "pretrained",
         "",
@@ -75,7 +84,7 @@ def evaluate(values):
         "Labelled images to score; default: the run's held-out images.",
         flag_values=values,
     )
-    _define_eval_labels(values)
+    define_eval_labels(values)
     flags.DEFINE_integer(
         "max_images",
         200_000,
@@ -96,7 +105,7 @@ def evaluate(values):
         "encoder. Default: in runs of finetune and distill.",
         flag_values=values,
     )
-    _define_device(values)
+    define_device(values)
 
 
 def predict(values):
@@ -120,7 +129,7 @@ def predict(values):
         "Also write the probability of every class, in a column p_CLASS each.",
         flag_values=values,
     )
-    _define_device(values)
+    define_device(values)
 
 
 def import_weights(values):
@@ -188,6 +197,27 @@ def compile_step(values):
     )
 
 
+def lower(values):
+    """Flags of `simclr lower`."""
+    define_run(values, " Default: the recipe's.")
+    define_init(values, "Weights to start from: a run folder or a checkpoint.")
+    flags.DEFINE_integer(
+        "replicas",
+        1,
+        "Devices that will share a batch.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "side",
+        0,
+        "Side of the stored images in pixels, larger ones are reduced; 0: up "
+        "to one and a half times a view's.",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
 def doctor(values):
     """`simclr doctor` has no flags of its own."""
     del values
@@ -214,95 +244,3 @@ def prepare(values):
     flags.DEFINE_float(
         "shard_mb", 100.0, "Size of a shard, MB.", flag_values=values
     )
-
-
-def _define_device(values):
-    flags.DEFINE_enum(
-        "strategy",
-        "auto",
-        ["auto", "tpu", "gpu", "cpu", "multiworker"],
-        "Devices to use; auto takes the best that is there.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "replicas",
-        0,
-        "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
-        lower_bound=0,
-        flag_values=values,
-    )
-
-
-def _define_eval_labels(values):
-    flags.DEFINE_string(
-        "eval_labels", "", "A labels.csv for --eval_data.", flag_values=values
-    )
-
-
-def _define_training(values, default_data, with_recipe=True):
-    """Flags of every command that trains."""
-    flags.DEFINE_string(
-        "data",
-        "",
-        "Images to train on: a folder of photos, tfds:NAME, tfrecord:GLOB, "
-        f"arrayrecord:GLOB or sample.{default_data}",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "labels", "", "A labels.csv (id,label), if any.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "eval_data",
-        "",
-        f"Held-out labelled images, if any.{default_data}",
-        flag_values=values,
-    )
-    _define_eval_labels(values)
-    if with_recipe:
-        flags.DEFINE_string(
-            "config",
-            "",
-            "A recipe, configs/NAME.py; without one a recipe is chosen from "
-            "the images and the device.",
-            flag_values=values,
-        )
-    flags.DEFINE_multi_string(
-        "set", [], "KEY=VALUE over the recipe; repeatable.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "workdir",
-        "",
-        "The run folder; the same command goes on where it stopped. Default: "
-        "runs/NAME after the recipe or the data.",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "max_hours",
-        0.0,
-        "Save and exit with status 75 after so many hours; 0: no limit.",
-        lower_bound=0.0,
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "engine",
-        "tensorflow",
-        ["tensorflow", "pjrt"],
-        "What runs the steps: tf.distribute, or jax's devices (needs "
-        "simclr[aot]) for hardware that TensorFlow does not drive.",
-        flag_values=values,
-    )
-    _define_device(values)
-
-
-def _define_label_fraction(values):
-    flags.DEFINE_float(
-        "label_fraction",
-        0.0,
-        "Use this share of the labels, as many of each class, chosen by the "
-        "seed and written to labels.csv in the run folder; 0: all.",
-        flag_values=values,
-    )
-
-
-def _define_init(values, text):
-    flags.DEFINE_string("init", "", text, flag_values=values)

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from simclr.evaluation import knn
 from simclr.evaluation.precision import full_float32
+from simclr.evaluation.votes import top_k_accuracy
 from tests import reference_evaluation as reference
 
 
@@ -94,27 +95,27 @@ def test_more_neighbours_than_images():
 def test_accuracy():
     scores = np.array([[3.0, 2, 1], [1, 3, 2], [1, 2, 3], [1, 2, 3]])
     labels = [0, 2, 0, -1]
-    assert knn.top_k_accuracy(scores, labels) == pytest.approx(1 / 3)
-    assert knn.top_k_accuracy(scores, labels, 2) == pytest.approx(2 / 3)
-    assert knn.top_k_accuracy(scores, labels, 5) == 1
+    assert top_k_accuracy(scores, labels) == pytest.approx(1 / 3)
+    assert top_k_accuracy(scores, labels, 2) == pytest.approx(2 / 3)
+    assert top_k_accuracy(scores, labels, 5) == 1
 
 
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("label", [0, 9])
 def test_equal_scores_are_chance(k, label):
     scores = np.zeros([4, 10])
-    assert knn.top_k_accuracy(scores, [label] * 4, k) == pytest.approx(k / 10)
+    assert top_k_accuracy(scores, [label] * 4, k) == pytest.approx(k / 10)
 
 
 def test_classes_that_tie_for_the_last_places_share_them():
     scores = np.array([[5.0, 1, 1, 1, 0]])
-    assert knn.top_k_accuracy(scores, [0], 2) == 1
-    assert knn.top_k_accuracy(scores, [2], 2) == pytest.approx(1 / 3)
-    assert knn.top_k_accuracy(scores, [4], 2) == 0
+    assert top_k_accuracy(scores, [0], 2) == 1
+    assert top_k_accuracy(scores, [2], 2) == pytest.approx(1 / 3)
+    assert top_k_accuracy(scores, [4], 2) == 0
 
 
 def test_nan_is_a_miss():
-    assert knn.top_k_accuracy(np.full([2, 3], np.nan), [0, 1], 3) == 0
+    assert top_k_accuracy(np.full([2, 3], np.nan), [0, 1], 3) == 0
 
 
 def test_bad_input_is_explained():

@@ -14,6 +14,7 @@ from simclr.data.sources import open_source
 from simclr.evaluation import features, health, knn, report, run_pictures
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
+from simclr.evaluation.votes import top_k_accuracy
 from simclr.training import checkpoint, metrics, rundir
 from simclr.training.inference import encode, in_batches
 from simclr.training.nets import build_encoder
@@ -286,7 +287,7 @@ def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
     if probe.note:
         print(probe.note)
     return {
-        f"{kind}_top{k}": knn.top_k_accuracy(scores, score_labels, k)
+        f"{kind}_top{k}": top_k_accuracy(scores, score_labels, k)
         for kind, scores in (("knn", votes), ("linear", logits))
         for k in (1, 5)
         if k < num_classes

@@ -29,7 +29,7 @@ def center_view(image, size):
     """
     image = np.asarray(image)
     scale = np.float32(255 if image.dtype == np.uint8 else 1)
-    if size <= _LARGEST_UNTOUCHED and image.shape[:2] == (size, size):
+    if _stays(*image.shape[:2], size):
         return image.astype(np.float32) / scale
     # Bicubic weights overshoot near edges, hence the clip.
     return np.clip(center_crop(image, size) / scale, 0.0, 1.0)
@@ -45,12 +45,36 @@ def center_crop(image, size):
     Returns:
         float32 [size, size, 3] in the units of `image`, overshoot included.
     """
-    height, width = image.shape[:2]
-    h, w = crop_shape(height, width)
-    # The published offset: the odd pixel goes to the top and left margin.
-    top, left = (height - h + 1) // 2, (width - w + 1) // 2
+    top, left, h, w = _central(*image.shape[:2])
     crop = image[top : top + h, left : left + w]
     return tf.image.resize(crop, [size, size], method="bicubic").numpy()
+
+
+def seen(height, width, size):
+    """The part of an image that `center_view` shows.
+
+    Args:
+        height, width: of the image, pixels.
+        size: side of the view, pixels.
+
+    Returns:
+        (top, left, height, width), pixels.
+    """
+    if _stays(height, width, size):
+        return 0, 0, height, width
+    return _central(height, width)
+
+
+def _stays(height, width, size):
+    """Whether an image is shown as it is."""
+    return size <= _LARGEST_UNTOUCHED and height == width == size
+
+
+def _central(height, width):
+    """(top, left, height, width) of the central crop."""
+    h, w = crop_shape(height, width)
+    # The published offset: the odd pixel goes to the top and left margin.
+    return (height - h + 1) // 2, (width - w + 1) // 2, h, w
 
 
 def crop_shape(height, width, aspect_ratio=1.0):

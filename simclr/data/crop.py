@@ -7,8 +7,8 @@ and none is below a tenth of the image, because a crop must cover that much.
 
 import tensorflow as tf
 
-_ASPECT = (3 / 4, 4 / 3)  # Width / height.
-_MIN_COVERED = 0.1  # Of the object's area; the object is the whole image.
+ASPECT = (3 / 4, 4 / 3)  # Width / height.
+MIN_COVERED = 0.1  # Of the object's area; the object is the whole image.
 _ATTEMPTS = 100  # Then the whole image.
 
 
@@ -66,8 +66,8 @@ def crop_box(shape, seed, area=(0.08, 1.0)):
         shape,
         bounding_boxes=tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
         seed=seed,
-        min_object_covered=_MIN_COVERED,
-        aspect_ratio_range=_ASPECT,
+        min_object_covered=MIN_COVERED,
+        aspect_ratio_range=ASPECT,
         area_range=area,
         max_attempts=_ATTEMPTS,
         use_image_if_no_bounding_boxes=True,

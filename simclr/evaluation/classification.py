@@ -6,7 +6,7 @@ softmax of the logits; logarithms of probabilities do as logits too.
 
 import numpy as np
 
-from simclr.evaluation.knn import labelled_rows, top_k_accuracy
+from simclr.evaluation.votes import labelled_rows, top_k_accuracy
 
 _BINS = 15  # Guo et al. 2017.
 
@@ -21,7 +21,7 @@ def measure(logits, labels, class_names):
 
     Returns:
         dict, as it goes into results.json:
-        "top1", "top5": shares in [0, 1]; see knn.top_k_accuracy. top5 is None
+        "top1", "top5": shares in [0, 1]; see votes.top_k_accuracy. top5 is None
             for five classes or fewer, where it says nothing.
         "ece": expected calibration error, in [0, 1].
         "nll": mean negative log-likelihood of the labels, nats; logits that

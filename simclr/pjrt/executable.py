@@ -4,7 +4,16 @@ Needs jax and NumPy alone. jax is asked for its devices and for what its
 runtime, PJRT, does with a ready program; nothing here is written in jax.
 """
 
+import importlib.util
+import re
+
 import numpy as np
+
+
+def require():
+    """Raises ValueError, naming the extra, where jax is missing."""
+    if importlib.util.find_spec("jax") is None:
+        raise ValueError("jax is not installed: pip install simclr[aot].")
 
 
 def stablehlo(hlo):
@@ -24,14 +33,43 @@ def stablehlo(hlo):
     ).encode()
 
 
-def options(num_replicas):
-    """Options to compile a program that runs once on each of R devices."""
+def portable(module):
+    """A StableHLO module as bytes that other versions of jax can read.
+
+    Args:
+        module: bytes, as `stablehlo` gives it.
+
+    Returns:
+        bytes; jaxlib compiles them as they are.
+    """
+    from jaxlib import _jax
+    from jaxlib.mlir.dialects import stablehlo as dialect
+
+    # Of no meaning here, and not StableHLO: the results' own copies.
+    text = re.sub(
+        r"mhlo\.copy (%[\w#]+) : (tensor<[^>]*>)",
+        r"stablehlo.reshape \1 : (\2) -> \2",
+        module.decode(),
+    )
+    # Read by every jax of the twelve weeks before this one, and later ones.
+    version = dialect.get_version_from_compatibility_requirement(
+        dialect.StablehloCompatibilityRequirement.WEEK_12
+    )
+    return _jax.mlir.serialize_portable_artifact(text.encode(), version)
+
+
+def options(device_ids):
+    """Options to compile a program that runs once on each of R devices.
+
+    Args:
+        device_ids: list of int, R.
+    """
     from jaxlib import xla_client
 
     chosen = xla_client.CompileOptions()
-    chosen.num_replicas = num_replicas
+    chosen.num_replicas = len(device_ids)
     chosen.device_assignment = xla_client.DeviceAssignment.create(
-        np.arange(num_replicas, dtype=np.int32)[:, None]
+        np.array(device_ids, np.int32)[:, None]
     )
     return chosen
 
@@ -39,21 +77,28 @@ def options(num_replicas):
 class Executable:
     """A program, compiled for devices, a replica on each.
 
+    Its parameters and results are jax arrays that lie on all the devices. jax
+    takes them for copies of each other; they need not be: each device works
+    with its own.
+
     Args:
-        module: bytes, StableHLO.
+        module: bytes, StableHLO, portable or not.
         devices: list of jax devices, R of them, all of one client.
     """
 
     def __init__(self, module, devices):
+        import jax
         from jaxlib import xla_client
 
         self.devices = list(devices)
-        chosen = options(len(self.devices))
-        chosen.device_assignment = xla_client.DeviceAssignment.create(
-            np.array([[d.id] for d in self.devices], np.int32)
-        )
         self._loaded = self.devices[0].client.compile_and_load(
-            module, xla_client.DeviceList(tuple(self.devices)), chosen
+            module,
+            xla_client.DeviceList(tuple(self.devices)),
+            options([d.id for d in self.devices]),
+        )
+        self._everywhere = jax.sharding.NamedSharding(
+            jax.sharding.Mesh(np.array(self.devices), "replica"),
+            jax.sharding.PartitionSpec(),
         )
 
     def put(self, values):
@@ -63,23 +108,38 @@ class Executable:
             values: list of arrays, R; or one array for all.
 
         Returns:
-            list of jax arrays, R.
+            jax array.
         """
         import jax
 
         if not isinstance(values, list):
             values = [values] * len(self.devices)
-        return [jax.device_put(v, d) for v, d in zip(values, self.devices)]
+        return self.join(
+            [jax.device_put(v, d) for v, d in zip(values, self.devices)]
+        )
+
+    def join(self, copies):
+        """Arrays of the devices, a list of R, as one jax array."""
+        import jax
+
+        if len(copies) == 1:
+            return copies[0]
+        return jax.make_array_from_single_device_arrays(
+            copies[0].shape, self._everywhere, copies
+        )
 
     def __call__(self, arguments):
         """Starts a run; results are there when they are looked at.
 
         Args:
-            arguments: list, a parameter each, of lists of jax arrays, a device
-                each. Those that the program updates in place are gone after.
+            arguments: list of jax arrays. Those that the program updates in
+                place are gone after.
 
         Returns:
-            list, a result each, of lists of jax arrays, a device each.
+            list of jax arrays.
         """
         results = self._loaded.execute_sharded(arguments)
-        return results.disassemble_into_single_device_arrays()
+        return [
+            self.join(copies)
+            for copies in results.disassemble_into_single_device_arrays()
+        ]

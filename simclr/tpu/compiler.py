@@ -103,7 +103,7 @@ def compile_for(slice_, hlo):
         compiled = devices[0].client.compile(
             executable.stablehlo(hlo),
             xla_client.DeviceList(tuple(devices)),
-            executable.options(len(devices)),
+            executable.options(range(len(devices))),
         )
     except xla_client.XlaRuntimeError as error:
         raise _meaning(str(error)) from error

@@ -5,7 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from simclr.data import pipeline
+from simclr import config as config_lib
+from simclr.data import augment, device_crop, pipeline
 from simclr.tpu import lowering
 from simclr.training.tasks import TASKS
 
@@ -68,6 +69,119 @@ def lower_task(task, *, replicas, on_device=True):
             that XLA cannot run, with the line that made it.
     """
     config = task.config
+    n = _rows_of_a_replica(config, replicas)
+    spec = pipeline.batch_spec(
+        n,
+        image_size=config.data.image_size,
+        on_device=on_device,
+        views=task.views,
+        classes=task.num_classes if config.distill.cache else 0,
+    )
+    return _lower(
+        lambda batch: task.train_step(lowering.InReplica(), batch),
+        spec,
+        replicas=replicas,
+        precision=config.train.precision,
+    )
+
+
+def lower_with_crops(task, *, replicas, side):
+    """Lowers the step with all that comes before it but the images.
+
+    Takes stored images and cuts the views out itself (data/device_crop.py).
+    Everything else that is random is what the input pipeline would draw.
+
+    Args:
+        task: a task that was built outside any strategy.
+        replicas: R.
+        side: S of the stored images, pixels.
+
+    Returns:
+        Program, whose batch is "extents" int32 [n, 2], "images" uint8
+        [n, S, S, 3], "label" and "replaced" int32 [n] and "step" int64 [].
+
+    Raises:
+        ValueError: as lower_task.
+    """
+    config = task.config
+    n = _rows_of_a_replica(config, replicas)
+
+    def step(batch):
+        place = tf.distribute.get_replica_context().replica_id_in_sync_group
+        numbers = {
+            "seed": config.seed,
+            "batch_size": config.batch_size,
+        }
+        draws = augment.draw(batch["step"], **numbers)
+        draws["box"] = device_crop.draw(batch["step"], **numbers)
+        draws = {  # This replica's rows of the global batch's.
+            name: tf.slice(
+                x,
+                [place * n, *[0] * (len(x.shape) - 1)],
+                [n, task.views, *x.shape[2:]],
+            )
+            for name, x in draws.items()
+        }
+        views = device_crop.random_crops(
+            batch["images"],
+            batch["extents"],
+            draws.pop("box"),
+            draws["flip"],
+            size=config.data.image_size,
+            area=config.augment.crop_area,
+        )
+        coloured = {f"view{i + 1}": view for i, view in enumerate(views)}
+        coloured |= {name: batch[name] for name in ("label", "replaced")}
+        return task.train_step(
+            lowering.InReplica(), {**coloured, "draws": draws}
+        )
+
+    images = {
+        "images": tf.TensorSpec([n, side, side, 3], tf.uint8),
+        "extents": tf.TensorSpec([n, 2], tf.int32),
+        "label": tf.TensorSpec([n], tf.int32),
+        "replaced": tf.TensorSpec([n], tf.int32),
+        "step": tf.TensorSpec([], tf.int64),
+    }
+    return _lower(
+        step, images, replicas=replicas, precision=config.train.precision
+    )
+
+
+def lower_encoder(config, encoder, *, rows, side):
+    """Lowers an encoder as evaluation runs it, for one device.
+
+    Args:
+        config: Config of the encoder's run.
+        encoder: Keras model, built outside any strategy.
+        rows: n, images in a batch.
+        side: S of the stored images, pixels.
+
+    Returns:
+        Program, whose batch is "boxes" int32 [n, 4], each image's part that is
+        seen (center_crop.seen), and "images" uint8 [n, S, S, 3]; its one result
+        "h" is float32 [n, f].
+    """
+    size = config_lib.eval_image_size(config)
+
+    def embed(batch):
+        views = device_crop.resize(batch["images"], batch["boxes"], size=size)
+        views = tf.clip_by_value(views / 255.0, 0.0, 1.0)
+        h = encoder(
+            tf.cast(views, keras.config.dtype_policy().compute_dtype),
+            training=False,
+        )["h"]
+        return {"h": tf.cast(h, tf.float32)}
+
+    images = {
+        "images": tf.TensorSpec([rows, side, side, 3], tf.uint8),
+        "boxes": tf.TensorSpec([rows, 4], tf.int32),
+    }
+    return _lower(embed, images, replicas=1, precision=config.train.precision)
+
+
+def _rows_of_a_replica(config, replicas):
+    """n; ValueError where the replicas cannot share a batch."""
     for name, images in (
         ("batch_size", config.batch_size),
         ("train.microbatch", config.train.microbatch),
@@ -76,20 +190,16 @@ def lower_task(task, *, replicas, on_device=True):
             raise ValueError(
                 f"{name}={images} does not divide by {replicas} replicas."
             )
-    spec = pipeline.batch_spec(
-        config.batch_size // replicas,
-        image_size=config.data.image_size,
-        on_device=on_device,
-        views=task.views,
-        classes=task.num_classes if config.distill.cache else 0,
-    )
+    return config.batch_size // replicas
+
+
+def _lower(function, spec, *, replicas, precision):
+    """The Program of a function of one batch to a dict."""
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.train.precision)
+    keras.config.set_dtype_policy(precision)
     try:
         function = lowering.replica_function(
-            lambda batch: task.train_step(lowering.InReplica(), batch),
-            [spec],
-            num_replicas=replicas,
+            function, [spec], num_replicas=replicas
         )
         hlo = lowering.hlo(function, [spec], stage="hlo_serialized")
         traced = function.get_concrete_function(*tf.nest.flatten(spec))

@@ -1,10 +1,10 @@
 """The training loop: build, restore, step, log, evaluate, checkpoint."""
 
 import contextlib
+import functools
 import hashlib
 import math
 import sys
-import time
 
 import numpy as np
 import tensorflow as tf
@@ -13,16 +13,13 @@ from simclr import __version__
 from simclr import config as config_lib
 from simclr.data import pipeline
 from simclr.data.reader import Reader
-from simclr.training import checkpoint, initial, rundir, teaching
+from simclr.training import checkpoint, initial, rundir, stepping, teaching
 from simclr.training.boundaries import Boundaries
 from simclr.training.engines import make_engine
 from simclr.training.outlook import Bystander, Chief
 from simclr.training.stopping import Pace, Stopper
 from simclr.training.strategy import Workers, is_accelerator, is_chief
 from simclr.training.tasks import TASKS
-
-# Begins the names, in a checkpoint, of the sums since the last row of metrics.
-_ROW = "row/"
 
 
 def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
@@ -54,7 +51,9 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             print(f"Note      {note}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         if chief:
-            facts = _facts(source, class_names, strategy, notes)
+            facts = facts_of(
+                source, class_names, strategy.num_replicas_in_sync, notes
+            )
             stack.enter_context(rundir.open_run(workdir, config, facts))
         with strategy.scope():
             task = stage(
@@ -62,7 +61,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
                 num_examples=len(source),
                 num_classes=len(class_names or ()),
             )
-            step, sums = _restore(task, class_names, workdir, chief)
+            step, sums = restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
         outlook = (
             Chief(config, reader, class_names, task, strategy, workdir, step)
@@ -94,65 +93,25 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             )
         )
         try:
-            return _steps(
-                task, engine, batches, step, sums, outlook, stopper, workers
+            return stepping.run(
+                config,
+                engine,
+                batches,
+                step=step,
+                total_steps=task.total_steps,
+                sums=sums,
+                boundaries=Boundaries(
+                    config, task.num_examples, task.total_steps
+                ),
+                outlook=outlook,
+                stopper=stopper,
+                pace=Pace(workers),
+                not_finite=functools.partial(_not_finite, task),
             )
         finally:
             # Its threads run Python code; the interpreter cannot end beside
             # them.
             del batches
-
-
-def _steps(task, engine, batches, step, sums, outlook, stopper, workers):
-    """From `step` to the end, or to a stop; returns why it stopped, or ""."""
-    config = task.config
-    boundaries = Boundaries(config, task.num_examples, task.total_steps)
-    pace = Pace(workers)
-    if step and boundaries.evaluate(step):
-        outlook.evaluate(step)  # It may have been killed before that.
-    while step < task.total_steps:
-        timed_steps, timed_seconds, speed = 0, 0.0, None
-        boundary = boundaries.next(step)
-        while step < boundary:
-            count = pace.steps(boundary - step)
-            started = time.monotonic()
-            sums, norms, bad = engine.train_steps(batches, count, sums)
-            if int(bad) >= 0:
-                raise FloatingPointError(
-                    _not_finite(task, step + int(bad), norms, outlook.kept())
-                )
-            seconds = time.monotonic() - started
-            step += count
-            if pace.measured(count, seconds):
-                timed_steps, timed_seconds = (
-                    timed_steps + count,
-                    timed_seconds + seconds,
-                )
-                speed = timed_steps * config.batch_size / timed_seconds
-            outlook.progress(step, _means(sums), speed)
-            if step < boundary and (stop := stopper.reason()):
-                engine.pull()
-                outlook.save(step, {_ROW + k: v for k, v in sums.items()})
-                return stop
-        outlook.log(step, _means(sums), speed)
-        sums = _zeros(task)
-        stop = stopper.reason() if step < task.total_steps else ""
-        save = stop or boundaries.checkpoint(step)
-        if save or boundaries.evaluate(step):
-            engine.pull()
-        if save:
-            outlook.save(step)
-        if stop:
-            return stop
-        if boundaries.evaluate(step):
-            outlook.evaluate(step)
-    return ""
-
-
-def _means(sums):
-    """Means of scalars over the steps since the last boundary, floats."""
-    steps = float(sums["steps"])
-    return {k: float(v) / steps for k, v in sums.items() if k != "steps"}
 
 
 def _labels(source):
@@ -163,31 +122,33 @@ def _labels(source):
     return f"{count:,} images in {len(source.class_names)} classes"
 
 
-def _facts(source, class_names, strategy, notes):
-    """What run.json says about a run."""
+def facts_of(source, class_names, replicas, notes):
+    """What run.json says about a run, a dict."""
     return {
         "data": {"images": len(source), "fingerprint": source.fingerprint()},
         "classes": class_names,
-        "replicas": strategy.num_replicas_in_sync,
+        "replicas": replicas,
         "tensorflow": tf.__version__,
         "simclr": __version__,
         "notes": [*notes, *source.notes],
     }
 
 
-def _restore(task, class_names, workdir, chief):
+def restore(task, class_names, workdir, chief):
     """1 resume, 2 start from weights, 3 from scratch.
 
     Returns:
         step: int.
         sums: dict of scalars since the last boundary before it.
     """
-    sums = _zeros(task)
+    sums = zeros(task)
     found = checkpoint.read_newest(rundir.checkpoints(workdir))
     if found is not None:
         step, arrays = found
-        for name in [name for name in arrays if name.startswith(_ROW)]:
-            sums[name[len(_ROW) :]] = tf.constant(arrays.pop(name))
+        sums |= {
+            name: tf.cast(value, sums[name].dtype)
+            for name, value in stepping.pop_sums(arrays).items()
+        }
         checkpoint.assign(task.state, arrays)
         return step, sums
     if task.config.init:
@@ -209,7 +170,7 @@ def _require_same_start(workers, step, config):
         )
 
 
-def _zeros(task):
+def zeros(task):
     names = ["steps", *task.scalars, "replaced"]
     names += ["learning_rate", "grad_norm", "weight_norm"]
     double = task.config.train.precision == "float64"
@@ -224,7 +185,7 @@ def _on_device(config, strategy):
 
 def _not_finite(task, step, norms, last):
     """One line: where it broke and what is left."""
-    norms = norms.numpy()
+    norms = np.asarray(norms)
     order = sorted(
         range(len(norms)),
         key=lambda i: norms[i] if math.isfinite(norms[i]) else math.inf,

@@ -8,6 +8,7 @@ from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.evaluation import features, health, knn, pictures
 from simclr.evaluation.split import split
+from simclr.evaluation.votes import top_k_accuracy
 from simclr.training.inference import encode, in_batches
 
 # Images whose two views measure alignment, and pairs on the sheet of views.
@@ -98,7 +99,7 @@ class Monitor:
         votes = knn.knn_predict(
             fit_h, fit.labels, score_h, len(fit.reader.source.class_names)
         )
-        return knn.top_k_accuracy(votes, score.labels)
+        return top_k_accuracy(votes, score.labels)
 
     def _embed(self, encode, part):
         return features.embed_part(

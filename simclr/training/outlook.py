@@ -4,7 +4,9 @@ import os
 
 from simclr.training import checkpoint, metrics, rundir
 from simclr.training.bad_images import BadImages
+from simclr.training.events import Writer
 from simclr.training.monitor import Monitor
+from simclr.training.progress import Progress
 from simclr.training.score_monitor import ScoreMonitor
 
 
@@ -29,14 +31,14 @@ class Chief:
         self._config, self._task = config, task
         self._checkpoints = rundir.checkpoints(workdir)
         self._num_examples = len(reader.source)
-        self._writer = metrics.Writer(workdir, step)
+        self._writer = Writer(workdir, step)
         self._monitor = (
             Monitor(config, reader, task, strategy, workdir)
             if config.task == "pretrain"
             else ScoreMonitor(config, class_names, task, strategy)
         )
         self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
-        self._bar = metrics.Progress(task.total_steps, step, config.batch_size)
+        self._bar = Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
         if step == 0:

@@ -7,8 +7,8 @@ from simclr.data.labels import align
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
 from simclr.evaluation.features import embed_part
-from simclr.evaluation.knn import top_k_accuracy
 from simclr.evaluation.split import Part
+from simclr.evaluation.votes import top_k_accuracy
 from simclr.training.inference import Infer
 
 

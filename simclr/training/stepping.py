@@ -1,0 +1,105 @@
+"""The loop of a run: step, log, evaluate, checkpoint, stop.
+
+Whatever runs the steps and whatever keeps their results; no TensorFlow here.
+"""
+
+import time
+
+# Begins the names, in a checkpoint, of the sums since the last row of metrics.
+_ROW = "row/"
+
+
+def run(
+    config,
+    engine,
+    batches,
+    *,
+    step,
+    total_steps,
+    sums,
+    boundaries,
+    outlook,
+    stopper,
+    pace,
+    not_finite,
+):
+    """From `step` to the end, or to a stop.
+
+    Args:
+        config: the Config.
+        engine: has `train_steps(batches, count, sums)`, see
+            engines.TensorFlowEngine, and `pull()`, called before the state is
+            saved or scored.
+        batches: iterator of what the engine takes.
+        step: int, steps done.
+        total_steps: int.
+        sums: dict of scalars since the last row of metrics, "steps" among them.
+        boundaries: Boundaries.
+        outlook: outlook.Chief, or what has its methods.
+        stopper: Stopper.
+        pace: Pace.
+        not_finite: function of a step, the norms of its gradients and the name
+            of the last checkpoint, to a message.
+
+    Returns:
+        "" when the run is finished, else why it stopped before.
+
+    Raises:
+        FloatingPointError: the loss or a gradient was not finite.
+    """
+    if step and boundaries.evaluate(step):
+        outlook.evaluate(step)  # It may have been killed before that.
+    while step < total_steps:
+        timed_steps, timed_seconds, speed = 0, 0.0, None
+        boundary = boundaries.next(step)
+        while step < boundary:
+            count = pace.steps(boundary - step)
+            started = time.monotonic()
+            sums, norms, bad = engine.train_steps(batches, count, sums)
+            if int(bad) >= 0:
+                raise FloatingPointError(
+                    not_finite(step + int(bad), norms, outlook.kept())
+                )
+            seconds = time.monotonic() - started
+            step += count
+            if pace.measured(count, seconds):
+                timed_steps += count
+                timed_seconds += seconds
+                speed = timed_steps * config.batch_size / timed_seconds
+            outlook.progress(step, _means(sums), speed)
+            if step < boundary and (stop := stopper.reason()):
+                engine.pull()
+                outlook.save(step, {_ROW + k: v for k, v in sums.items()})
+                return stop
+        outlook.log(step, _means(sums), speed)
+        sums = engine.no_sums(sums)
+        stop = stopper.reason() if step < total_steps else ""
+        save = stop or boundaries.checkpoint(step)
+        if save or boundaries.evaluate(step):
+            engine.pull()
+        if save:
+            outlook.save(step)
+        if stop:
+            return stop
+        if boundaries.evaluate(step):
+            outlook.evaluate(step)
+    return ""
+
+
+def pop_sums(arrays):
+    """Takes the sums of a row that was not full out of a checkpoint.
+
+    Args:
+        arrays: dict of name -> array; loses them.
+
+    Returns:
+        dict of name -> array.
+    """
+    names = [name for name in arrays if name.startswith(_ROW)]
+    return {name[len(_ROW) :]: arrays.pop(name) for name in names}
+
+
+def _means(sums):
+    """Means of scalars over the steps since the last boundary, floats."""
+    steps = float(sums["steps"])
+    return {k: float(v) / steps for k, v in sums.items() if k != "steps"}
