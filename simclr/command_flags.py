@@ -199,7 +199,11 @@ def compile_step(values):
 
 def lower(values):
     """Flags of `simclr lower`."""
-    define_run(values, " Default: the recipe's.")
+    define_run(
+        values,
+        " Default: the recipe's.",
+        otherwise="--workdir holds a run, which goes on",
+    )
     define_init(values, "Weights to start from: a run folder or a checkpoint.")
     flags.DEFINE_integer(
         "replicas",

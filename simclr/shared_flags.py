@@ -28,8 +28,13 @@ def define_eval_labels(values):
     )
 
 
-def define_run(values, default_data, with_recipe=True):
-    """Flags that say what a run is."""
+def define_run(
+    values,
+    default_data,
+    with_recipe=True,
+    otherwise="a recipe is chosen from the images and the device",
+):
+    """Flags that say what a run is; `otherwise`: what is without a recipe."""
     flags.DEFINE_string(
         "data",
         "",
@@ -51,8 +56,7 @@ def define_run(values, default_data, with_recipe=True):
         flags.DEFINE_string(
             "config",
             "",
-            "A recipe, configs/NAME.py; without one a recipe is chosen from "
-            "the images and the device.",
+            f"A recipe, configs/NAME.py; without one {otherwise}.",
             flag_values=values,
         )
     flags.DEFINE_multi_string(

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 import zipfile
 
 import numpy as np
@@ -212,6 +213,19 @@ def test_what_cannot_be_lowered(capsys, tmp_path, monkeypatch):
     assert "simclr finetune" in capsys.readouterr().err
     assert cli.main(["lower", f"--workdir={tmp_path}"]) == 2
     assert "no run folder" in capsys.readouterr().err
+
+
+def test_a_run_without_a_whole_checkpoint(tmp_path, capsys, monkeypatch):
+    (tmp_path / "lowered").mkdir()
+    (tmp_path / "lowered" / "signature.json").write_text('{"replicas": 1}')
+    device = types.SimpleNamespace(device_kind="cpu")
+    monkeypatch.setattr(runner, "_devices", lambda *_: [device])
+    monkeypatch.setattr(runner, "_say", lambda _: None)
+    config = tiny.config(tmp_path)
+    (tmp_path / "config.json").write_text(config_lib.to_json(config))
+    (tmp_path / "run.json").write_text('{"data": {}}')
+    assert runner.main([str(tmp_path)]) == 2
+    assert "no whole checkpoint" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_lowered(tmp_path, capsys):

@@ -82,7 +82,10 @@ def train(run, *, platform=None, images="auto", max_hours=0.0):
     devices = _devices(platform, signature["replicas"])
     _say(f"Devices   {len(devices)} x {devices[0].device_kind}")
     with rundir.open_run(run, config, rundir.read_facts(run)):
-        step, arrays = checkpoint.read_newest(rundir.checkpoints(run))
+        found = checkpoint.read_newest(rundir.checkpoints(run))
+        if found is None:
+            raise ValueError(f"{run} has no whole checkpoint: lower it again.")
+        step, arrays = found
         old = stepping.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
         stored = Stored(run, "images", devices, images)
