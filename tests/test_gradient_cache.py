@@ -11,7 +11,8 @@ import tensorflow as tf
 from simclr import config as config_lib
 from simclr.config import Loss, Memory, Train
 from simclr.models.batch_norm import BatchNorm
-from simclr.training import loop, metrics
+from simclr.training import loop, metrics, nets
+from simclr.training.engines import TensorFlowEngine
 from simclr.training.tasks import Pretrain, pretrain
 from tests import tiny
 from tests.conftest import four_replicas
@@ -174,3 +175,28 @@ def test_is_for_pretraining():
         config_lib.override(
             tiny.CONFIG, ["task=finetune", "train.microbatch=8"]
         )
+
+
+@pytest.mark.slow
+def test_several_steps_in_one_dispatch(monkeypatch):
+    """TensorFlow's optimizer once broke the second one, of large tensors."""
+    monkeypatch.setattr(pretrain, "build_encoder", nets.build_encoder)
+    config = tiny.config(
+        "",
+        batch_size=1024,
+        loss=Loss(name="barlow_twins"),
+        model=dataclasses.replace(
+            tiny.CONFIG.model, width=0.25, stem="cifar", joint_views=False
+        ),
+        train=Train(microbatch=256, probe=False),
+    )
+    view = tf.random.stateless_uniform([1024, 24, 24, 3], [1, 2])
+    zeros = tf.zeros([1024], tf.int32)
+    batch = {"view1": view, "view2": view[::-1], "label": zeros}
+    batches = tf.data.Dataset.from_tensors(batch | {"replaced": zeros})
+    task = Pretrain(config, num_examples=10_000)
+    engine = TensorFlowEngine(task, ONE())
+    sums = {"steps": tf.zeros([]), "loss": tf.zeros([])}
+    for count in (1, 3):
+        sums, _, bad = engine.train_steps(iter(batches.repeat()), count, sums)
+    assert sums["steps"] == 4 and bad == -1

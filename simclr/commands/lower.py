@@ -30,8 +30,12 @@ _BUNDLED = (
     "evaluation/votes",
     "pjrt/__init__",
     "pjrt/executable",
+    "pjrt/files",
+    "pjrt/found",
     "pjrt/runner",
+    "pjrt/scorer",
     "pjrt/steps",
+    "pjrt/stored",
     "training/__init__",
     "training/boundaries",
     "training/checkpoint",
@@ -90,6 +94,7 @@ def run(
         )
     source, class_names = TASKS[config.task].images(config)
     reader = Reader(source)
+    parts, eval_reader = _parts(config, reader)
     facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
     with rundir.open_run(workdir, config, facts):
         task = program.build_task(
@@ -118,8 +123,14 @@ def run(
         }
         _store(folder, "images", reader, config, side)
         BadImages(reader, workdir, config.data.max_bad_share).check()
-        signature |= _write_scoring(folder, config, task, reader, side)
-        _write(folder, "signature.json", json.dumps(signature, indent=1))
+        if parts is not None and parts.score is not None:
+            if eval_reader is not None:
+                _store(folder, "eval_images", eval_reader, config, side)
+            signature["scoring"] = _write_scoring(
+                folder, task, parts, reader, side
+            )
+        text = json.dumps(signature, indent=1) + "\n"
+        rundir.write(folder, "signature.json", text)
         bundle_runner(os.path.join(workdir, "train.pyz"))
     _say(
         f"Next      copy {workdir} to a machine with jax and NumPy, there "
@@ -178,10 +189,10 @@ def _write_step(folder, task, replicas, side):
     }
 
 
-def _write_scoring(folder, config, task, reader, side):
-    """The encoder and which images kNN takes, where there are labels."""
+def _parts(config, reader):
+    """What kNN fits on and scores: Parts or None, and the held-out Reader."""
     if config.task != "pretrain":
-        return {}
+        return None, None
     eval_reader = None
     if config.data.eval_source:
         eval_reader = Reader(
@@ -190,10 +201,11 @@ def _write_scoring(folder, config, task, reader, side):
     parts = split(reader, eval_reader, limit=_SCORED, seed=config.seed)
     if parts.note:
         _say(f"Note      {parts.note}")
-    if parts.score is None:
-        return {}
-    if eval_reader is not None:
-        _store(folder, "eval_images", eval_reader, config, side)
+    return parts, eval_reader
+
+
+def _write_scoring(folder, task, parts, reader, side):
+    """The encoder and which images kNN takes; returns what to sign."""
     both = {"fit": parts.fit, "score": parts.score}
     _write_arrays(
         folder,
@@ -202,7 +214,7 @@ def _write_scoring(folder, config, task, reader, side):
         | {f"{name}_label": part.labels for name, part in both.items()},
     )
     lowered = program.lower_encoder(
-        config, task.encoder, rows=_EMBEDDED, side=side
+        task.config, task.encoder, rows=_EMBEDDED, side=side
     )
     names = {id(v.value): name for name, v in task.state.items()}
     return {
@@ -248,10 +260,6 @@ def _write_arrays(folder, name, arrays):
     with open(path + ".tmp", "wb") as file:
         np.savez(file, **arrays)
     os.replace(path + ".tmp", path)
-
-
-def _write(folder, name, text):
-    rundir.write(folder, name, text + "\n")
 
 
 def bundle_runner(path):

@@ -8,7 +8,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from simclr.evaluation.precision import full_float32
-from simclr.evaluation.votes import labelled_rows, votes
+from simclr.evaluation.votes import (
+    NEIGHBOURS,
+    TEMPERATURE,
+    labelled_rows,
+    votes,
+)
 
 # Rows of a block; their similarities take 1024 x 16384 x 4 bytes = 64 MiB,
 # however many images there are.
@@ -21,8 +26,8 @@ def knn_predict(
     train_labels,
     test_h,
     num_classes,
-    k=20,
-    temperature=0.1,
+    k=NEIGHBOURS,
+    temperature=TEMPERATURE,
     progress=False,
 ):
     """Weighted kNN classification (Wu et al. 2018, arxiv.org/abs/1805.01978).

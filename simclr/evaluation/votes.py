@@ -5,6 +5,9 @@ Letters: q = queries, k = neighbours, c = classes.
 
 import numpy as np
 
+# Of the weighted kNN that every evaluation has.
+NEIGHBOURS, TEMPERATURE = 20, 0.1
+
 
 def votes(labels, similarity, num_classes, temperature):
     """Weighted votes of neighbours (Wu et al. 2018, arxiv.org/abs/1805.01978).

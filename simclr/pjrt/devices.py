@@ -1,8 +1,8 @@
 """jax's devices, where the loop expects a tf.distribute strategy."""
 
-import os
-
 import tensorflow as tf
+
+from simclr.pjrt import executable, found
 
 
 class PjrtDevices:
@@ -21,33 +21,9 @@ class PjrtDevices:
     """
 
     def __init__(self, kind="auto", replicas=0):
-        if kind == "cpu":
-            # Or else jax would start the others, too.
-            os.environ["JAX_PLATFORMS"] = "cpu"
-        try:
-            import jax
-        except ImportError:
-            raise ValueError(
-                "--engine=pjrt needs jax: pip install simclr[aot]."
-            ) from None
-        # Keras counts steps in int64, which jax would make int32.
-        jax.config.update("jax_enable_x64", True)
-        if kind == "cpu":
-            jax.config.update("jax_num_cpu_devices", max(1, replicas))
-        try:
-            platform = None if kind == "auto" else kind
-            devices = jax.devices(platform)
-        except RuntimeError as error:
-            raise ValueError(
-                f"jax has no {kind} here: {str(error).splitlines()[0]}"
-            ) from error
-        if len(devices) < replicas:
-            raise ValueError(
-                f"--replicas={replicas}, but jax has {len(devices)} "
-                f"{devices[0].platform} devices."
-            )
-        self.devices = devices[: replicas or len(devices)]
-        self.platform = devices[0].platform
+        executable.require()
+        self.devices = found.devices(kind, replicas)
+        self.platform = self.devices[0].platform
         self._default = tf.distribute.get_strategy()
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 def require():
     """Raises ValueError, naming the extra, where jax is missing."""
     if importlib.util.find_spec("jax") is None:
-        raise ValueError("jax is not installed: pip install simclr[aot].")
+        raise ValueError("This needs jax: pip install simclr[aot].")
 
 
 def stablehlo(hlo):

@@ -108,10 +108,7 @@ def lower_with_crops(task, *, replicas, side):
 
     def step(batch):
         place = tf.distribute.get_replica_context().replica_id_in_sync_group
-        numbers = {
-            "seed": config.seed,
-            "batch_size": config.batch_size,
-        }
+        numbers = {"seed": config.seed, "batch_size": config.batch_size}
         draws = augment.draw(batch["step"], **numbers)
         draws["box"] = device_crop.draw(batch["step"], **numbers)
         draws = {  # This replica's rows of the global batch's.
@@ -130,11 +127,9 @@ def lower_with_crops(task, *, replicas, side):
             size=config.data.image_size,
             area=config.augment.crop_area,
         )
-        coloured = {f"view{i + 1}": view for i, view in enumerate(views)}
-        coloured |= {name: batch[name] for name in ("label", "replaced")}
-        return task.train_step(
-            lowering.InReplica(), {**coloured, "draws": draws}
-        )
+        share = {f"view{i + 1}": view for i, view in enumerate(views)}
+        share |= {name: batch[name] for name in ("label", "replaced")}
+        return task.train_step(lowering.InReplica(), share | {"draws": draws})
 
     images = {
         "images": tf.TensorSpec([n, side, side, 3], tf.uint8),

@@ -29,13 +29,6 @@ class TensorFlowEngine:
     """
 
     def __init__(self, task, strategy):
-        if task.config.train.microbatch:
-            # It makes one sum of a loop's sums in a temporary variable, whose
-            # name the next step's loop finds taken: AlreadyExistsError.
-            tf.config.optimizer.set_experimental_options(
-                {"arithmetic_optimization": False}
-            )
-
         @tf.function
         def train_steps(batches, count, sums):
             norms = tf.zeros([len(task.variables)], sums["loss"].dtype)

@@ -21,14 +21,24 @@ import tensorflow as tf
 from simclr.training import distributed
 
 
-def check(batch_size, microbatch):
-    """Raises ValueError for a microbatch that does not go up in its batch."""
+def prepare(batch_size, microbatch):
+    """Makes TensorFlow ready for the loops of a step.
+
+    Raises:
+        ValueError: the microbatch does not go up in the batch.
+    """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size % microbatch or microbatch % replicas:
         raise ValueError(
             f"train.microbatch is {microbatch}; it must divide batch_size, "
             f"{batch_size}, and be a multiple of the {replicas} replicas."
         )
+    # It makes one sum of several, of large tensors in a temporary variable,
+    # whose name the same loop of the next step finds taken
+    # (AlreadyExistsError).
+    tf.config.optimizer.set_experimental_options(
+        {"arithmetic_optimization": False}
+    )
 
 
 def train_step(task, strategy, batch):

@@ -141,7 +141,7 @@ def restore(task, class_names, workdir, chief):
         step: int.
         sums: dict of scalars since the last boundary before it.
     """
-    sums = zeros(task)
+    sums = _zeros(task)
     found = checkpoint.read_newest(rundir.checkpoints(workdir))
     if found is not None:
         step, arrays = found
@@ -170,7 +170,7 @@ def _require_same_start(workers, step, config):
         )
 
 
-def zeros(task):
+def _zeros(task):
     names = ["steps", *task.scalars, "replaced"]
     names += ["learning_rate", "grad_norm", "weight_norm"]
     double = task.config.train.precision == "float64"

@@ -1,0 +1,239 @@
+"""What `simclr lower` writes, on a GPU: speed, share of peak, CIFAR-10.
+
+Here, with simclr[cpu,aot] and the photos:
+
+    python benchmarks/lowered_runs.py prepare FOLDER \
+        --cifar=CIFAR10 --photos=PHOTOS
+
+There, with jax, NumPy and this repository, FOLDER copied to it:
+
+    PYTHONPATH=. python benchmarks/lowered_runs.py speed FOLDER
+    python FOLDER/cifar10_simclr/train.pyz
+
+`prepare` lowers the ResNet-50 step of configs/imagenet_resnet50.py at some
+batch sizes, ResNet-18's of configs/cifar10_resnet18.py at some, and runs of
+200 epochs of the latter for each objective, all in bfloat16 where they may be.
+`speed` compiles all steps side by side, then times one after the other. It
+writes FOLDER/speed.json, a cell as soon as it is done, and ends with a table.
+Share of peak counts what the encoder needs for both views, forward and twice
+that backward, and nothing else that the step does.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import math
+import os
+import statistics
+import sys
+import time
+
+from simclr.pjrt import found
+from simclr.pjrt.runner import Lowered
+from simclr.pjrt.stored import Stored
+from simclr.training import checkpoint, rundir
+
+CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
+BATCHES = {
+    "imagenet_resnet50": (128, 256, 512),
+    "cifar10_resnet18": (256, 512, 1024),
+}
+OBJECTIVES = {
+    "simclr": (),
+    "memory": ("memory.size=4096", "memory.momentum=0.99"),
+    "barlow_twins": (
+        "loss.name=barlow_twins",
+        "model.joint_views=False",
+        "model.head_layers=3",
+        "model.head_hidden=2048",
+        "model.head_dim=2048",
+        "model.head_norm=False",
+        "optimizer.base_lr=0.1",
+    ),
+}
+# bfloat16, without sparsity, FLOP/s: NVIDIA's data sheets.
+PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
+WARM_UP, ROUNDS, STEPS = 5, 5, 10
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("prepare")
+    command.add_argument("folder")
+    command.add_argument("--cifar", required=True, help="with train and test")
+    command.add_argument("--photos", required=True)
+    command.add_argument("--epochs", type=float, default=200)
+    command.set_defaults(run=prepare)
+    command = commands.add_parser("speed")
+    command.add_argument("folder")
+    command.add_argument("--platform", default="auto")
+    command.add_argument(
+        "--cells", nargs="*", help="such as imagenet_resnet50_256"
+    )
+    command.set_defaults(run=speed)
+    arguments = vars(parser.parse_args())
+    arguments.pop("run")(**arguments)
+
+
+def prepare(folder, cifar, photos, epochs):
+    """Lowers every step and run, and counts the encoders' operations."""
+    from simclr.commands import lower
+
+    data = {
+        "imagenet_resnet50": {"data": photos},
+        "cifar10_resnet18": {
+            "data": os.path.join(cifar, "train"),
+            "eval_data": os.path.join(cifar, "test"),
+        },
+    }
+    work = {}
+    for name, batches in BATCHES.items():
+        for batch in batches:
+            cell = f"{name}_{batch}"
+            lower.run(
+                recipe=recipe(name),
+                workdir=os.path.join(folder, cell),
+                overrides=[
+                    f"batch_size={batch}",
+                    "train.precision=mixed_bfloat16",
+                    "data.eval_source=",
+                ],
+                data=data[name]["data"],
+            )
+            work[cell] = encoder_flops(os.path.join(folder, cell))
+    rundir.write(folder, "flops_per_image.json", json.dumps(work, indent=1))
+    for name, settings in OBJECTIVES.items():
+        lower.run(
+            recipe=recipe("cifar10_resnet18"),
+            workdir=os.path.join(folder, f"cifar10_{name}"),
+            overrides=[
+                f"epochs={epochs:g}",
+                "train.precision=mixed_bfloat16",
+                "train.eval_epochs=50",
+                "train.checkpoint_epochs=50",
+                *settings,
+            ],
+            **data["cifar10_resnet18"],
+        )
+
+
+def recipe(name):
+    """Path of a recipe."""
+    return os.path.join(CONFIGS, f"{name}.py")
+
+
+def encoder_flops(run):
+    """Of one image in a step: both views, forward and twice that backward."""
+    import keras
+
+    from simclr.training import nets
+
+    config = rundir.read_config(run)
+    encoder = nets.build_encoder(config)
+    layers = [x for x in encoder.layers if isinstance(x, keras.layers.Conv2D)]
+    outputs = keras.Model(encoder.input, [x.output for x in layers])
+    side = config.data.image_size
+    flops = 0
+    for layer, shape in zip(
+        layers, outputs.compute_output_shape([1, side, side, 3])
+    ):
+        flops += 2 * shape[1] * shape[2] * math.prod(layer.kernel.shape)
+    return 2 * 3 * flops
+
+
+def speed(folder, platform, cells):
+    """Times the steps; see the top of this file."""
+    cells = cells or [f"{n}_{b}" for n, sizes in BATCHES.items() for b in sizes]
+    [device] = found.devices(platform, 1)
+    with open(os.path.join(folder, "flops_per_image.json")) as file:
+        work = json.load(file)
+    peak = next((p for k, p in PEAK.items() if k in device.device_kind), None)
+    started = time.monotonic()
+    table = []
+    # The compiler works in threads; what it tries out on the device waits for
+    # its turn there.
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        loading = {
+            cell: threads.submit(load, os.path.join(folder, cell), device)
+            for cell in cells
+        }
+        for cell, loaded in loading.items():
+            try:
+                loaded.result()
+                say(f"{cell} is compiled, {time.monotonic() - started:.0f} s")
+            except Exception as error:
+                say(f"{cell} was not compiled: {error}")
+                loading[cell] = None
+        for cell, loaded in loading.items():
+            if loaded is None:
+                continue
+            engine, config = loaded.result()
+            try:
+                row = timed(os.path.join(folder, cell), engine, config, device)
+            except Exception as error:  # Of memory, say: the others go on.
+                say(f"{cell} did not run: {str(error).splitlines()[0]}")
+                continue
+            finally:
+                loading[cell] = loaded = engine = None  # Leaves the memory.
+            row |= {"cell": cell, "device": device.device_kind}
+            if peak:
+                row["share_of_peak"] = (
+                    work[cell] * row["images_per_second"] / peak
+                )
+            table.append(row)
+            rundir.write(folder, "speed.json", json.dumps(table, indent=1))
+            say(json.dumps(row))
+    print("| step | batch | ms | images/s | share of peak |")
+    print("|---|---|---|---|---|")
+    for row in table:
+        name, batch = row["cell"].rsplit("_", 1)
+        share = f"{row['share_of_peak']:.1%}" if peak else ""
+        print(
+            f"| {name} | {batch} | {row['milliseconds']:.1f} | "
+            f"{row['images_per_second']:,.0f} | {share} |"
+        )
+
+
+def load(run, device):
+    """The compiled step of a lowered run with its state on the device."""
+    with open(os.path.join(run, "lowered", "signature.json")) as file:
+        signature = json.load(file)
+    _, arrays = checkpoint.read_newest(rundir.checkpoints(run))
+    engine = Lowered(run, signature["step"], [device], arrays)
+    return engine, rundir.read_config(run)
+
+
+def timed(run, engine, config, device):
+    """Median time of a step, and of how many images a second that is."""
+    stored = Stored(run, "images", [device], "device")
+    batches = stored.batches(config, 0, engine.executable)
+    sums = {"steps": 0.0, "loss": 0.0}
+    engine.train_steps(batches, WARM_UP, sums)
+    times = []
+    for _ in range(ROUNDS):
+        started = time.monotonic()
+        found, _, bad = engine.train_steps(batches, STEPS, sums)
+        times.append((time.monotonic() - started) / STEPS)
+        if bad >= 0:
+            raise FloatingPointError(f"{run}: the loss is not finite")
+    step = statistics.median(times)
+    memory = device.memory_stats() or {}
+    return {
+        "batch_size": config.batch_size,
+        "milliseconds": 1000 * step,
+        "slowest": 1000 * max(times),
+        "images_per_second": config.batch_size / step,
+        "loss": float(found["loss"]) / STEPS,
+        "peak_bytes": memory.get("peak_bytes_in_use"),
+    }
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The devices that jax has; needs jax alone."""
+
+import os
+
+
+def devices(kind="auto", count=0):
+    """Some of jax's devices.
+
+    Args:
+        kind: "tpu", "gpu", "cpu", or "auto": the best that jax has.
+        count: how many; 0: all, or one CPU.
+
+    Returns:
+        list of jax devices of one kind.
+
+    Raises:
+        ValueError: jax is missing, or has not so many of that kind.
+    """
+    if kind == "cpu":
+        # Or else jax would start the others, too.
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    try:
+        import jax
+    except ImportError:
+        raise ValueError("jax is not installed: pip install jax.") from None
+    # Keras counts steps in int64, which jax would make int32.
+    jax.config.update("jax_enable_x64", True)
+    if kind == "cpu":
+        jax.config.update("jax_num_cpu_devices", max(1, count))
+    try:
+        found = jax.devices(None if kind == "auto" else kind)
+    except RuntimeError as error:
+        raise ValueError(
+            f"jax has no {kind} here: {str(error).splitlines()[0]}"
+        ) from error
+    if len(found) < count:
+        raise ValueError(
+            f"{count} replicas need {count} devices, and jax has {len(found)} "
+            f"({found[0].platform}); another number: --replicas."
+        )
+    return found[: count or len(found)]

@@ -1,0 +1,105 @@
+"""Images as `simclr lower` stored them, and in which order they come.
+
+Needs jax and NumPy alone. Letters: R = replicas.
+"""
+
+import numpy as np
+
+from simclr.pjrt import files
+
+# Of a device's memory, for the images. What does not fit stays on the host.
+_SHARE_FOR_IMAGES = 0.25
+
+
+class Stored:
+    """Images as `simclr lower` stored them, and what belongs to each.
+
+    Args:
+        run: folder.
+        name: "images" or "eval_images".
+        devices: list of jax devices.
+        where: "device", "host" or "auto".
+    """
+
+    def __init__(self, run, name, devices, where):
+        import jax
+
+        self._images = np.load(files.path(run, f"{name}.npy"), mmap_mode="r")
+        self.rows = files.arrays(files.path(run, f"{name}_rows.npz"))
+        self._devices = devices
+        room = (devices[0].memory_stats() or {}).get("bytes_limit", np.inf)
+        self.on_device = where == "device" or (
+            where == "auto" and self._images.nbytes < _SHARE_FOR_IMAGES * room
+        )
+        if self.on_device:
+            self._copies = [jax.device_put(self._images, d) for d in devices]
+            self._take = jax.jit(lambda images, rows: images[rows])
+
+    def __len__(self):
+        return len(self._images)
+
+    @property
+    def side(self):
+        """Of a stored image, pixels."""
+        return self._images.shape[1]
+
+    def take(self, rows, place=0):
+        """Some images, on one of the devices."""
+        import jax
+
+        device = self._devices[place]
+        if self.on_device:
+            rows = jax.device_put(rows.astype(np.int32), device)
+            return self._take(self._copies[place], rows)
+        return jax.device_put(self._images[rows], device)
+
+    def batches(self, config, step, executable):
+        """What the lowered step takes, from `step` on.
+
+        Yields:
+            list of jax arrays, a parameter each.
+        """
+        order = Order(config.seed, len(self))
+        while True:
+            rows = order.rows(step, config.batch_size)
+            shares = np.split(rows, len(self._devices))
+            batch = {
+                name: executable.put([self.rows[name][rows] for rows in shares])
+                for name in ("extents", "label", "replaced")
+            }
+            batch["images"] = executable.join(
+                [self.take(rows, place) for place, rows in enumerate(shares)]
+            )
+            batch["step"] = executable.put(np.int64(step))
+            yield [batch[name] for name in sorted(batch)]
+            step += 1
+
+
+class Order:
+    """Which image at which step: a permutation of all in every epoch.
+
+    A function of (seed, step), like simclr/data/order.py; not the same one.
+    """
+
+    def __init__(self, seed, num):
+        self._seed, self._num, self._known = seed, num, {}
+
+    def rows(self, step, size):
+        """int64 [size], the images of the global batch at `step`."""
+        position = step * size + np.arange(size)
+        epochs, places = position // self._num, position % self._num
+        rows = np.zeros(size, np.int64)
+        for epoch in np.unique(epochs):
+            here = epochs == epoch
+            rows[here] = self._permutation(int(epoch))[places[here]]
+        return rows
+
+    def _permutation(self, epoch):
+        if epoch not in self._known:
+            bits = np.random.Philox(key=[self._seed, epoch])
+            shuffled = np.random.Generator(bits).permutation(self._num)
+            # A batch crosses from one epoch to the next at most.
+            self._known = {
+                k: v for k, v in self._known.items() if k == epoch - 1
+            } | {epoch: shuffled}
+        return self._known[epoch]
