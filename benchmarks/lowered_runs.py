@@ -13,14 +13,14 @@ There, with jax, NumPy and this repository, FOLDER copied to it:
 `prepare` lowers the ResNet-50 step of configs/imagenet_resnet50.py at some
 batch sizes, ResNet-18's of configs/cifar10_resnet18.py at some, and runs of
 200 epochs of the latter for each objective, all in bfloat16 where they may be.
-`speed` compiles all steps side by side, then times one after the other. It
-writes FOLDER/speed.json, a cell as soon as it is done, and ends with a table.
+`speed` compiles and times one step after the other (side by side, six took
+longer than in turn), writes FOLDER/speed.json and ends with a table. A process
+for each (--cells) leaves every one the whole memory.
 Share of peak counts what the encoder needs for both views, forward and twice
 that backward, and nothing else that the step does.
 """
 
 import argparse
-import concurrent.futures
 import json
 import math
 import os
@@ -40,6 +40,16 @@ BATCHES = {
 }
 OBJECTIVES = {
     "simclr": (),
+    # What suits short training of the narrow net (cifar10_resnet18_cpu.py).
+    "simclr_sgd": (
+        "augment.crop_area=(0.2,1.0)",
+        "loss.temperature=0.2",
+        "loss.weight=1",
+        "model.head_layers=2",
+        "optimizer.name=sgd",
+        "optimizer.base_lr=0.25",
+        "optimizer.weight_decay=5e-4",
+    ),
     "memory": ("memory.size=4096", "memory.momentum=0.99"),
     "barlow_twins": (
         "loss.name=barlow_twins",
@@ -151,45 +161,27 @@ def speed(folder, platform, cells):
     with open(os.path.join(folder, "flops_per_image.json")) as file:
         work = json.load(file)
     peak = next((p for k, p in PEAK.items() if k in device.device_kind), None)
-    started = time.monotonic()
-    table = []
-    # The compiler works in threads; what it tries out on the device waits for
-    # its turn there.
-    with concurrent.futures.ThreadPoolExecutor() as threads:
-        loading = {
-            cell: threads.submit(load, os.path.join(folder, cell), device)
-            for cell in cells
-        }
-        for cell, loaded in loading.items():
-            try:
-                loaded.result()
-                say(f"{cell} is compiled, {time.monotonic() - started:.0f} s")
-            except Exception as error:
-                say(f"{cell} was not compiled: {error}")
-                loading[cell] = None
-        for cell, loaded in loading.items():
-            if loaded is None:
-                continue
-            engine, config = loaded.result()
-            try:
-                row = timed(os.path.join(folder, cell), engine, config, device)
-            except Exception as error:  # Of memory, say: the others go on.
-                say(f"{cell} did not run: {str(error).splitlines()[0]}")
-                continue
-            finally:
-                loading[cell] = loaded = engine = None  # Leaves the memory.
-            row |= {"cell": cell, "device": device.device_kind}
-            if peak:
-                row["share_of_peak"] = (
-                    work[cell] * row["images_per_second"] / peak
-                )
-            table.append(row)
-            rundir.write(folder, "speed.json", json.dumps(table, indent=1))
-            say(json.dumps(row))
+    path = os.path.join(folder, "speed.json")
+    table = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            table = json.load(file)
+    for cell in cells:
+        try:
+            row = timed(os.path.join(folder, cell), device)
+        except Exception as error:  # Of memory, say: the others go on.
+            say(f"{cell} did not run: {str(error).splitlines()[0]}")
+            continue
+        if peak:
+            rate = work[cell] * row["images_per_second"]
+            row["share_of_peak"] = rate / peak
+        table[cell] = row | {"device": device.device_kind}
+        rundir.write(folder, "speed.json", json.dumps(table, indent=1))
+        say(f"{cell} {json.dumps(row)}")
     print("| step | batch | ms | images/s | share of peak |")
     print("|---|---|---|---|---|")
-    for row in table:
-        name, batch = row["cell"].rsplit("_", 1)
+    for cell, row in table.items():
+        name, batch = cell.rsplit("_", 1)
         share = f"{row['share_of_peak']:.1%}" if peak else ""
         print(
             f"| {name} | {batch} | {row['milliseconds']:.1f} | "
@@ -197,17 +189,15 @@ def speed(folder, platform, cells):
         )
 
 
-def load(run, device):
-    """The compiled step of a lowered run with its state on the device."""
+def timed(run, device):
+    """Compiles a lowered run's step and times it, on its images, a median."""
+    config = rundir.read_config(run)
     with open(os.path.join(run, "lowered", "signature.json")) as file:
         signature = json.load(file)
     _, arrays = checkpoint.read_newest(rundir.checkpoints(run))
+    started = time.monotonic()
     engine = Lowered(run, signature["step"], [device], arrays)
-    return engine, rundir.read_config(run)
-
-
-def timed(run, engine, config, device):
-    """Median time of a step, and of how many images a second that is."""
+    compiled = time.monotonic() - started
     stored = Stored(run, "images", [device], "device")
     batches = stored.batches(config, 0, engine.executable)
     sums = {"steps": 0.0, "loss": 0.0}
@@ -215,19 +205,19 @@ def timed(run, engine, config, device):
     times = []
     for _ in range(ROUNDS):
         started = time.monotonic()
-        found, _, bad = engine.train_steps(batches, STEPS, sums)
+        sums, _, bad = engine.train_steps(batches, STEPS, sums)
         times.append((time.monotonic() - started) / STEPS)
         if bad >= 0:
-            raise FloatingPointError(f"{run}: the loss is not finite")
+            raise FloatingPointError("the loss is not finite")
     step = statistics.median(times)
     memory = device.memory_stats() or {}
     return {
-        "batch_size": config.batch_size,
         "milliseconds": 1000 * step,
         "slowest": 1000 * max(times),
         "images_per_second": config.batch_size / step,
-        "loss": float(found["loss"]) / STEPS,
+        "loss": float(sums["loss"] / sums["steps"]),
         "peak_bytes": memory.get("peak_bytes_in_use"),
+        "compile_seconds": compiled,
     }
 
 
