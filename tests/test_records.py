@@ -5,6 +5,7 @@ import gzip
 import os
 import struct
 import uuid
+import zlib
 
 import numpy as np
 import pytest
@@ -93,6 +94,26 @@ def test_second_opening_uses_the_index(tmp_path, shards):
     second = open_source(shards)
     assert second.fingerprint() == first.fingerprint()
     assert second.labels.tolist() == first.labels.tolist()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-3],
+        lambda data: zlib.compress(b"[]\n" + zlib.decompress(data)),
+        lambda data: zlib.compress(zlib.decompress(data)[:-1]),
+    ],
+)
+def test_a_damaged_index_is_made_again(tmp_path, shards, damage):
+    labels = open_source(shards).labels.tolist()
+    kept = list((tmp_path / "cache" / "simclr").glob("*.index"))
+    assert kept
+    whole = [path.read_bytes() for path in kept]
+    for path in kept:
+        path.write_bytes(damage(path.read_bytes()))
+    assert open_source(shards).labels.tolist() == labels
+    assert [path.read_bytes() for path in kept] == whole
 
 
 def test_a_shard_that_changed_is_indexed_again(tmp_path):

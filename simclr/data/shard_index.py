@@ -5,15 +5,24 @@ shards it is made by one walk and cached.
 """
 
 import dataclasses
-import io
-import zipfile
+import json
+import zlib
 
 import numpy as np
 
 from simclr.data import arrayrecord, cache, example, storage, tfrecord
 
 SUFFIX = ".index"
-_VERSION = 1
+_VERSION = 2
+# Of a stored index's arrays, in their order.
+_DTYPES = {
+    "num_bytes": "<i8",
+    "offsets": "<i8",
+    "sizes": "<i8",
+    "id_ends": "<i8",
+    "labels": "<i4",
+    "id_bytes": "u1",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +57,19 @@ class ShardIndex:
         return data.decode("utf-8", "backslashreplace")
 
     def to_bytes(self):
-        """As a NumPy .npz file."""
-        file = io.BytesIO()
-        np.savez_compressed(
-            file,
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(self)
-            },
-        )
-        return file.getvalue()
+        """The arrays' lengths as a line of JSON, then the arrays; zlib.
+
+        Not as NumPy's .npz: that has headers for Python's parser, which in
+        CPython 3.11 fails now and then when threads use it at once
+        (SystemError: AST constructor recursion depth mismatch).
+        """
+        arrays = {
+            name: np.asarray(getattr(self, name), dtype).ravel()
+            for name, dtype in _DTYPES.items()
+        }
+        lengths = json.dumps({name: len(x) for name, x in arrays.items()})
+        parts = [x.tobytes() for x in arrays.values()]
+        return zlib.compress(b"".join([lengths.encode(), b"\n", *parts]))
 
 
 def make_index(*, num_bytes, labels, ids, offsets=(), sizes=()):
@@ -111,7 +123,7 @@ def index_shard(path, *, file_format, keys):
     """
     num_bytes, changed_ns = storage.stat(path)
     key = (_VERSION, path, num_bytes, changed_ns, file_format, keys)
-    cached = cache.path_for("index.npz", *key)
+    cached = cache.path_for("index", *key)
     index = _from_bytes(cache.read(cached))
     if index is None:
         index = _beside(path)
@@ -131,9 +143,14 @@ def _beside(path):
 def _from_bytes(data):
     """The index that to_bytes wrote; None for nothing or damaged bytes."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return ShardIndex(**arrays)
-    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        header, _, rest = zlib.decompress(data).partition(b"\n")
+        lengths, arrays, start = json.loads(header), {}, 0
+        for name, dtype in _DTYPES.items():
+            arrays[name] = np.frombuffer(rest, dtype, lengths[name], start)
+            start += arrays[name].nbytes
+        arrays["num_bytes"] = arrays["num_bytes"].reshape([])
+        return ShardIndex(**arrays)
+    except (ValueError, TypeError, KeyError, zlib.error):
         return None
 
 
