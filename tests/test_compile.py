@@ -1,6 +1,7 @@
 """simclr compile: a step's needs on a TPU slice, by the TPU's own compiler."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -13,7 +14,14 @@ from simclr.config import Augment
 from simclr.data import pipeline
 from simclr.data.reader import Reader
 from simclr.data.sources import open_source
-from simclr.tpu import compiler, largest_batch, lowering, roofline, slices
+from simclr.tpu import (
+    compiler,
+    largest_batch,
+    lowering,
+    program,
+    roofline,
+    slices,
+)
 
 
 def test_slices():
@@ -159,15 +167,16 @@ def test_command(monkeypatch, capsys, tmp_path):
         )
 
     rows_of = [0]
-    hlo = lowering.hlo
 
-    def noting_rows(function, args, *, stage):
-        rows_of[0] = args[0]["label"].shape[0]
-        return hlo(function, args, stage=stage)
+    def noting_rows(task, *, replicas, on_device):
+        assert on_device
+        rows_of[0] = task.config.batch_size // replicas
+        return types.SimpleNamespace(hlo=b"")
 
+    lower_task = program.lower_task
     monkeypatch.setattr(compiler, "require", lambda: None)
     monkeypatch.setattr(compiler, "compile_for", compile_for)
-    monkeypatch.setattr(lowering, "hlo", noting_rows)
+    monkeypatch.setattr(program, "lower_task", noting_rows)
     out = tmp_path / "facts.json"
     arguments = [
         "compile",
@@ -186,6 +195,8 @@ def test_command(monkeypatch, capsys, tmp_path):
     assert f"Largest   a batch of {largest} fits" in said
     assert "--set train.microbatch=256" in said  # It divides 512.
 
+    rows_of[0] = 8
+    monkeypatch.setattr(program, "lower_task", lower_task)
     arguments[3] = "--set=batch_size=64"
     assert cli.main([*arguments, "--nosearch"]) == 0
     said = capsys.readouterr().err

@@ -139,7 +139,9 @@ def test_is_the_plain_step(strategy, case):
         )
 
 
-@pytest.mark.parametrize("on_device", [False, True])
+@pytest.mark.parametrize(
+    "on_device", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_four_replicas_follow_one(tmp_path, on_device):
     """The real loop: the same losses, in a memory and a probe too."""
     config = tiny.config(

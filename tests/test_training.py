@@ -51,10 +51,17 @@ def whole_run(photos, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "precision, tolerance", [("float32", 1e-4), ("float64", 1e-9)]
+    "precision, tolerance",
+    [
+        ("float64", 1e-9),
+        pytest.param("float32", 1e-4, marks=pytest.mark.slow),
+    ],
 )
 def test_four_replicas_follow_one(photos, tmp_path, precision, tolerance):
-    """The same global batch gives the same losses for 20 steps."""
+    """The same global batch gives the same losses for 20 steps.
+
+    And one replica goes on where four were.
+    """
     config = tiny.config(
         photos,
         epochs=4.9,
@@ -68,6 +75,15 @@ def test_four_replicas_follow_one(photos, tmp_path, precision, tolerance):
         curves.append(losses(tmp_path / name))
     assert len(curves[0]) == 20
     np.testing.assert_allclose(curves[0], curves[1], rtol=tolerance)
+
+    *_, before, last = checkpoint.finished(
+        rundir.checkpoints(tmp_path / "four")
+    )
+    os.remove(last)
+    assert before.endswith("016.npz")
+    loop.train(config, str(tmp_path / "four"), ONE())
+    again = losses(tmp_path / "four")
+    np.testing.assert_allclose(again, curves[0], rtol=tolerance)
 
 
 def test_writes_what_it_promises(whole_run):
@@ -123,7 +139,7 @@ def test_stops_and_resumes_to_the_same_bits(
     """Stopped in the middle of rows of metrics and at their ends."""
     config = tiny.config(photos)
     stop_after(1)
-    for steps in range(1, 6):
+    for steps in range(1, 4):
         assert loop.train(config, str(tmp_path), ONE()) == "a test"
         newest, arrays = checkpoint.read_newest(rundir.checkpoints(tmp_path))
         assert newest == steps
@@ -141,18 +157,6 @@ def test_max_hours_stops_with_everything_saved(photos, tmp_path):
     stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
     assert stopped == "--max_hours=1e-09"
     assert checkpoint.read_newest(rundir.checkpoints(tmp_path))[0] == 1
-
-
-def test_started_on_four_replicas_resumes_on_one(
-    photos, whole_run, tmp_path, stop_after, monkeypatch
-):
-    config = tiny.config(photos)
-    stop_after(8)
-    assert loop.train(config, str(tmp_path), four_replicas())
-    assert losses(tmp_path), "stopped before its first row"
-    monkeypatch.undo()
-    assert loop.train(config, str(tmp_path), ONE()) == ""
-    np.testing.assert_allclose(losses(tmp_path), losses(whole_run), rtol=1e-3)
 
 
 def test_a_finished_run_is_left_alone(photos, whole_run):
