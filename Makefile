@@ -16,7 +16,7 @@ demo: $(VENV)/installed-cpu
 	$(BIN)/simclr pipeline configs/pipelines/demo.py --workdir=runs/demo
 
 test: $(VENV)/installed-cpu,test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 slow: $(VENV)/installed-cpu,test,aot
 	$(BIN)/python -m pytest -m slow

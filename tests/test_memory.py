@@ -124,6 +124,7 @@ def test_first_batch_meets_no_memory(five_steps):
     assert np.all(losses[1:] > expected[1:] + 0.1)
 
 
+@pytest.mark.slow
 def test_replicas_hold_the_same_and_what_one_replica_holds(five_steps):
     strategy = four_replicas()
     task, losses = run(

@@ -137,6 +137,7 @@ def test_a_stage_of_another_config_is_refused(folder, done, capsys):
     assert "holds another run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_takes_a_run_that_is_pretrained_already(folder, done, tmp_path):
     line = command(folder, tmp_path / "run", f"--pretrained={done}/pretrain")
     assert cli.main([*line, "--label_fraction=0.25"]) == 0
