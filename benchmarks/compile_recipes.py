@@ -5,8 +5,9 @@
 
 A cell is one `simclr compile --nosearch`, in a process of its own, and its
 result one JSON file: run it again after a stop, and it goes on. What does not
-fit or compile is a result, too; what does not fit is tried again in
-microbatches (gradient caching). The table is table.md.
+fit, or compile in --hours, is a result, too (to try it again, delete its file);
+what does not fit is tried again in microbatches (gradient caching). The table
+is table.md.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 GIB = {"v5e-8": 16, "v3-8": 16}  # Of a replica.
 FILLED = 0.8  # Of that, by what grows with the batch, for a first try.
+SMALL = ("demo", "sample_resnet18")
 IMAGES = {"imagenet": (1_281_167, 1000), "cifar10": (50_000, 10)}
 
 
@@ -41,9 +43,10 @@ def main():
 
 
 def recipes():
-    """Names of all recipes."""
+    """Names of the recipes that want more than a CPU."""
     paths = sorted(glob.glob(os.path.join(CONFIGS, "*.py")))
-    return [os.path.basename(path)[: -len(".py")] for path in paths]
+    names = [os.path.basename(path)[: -len(".py")] for path in paths]
+    return [x for x in names if not x.endswith("_cpu") and x not in SMALL]
 
 
 def cell(arguments, recipe, topology):
@@ -53,7 +56,7 @@ def cell(arguments, recipe, topology):
         list of dicts, what `compiled` returns of each.
     """
     whole = compiled(arguments, recipe, topology, 0)
-    if whole.get("fits", True) or whole["needed_gib"] is None:
+    if whole.get("fits", True):
         return [whole]
     batch, parts = whole["batch_size"], 1
     while whole["needed_gib"] / parts > FILLED * GIB[topology]:
