@@ -3,11 +3,11 @@
     python benchmarks/compile_recipes.py --workdir=runs/compiled \
         --recipe cifar10_resnet18 imagenet_resnet50 --topology v5e-8 v3-8
 
-A cell is one `simclr compile --nosearch`, in a process of its own, and its
-result one JSON file: run it again after a stop, and it goes on. What does not
-fit, or compile in --hours, is a result, too (to try it again, delete its file);
-what does not fit is tried again in microbatches (gradient caching). The table
-is table.md.
+A recipe is one `simclr compile --nosearch`, in a process of its own; a cell of
+the table is one JSON file: run it again after a stop, and it goes on. What does
+not fit, or compile in --hours, is a result, too (to try it again, delete its
+file); what does not fit is tried again in microbatches (gradient caching). The
+table is table.md.
 """
 
 import argparse
@@ -22,7 +22,12 @@ CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 GIB = {"v5e-8": 16, "v3-8": 16}  # Of a replica.
 FILLED = 0.8  # Of that, by what grows with the batch, for a first try.
 SMALL = ("demo", "sample_resnet18")
-IMAGES = {"imagenet": (1_281_167, 1000), "cifar10": (50_000, 10)}
+IMAGES = {  # And classes, by a part of a recipe's name.
+    "cifar10": (50_000, 10),
+    "1pct": (12_811, 1000),
+    "10pct": (128_116, 1000),
+    "": (1_281_167, 1000),
+}
 
 
 def main():
@@ -30,15 +35,14 @@ def main():
     parser.add_argument("--workdir", required=True)
     parser.add_argument("--recipe", nargs="*", default=recipes())
     parser.add_argument("--topology", nargs="*", default=["v5e-8", "v3-8"])
-    parser.add_argument("--hours", type=float, default=0.75, help="of a cell")
+    parser.add_argument("--hours", type=float, default=0.75, help="of a recipe")
     arguments = parser.parse_args()
     os.makedirs(arguments.workdir, exist_ok=True)
     rows = []
     for recipe in arguments.recipe:
-        for topology in arguments.topology:
-            rows += cell(arguments, recipe, topology)
-            with open(os.path.join(arguments.workdir, "table.md"), "w") as file:
-                file.write(table(rows))
+        rows += cells(arguments, recipe)
+        with open(os.path.join(arguments.workdir, "table.md"), "w") as file:
+            file.write(table(rows))
     print(table(rows))
 
 
@@ -49,64 +53,89 @@ def recipes():
     return [x for x in names if not x.endswith("_cpu") and x not in SMALL]
 
 
-def cell(arguments, recipe, topology):
-    """A recipe on a slice; in microbatches, too, where it does not fit.
+def cells(arguments, recipe):
+    """A recipe on its slices; in microbatches, too, where it does not fit.
 
     Returns:
         list of dicts, what `compiled` returns of each.
     """
-    whole = compiled(arguments, recipe, topology, 0)
-    if whole.get("fits", True):
-        return [whole]
-    batch, parts = whole["batch_size"], 1
-    while whole["needed_gib"] / parts > FILLED * GIB[topology]:
-        parts *= 2
-    return [whole, compiled(arguments, recipe, topology, batch // parts)]
+    rows = compiled(arguments, recipe, arguments.topology, 0)
+    at_a_time = {}
+    for row in rows:
+        if not row.get("fits", True):
+            parts = 1
+            while row["needed_gib"] / parts > FILLED * GIB[row["topology"]]:
+                parts *= 2
+            microbatch = row["batch_size"] // parts
+            at_a_time.setdefault(microbatch, []).append(row["topology"])
+    for microbatch, topologies in at_a_time.items():
+        rows += compiled(arguments, recipe, topologies, microbatch)
+    order = arguments.topology.index
+    return sorted(rows, key=lambda x: (order(x["topology"]), x["microbatch"]))
 
 
-def compiled(arguments, recipe, topology, microbatch):
-    """What `simclr compile` says, or "why" it says nothing."""
-    name = f"{recipe}_{topology}" + (f"_{microbatch}" if microbatch else "")
-    path = os.path.join(arguments.workdir, f"{name}.json")
-    if not os.path.exists(path):
-        images, classes = IMAGES["cifar10" if "cifar" in recipe else "imagenet"]
-        command = [
-            *(sys.executable, "-m", "simclr", "compile", "--nosearch"),
-            f"--config={os.path.join(CONFIGS, recipe)}.py",
-            f"--topology={topology}",
-            f"--images={images}",
-            f"--classes={classes}",
-            f"--set=train.microbatch={microbatch}",
-            f"--out={path}.new",
-        ]
-        print(" ".join(command), flush=True)
-        started = time.monotonic()
-        try:
-            done = subprocess.run(
-                command,
-                stderr=subprocess.PIPE,
-                text=True,
-                timeout=3600 * arguments.hours,
-            )
-            why = (done.stderr.strip().splitlines() or [""])[-1]
-        except subprocess.TimeoutExpired:
-            why = f"not compiled in {arguments.hours:g} hours"
-        found = {"why": why}
-        if os.path.exists(f"{path}.new"):
-            with open(f"{path}.new") as file:
-                found = json.load(file)
-            os.remove(f"{path}.new")
-        found |= {
-            "name": recipe,
-            "topology": topology,
-            "microbatch": microbatch,
-            "seconds": time.monotonic() - started,
-        }
-        with open(f"{path}.tmp", "w") as file:
-            json.dump(found, file, indent=1)
-        os.replace(f"{path}.tmp", path)
-    with open(path) as file:
-        return json.load(file)
+def compiled(arguments, recipe, topologies, microbatch):
+    """What `simclr compile` says on each slice, or "why" it says nothing."""
+
+    def path_of(topology):
+        name = f"{recipe}_{topology}" + (f"_{microbatch}" if microbatch else "")
+        return os.path.join(arguments.workdir, f"{name}.json")
+
+    missing = [x for x in topologies if not os.path.exists(path_of(x))]
+    if missing:
+        found = ask(arguments, recipe, missing, microbatch)
+        for topology, facts in zip(missing, found, strict=True):
+            with open(f"{path_of(topology)}.tmp", "w") as file:
+                json.dump(facts, file, indent=1)
+            os.replace(f"{path_of(topology)}.tmp", path_of(topology))
+    rows = []
+    for topology in topologies:
+        with open(path_of(topology)) as file:
+            rows.append(json.load(file))
+    return rows
+
+
+def ask(arguments, recipe, topologies, microbatch):
+    """`simclr compile` in a process of its own.
+
+    Returns:
+        list of dicts, one for each of `topologies`.
+    """
+    out = os.path.join(arguments.workdir, f"{recipe}.{os.getpid()}.new")
+    images, classes = next(IMAGES[part] for part in IMAGES if part in recipe)
+    command = [
+        *(sys.executable, "-m", "simclr", "compile", "--nosearch"),
+        f"--config={os.path.join(CONFIGS, recipe)}.py",
+        f"--topology={','.join(topologies)}",
+        f"--images={images}",
+        f"--classes={classes}",
+        f"--set=train.microbatch={microbatch}",
+        f"--out={out}",
+    ]
+    print(" ".join(command), flush=True)
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=3600 * arguments.hours,
+        )
+        why = (done.stderr.strip().splitlines() or [""])[-1]
+    except subprocess.TimeoutExpired:
+        why = f"not compiled in {arguments.hours:g} hours"
+    found = [{"why": why}] * len(topologies)
+    if os.path.exists(out):
+        with open(out) as file:
+            found = json.load(file)
+        os.remove(out)
+    seconds = time.monotonic() - started
+    print(f"{seconds:.0f} s", flush=True)
+    own = {"name": recipe, "microbatch": microbatch, "seconds": seconds}
+    return [
+        facts | own | {"topology": topology}
+        for facts, topology in zip(found, topologies, strict=True)
+    ]
 
 
 def table(rows):

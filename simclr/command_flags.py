@@ -154,10 +154,11 @@ def compile_step(values):
     flags.DEFINE_string(
         "config", "", "The recipe, configs/NAME.py.", flag_values=values
     )
-    flags.DEFINE_string(
+    flags.DEFINE_list(
         "topology",
         "v5e-8",
-        "The slice, by the name that it is rented under.",
+        "The slice, by the name that it is rented under; or several: "
+        "v5e-8,v3-8.",
         flag_values=values,
     )
     flags.DEFINE_multi_string(

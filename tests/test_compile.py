@@ -153,7 +153,8 @@ def test_command(monkeypatch, capsys, tmp_path):
     """From a recipe to the lines and the JSON; a made-up compiler."""
 
     def compile_for(slice_, hlo):
-        assert isinstance(hlo, bytes) and slice_.name == "v3-8"
+        assert isinstance(hlo, bytes)
+        compiled_for.append(slice_.name)
         rows = rows_of[0]
         if rows > 40:
             raise compiler.DoesNotFit(rows * 2**29)
@@ -167,6 +168,7 @@ def test_command(monkeypatch, capsys, tmp_path):
         )
 
     rows_of = [0]
+    compiled_for = []
 
     def noting_rows(task, *, replicas, on_device):
         assert on_device
@@ -189,19 +191,23 @@ def test_command(monkeypatch, capsys, tmp_path):
     ]
     assert cli.main([*arguments, "--images=9000", "--classes=10"]) == 1
     said = capsys.readouterr().err
-    largest = json.loads(out.read_text())["largest_batch"]
+    largest = json.loads(out.read_text())[0]["largest_batch"]
     assert 320 * 8 / 9 <= largest <= 320
-    assert "does not fit" in said
+    assert "does not fit" in said and set(compiled_for) == {"v3-8"}
     assert f"Largest   a batch of {largest} fits" in said
     assert "--set train.microbatch=256" in said  # It divides 512.
 
     rows_of[0] = 8
+    compiled_for.clear()
     monkeypatch.setattr(program, "lower_task", lower_task)
-    arguments[3] = "--set=batch_size=64"
+    arguments[2:4] = ["--topology=v3-8,v5e-8", "--set=batch_size=64"]
     assert cli.main([*arguments, "--nosearch"]) == 0
     said = capsys.readouterr().err
     assert "2.00 GiB of 16 a core: fits" in said
-    facts = json.loads(out.read_text())
+    assert "2.00 GiB of 16 a chip: fits" in said
+    assert said.count("Traced ") == 1  # For both have eight replicas.
+    assert compiled_for == ["v3-8", "v5e-8"]
+    facts, _ = json.loads(out.read_text())
     assert facts["fits"] and facts["flops"] == 8e9
     assert facts["hours"] * 4 == facts["chip_hours"]
     assert keras.config.dtype_policy().name == "float32"
@@ -211,7 +217,7 @@ def test_command(monkeypatch, capsys, tmp_path):
     "arguments, message",
     [
         ("", "--config=RECIPE"),
-        ("--config=configs/demo.py --topology=v9-8", "v9-8 is not known"),
+        ("--config=configs/demo.py --topology=v3-8,v9-8", "v9-8 is not known"),
         ("--config=configs/demo.py --set batch_size=129", "does not divide"),
         (
             "--config=configs/demo.py --data=/no/such",
@@ -310,7 +316,7 @@ def test_a_small_net_on_the_real_compiler(capsys, tmp_path):
             ]
         )
         assert status == 0, capsys.readouterr().err
-        facts.append(json.loads(out.read_text()))
+        facts += json.loads(out.read_text())
     plain, cached = facts
     count, size = plain["collectives"]["all-reduce"]
     assert count > 40 and size > 4 * 170_000  # Of each gradient at least.

@@ -1,6 +1,7 @@
 """`simclr compile`: what a recipe asks of a TPU slice, before it is rented."""
 
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -32,7 +33,7 @@ _KNOWN = {
 
 def run(
     recipe,
-    topology,
+    topologies,
     *,
     overrides=(),
     data="",
@@ -41,20 +42,21 @@ def run(
     search=True,
     out="",
 ):
-    """Compiles a recipe's training step for a slice, and says what it needs.
+    """Compiles a recipe's training step for slices, and says what it needs.
 
     Args:
         recipe: path of a recipe.
-        topology: name of the slice, such as v5e-8.
+        topologies: list of names of slices, such as v5e-8.
         overrides: list of KEY=VALUE over the recipe.
         data: images, or "": the recipe's.
         images: int, images of an epoch; 0: as many as there are.
         classes: int, among their labels; None: as many as there are.
         search: bool, look for the largest batch that fits.
-        out: path of a JSON file to write, or "".
+        out: path of a JSON file to write, a list with a dict for each slice,
+            or "".
 
     Returns:
-        bool, whether the recipe's batch fits.
+        bool, whether the recipe's batch fits into each of them.
 
     Raises:
         ValueError: bad input; jax or libtpu missing; a step that a TPU cannot
@@ -63,18 +65,34 @@ def run(
     if not recipe:
         raise ValueError("Say --config=RECIPE.")
     compiler.require()
-    slice_ = slices.get(topology)
+    chosen = [slices.get(name) for name in topologies]
     config = config_lib.load(recipe, overrides)
     images, classes = _size_of_data(
         training.with_images(config.data, source=data), images, classes
     )
-    device = slice_.device
-    kind = "chip" if device.per_chip == 1 else "core"
     _say(
         f"Recipe    {recipe} ({training.describe_net(config)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )
+    # One at a time, for it holds a net's weights.
+    trace = functools.lru_cache(maxsize=1)(
+        functools.partial(_trace, config, images, classes)
+    )
+    facts = [
+        {"recipe": recipe, "settings": list(overrides)}
+        | _on_slice(slice_, config, images, trace, search=search)
+        for slice_ in chosen
+    ]
+    if out:
+        _write(out, facts)
+    return all(x["fits"] for x in facts)
+
+
+def _on_slice(slice_, config, images, trace, *, search):
+    """Says what the recipe needs of a slice; the same as a dict."""
+    device = slice_.device
+    kind = "chip" if device.per_chip == 1 else "core"
     _say(
         f"Slice     {slice_.name}: {slice_.replicas} replicas; a {kind} has "
         f"{device.hbm / GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
@@ -82,14 +100,12 @@ def run(
     )
 
     def look(batch_size):
-        changed = dataclasses.replace(config, batch_size=batch_size)
-        return _compile(changed, slice_, images, classes)
+        traced = trace(batch_size, slice_.replicas)
+        return traced.total_steps, *_compile(traced, slice_, batch_size)
 
     total_steps, compiled, needed = look(config.batch_size)
     facts = {
-        "recipe": recipe,
-        "settings": list(overrides),
-        "topology": topology,
+        "topology": slice_.name,
         "batch_size": config.batch_size,
         "needed_gib": needed / GIB,
         "fits": compiled is not None,
@@ -105,47 +121,60 @@ def run(
         facts["largest_batch"] = _largest(
             config, slice_, images, look, needed, kind
         )
-    if out:
-        _write(out, facts)
-    return facts["fits"]
+    return facts
 
 
-def _compile(config, slice_, images, classes):
-    """Lowers and compiles.
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """A step before it is compiled, and how many of them a run has."""
+
+    program: program.Program
+    total_steps: int
+
+
+def _trace(config, images, classes, batch_size, replicas):
+    started = time.monotonic()
+    config = dataclasses.replace(config, batch_size=batch_size)
+    task = program.build_task(config, num_examples=images, num_classes=classes)
+    lowered = program.lower_task(
+        task,
+        replicas=replicas,
+        on_device=config.augment.place != "host",
+    )
+    keras.backend.clear_session()
+    _say(
+        f"Traced    batch {batch_size:,} for {replicas} replicas in "
+        f"{time.monotonic() - started:.0f} s"
+    )
+    return _Traced(lowered, task.total_steps)
+
+
+def _compile(traced, slice_, batch_size):
+    """Compiles what was traced.
 
     Returns:
-        total_steps: int.
         compiled: compiler.Compiled; None: it does not fit.
         needed: bytes of memory.
     """
     started = time.monotonic()
-    task = program.build_task(config, num_examples=images, num_classes=classes)
-    lowered = program.lower_task(
-        task,
-        replicas=slice_.replicas,
-        on_device=config.augment.place != "host",
-    )
-    keras.backend.clear_session()
-    traced = time.monotonic()
     try:
-        compiled = compiler.compile_for(slice_, lowered.hlo)
+        compiled = compiler.compile_for(slice_, traced.program.hlo)
         needed = compiled.memory
     except compiler.DoesNotFit as error:
         compiled, needed = None, error.needed
     except compiler.Refused as error:
-        where = lowering.made_at(lowered.graph, str(error))
+        where = lowering.made_at(traced.program.graph, str(error))
         raise ValueError(
             f"The TPU's compiler refuses the step: {error}"
             f"{where and f' (made at {where})'}"
         ) from error
     _say(
-        f"Compiled  batch {config.batch_size:,}: {needed / GIB:.2f} GiB "
-        f"(traced in {traced - started:.0f} s, compiled in "
-        f"{time.monotonic() - traced:.0f} s)"
+        f"Compiled  batch {batch_size:,}: {needed / GIB:.2f} GiB, in "
+        f"{time.monotonic() - started:.0f} s"
     )
     if compiled is not None and needed > slice_.device.hbm:
         compiled = None
-    return task.total_steps, compiled, needed
+    return compiled, needed
 
 
 def _describe(compiled, slice_, config, total_steps, kind):
