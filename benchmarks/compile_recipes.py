@@ -3,11 +3,11 @@
     python benchmarks/compile_recipes.py --workdir=runs/compiled \
         --recipe cifar10_resnet18 imagenet_resnet50 --topology v5e-8 v3-8
 
-A recipe is one `simclr compile --nosearch`, in a process of its own; a cell of
-the table is one JSON file: run it again after a stop, and it goes on. What does
-not fit, or compile in --hours, is a result, too (to try it again, delete its
-file); what does not fit is tried again in microbatches (gradient caching). The
-table is table.md.
+A recipe is one `simclr compile --nosearch --nocode`, in a process of its own; a
+cell of the table is one JSON file: run it again after a stop, and it goes on.
+What does not fit, or compile in --hours, is a result, too (to try it again,
+delete its file); what does not fit is tried again in microbatches (gradient
+caching). The table is table.md.
 """
 
 import argparse
@@ -36,6 +36,9 @@ def main():
     parser.add_argument("--recipe", nargs="*", default=recipes())
     parser.add_argument("--topology", nargs="*", default=["v5e-8", "v3-8"])
     parser.add_argument("--hours", type=float, default=0.75, help="of a recipe")
+    parser.add_argument(
+        "--code", action="store_true", help="to the end, not up to the buffers"
+    )
     arguments = parser.parse_args()
     os.makedirs(arguments.workdir, exist_ok=True)
     rows = []
@@ -105,6 +108,7 @@ def ask(arguments, recipe, topologies, microbatch):
     images, classes = next(IMAGES[part] for part in IMAGES if part in recipe)
     command = [
         *(sys.executable, "-m", "simclr", "compile", "--nosearch"),
+        "--code" if arguments.code else "--nocode",
         f"--config={os.path.join(CONFIGS, recipe)}.py",
         f"--topology={','.join(topologies)}",
         f"--images={images}",

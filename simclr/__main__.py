@@ -171,6 +171,7 @@ def _compile(values):
         images=values.images,
         classes=values.classes,
         search=values.search,
+        code=values.code,
         out=os.path.expanduser(values.out),
     )
     return 0 if fits else 1

@@ -187,7 +187,15 @@ def compile_step(values):
     flags.DEFINE_boolean(
         "search",
         True,
-        "Search for the largest batch that fits, too: some compilations more.",
+        "Search for the largest batch that fits, too: some compilations more, "
+        "up to their buffers.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "code",
+        True,
+        "Compile to the end. --nocode: up to the buffers, in a fraction of the "
+        "time and of the host's memory; the size of the program stays unknown.",
         flag_values=values,
     )
     flags.DEFINE_string(

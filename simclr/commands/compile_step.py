@@ -13,6 +13,7 @@ from simclr import config as config_lib
 from simclr.commands import training
 from simclr.data.sources import open_source
 from simclr.tpu import (
+    buffers,
     compiler,
     largest_batch,
     lowering,
@@ -40,6 +41,7 @@ def run(
     images=0,
     classes=None,
     search=True,
+    code=True,
     out="",
 ):
     """Compiles a recipe's training step for slices, and says what it needs.
@@ -52,6 +54,7 @@ def run(
         images: int, images of an epoch; 0: as many as there are.
         classes: int, among their labels; None: as many as there are.
         search: bool, look for the largest batch that fits.
+        code: bool, compile to the end; else up to the buffers (tpu/buffers.py).
         out: path of a JSON file to write, a list with a dict for each slice,
             or "".
 
@@ -81,7 +84,7 @@ def run(
     )
     facts = [
         {"recipe": recipe, "settings": list(overrides)}
-        | _on_slice(slice_, config, images, trace, search=search)
+        | _on_slice(slice_, config, images, trace, search=search, code=code)
         for slice_ in chosen
     ]
     if out:
@@ -89,7 +92,7 @@ def run(
     return all(x["fits"] for x in facts)
 
 
-def _on_slice(slice_, config, images, trace, *, search):
+def _on_slice(slice_, config, images, trace, *, search, code):
     """Says what the recipe needs of a slice; the same as a dict."""
     device = slice_.device
     kind = "chip" if device.per_chip == 1 else "core"
@@ -99,11 +102,14 @@ def _on_slice(slice_, config, images, trace, *, search):
         f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
     )
 
-    def look(batch_size):
+    def look(batch_size, code=False):
         traced = trace(batch_size, slice_.replicas)
-        return traced.total_steps, *_compile(traced, slice_, batch_size)
+        return (
+            traced.total_steps,
+            *_compile(traced, slice_, batch_size, code=code),
+        )
 
-    total_steps, compiled, needed = look(config.batch_size)
+    total_steps, compiled, needed = look(config.batch_size, code)
     facts = {
         "topology": slice_.name,
         "batch_size": config.batch_size,
@@ -119,7 +125,7 @@ def _on_slice(slice_, config, images, trace, *, search):
         facts |= _describe(compiled, slice_, config, total_steps, kind)
     if search:
         facts["largest_batch"] = _largest(
-            config, slice_, images, look, needed, kind
+            config, slice_, images, look, needed, compiled, kind
         )
     return facts
 
@@ -149,8 +155,8 @@ def _trace(config, images, classes, batch_size, replicas):
     return _Traced(lowered, task.total_steps)
 
 
-def _compile(traced, slice_, batch_size):
-    """Compiles what was traced.
+def _compile(traced, slice_, batch_size, *, code):
+    """Compiles what was traced; without its code, up to the buffers.
 
     Returns:
         compiled: compiler.Compiled; None: it does not fit.
@@ -158,7 +164,8 @@ def _compile(traced, slice_, batch_size):
     """
     started = time.monotonic()
     try:
-        compiled = compiler.compile_for(slice_, traced.program.hlo)
+        ask = compiler.compile_for if code else buffers.assign
+        compiled = ask(slice_, traced.program.hlo)
         needed = compiled.memory
     except compiler.DoesNotFit as error:
         compiled, needed = None, error.needed
@@ -168,8 +175,9 @@ def _compile(traced, slice_, batch_size):
             f"The TPU's compiler refuses the step: {error}"
             f"{where and f' (made at {where})'}"
         ) from error
+    how_far = "" if code else ", up to its buffers"
     _say(
-        f"Compiled  batch {batch_size:,}: {needed / GIB:.2f} GiB, in "
+        f"Compiled  batch {batch_size:,}{how_far}: {needed / GIB:.2f} GiB, in "
         f"{time.monotonic() - started:.0f} s"
     )
     if compiled is not None and needed > slice_.device.hbm:
@@ -184,12 +192,12 @@ def _describe(compiled, slice_, config, total_steps, kind):
     traffic = sum(size for _, size in compiled.collectives.values())
     seconds = line.step * total_steps
     speed = config.batch_size / line.step
+    program_size = f"{compiled.code / GIB:.2f}" if compiled.code else "unknown"
     _say(
         f"Memory    {compiled.memory / GIB:.2f} GiB of "
         f"{slice_.device.hbm / GIB:g} a {kind}: fits (weights, optimizer and "
         f"batch {compiled.state / GIB:.2f}, activations "
-        f"{compiled.temporary / GIB:.2f}, program "
-        f"{compiled.code / GIB:.2f})"
+        f"{compiled.temporary / GIB:.2f}, program {program_size})"
     )
     _say(
         f"A step    {compiled.flops / 1e12:.3g} TFLOP and "
@@ -216,14 +224,17 @@ def _describe(compiled, slice_, config, total_steps, kind):
     }
 
 
-def _largest(config, slice_, images, look, needed, kind):
+def _largest(config, slice_, images, look, needed, compiled, kind):
     """Says and returns the largest batch that fits; 0: none."""
     replicas = slice_.replicas
     first = config.batch_size // replicas
     unit = max(1, config.train.microbatch // replicas)
+    program_size = compiled.code if compiled else 0  # Of every batch.
 
     def memory_of(rows):
-        return needed if rows == first else look(rows * replicas)[2]
+        if rows == first:
+            return needed
+        return look(rows * replicas)[2] + program_size
 
     fits, too_many = largest_batch.search(
         memory_of,

@@ -50,7 +50,7 @@ class Compiled:
         bytes_accessed: bytes between the device and its memory.
         state: bytes of arguments, which the results take the place of.
         temporary: bytes while it runs, beside those.
-        code: bytes of the program.
+        code: bytes of the program; 0: not generated.
         collectives: dict of kind -> (how many, bytes in them).
     """
 
