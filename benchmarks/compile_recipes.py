@@ -28,6 +28,8 @@ IMAGES = {  # And classes, by a part of a recipe's name.
     "10pct": (128_116, 1000),
     "": (1_281_167, 1000),
 }
+# A recipe that names no run has no teacher; here their answers are cached.
+SETTINGS = {"imagenet_distill": ["distill.cache=true"]}
 
 
 def main():
@@ -114,6 +116,7 @@ def ask(arguments, recipe, topologies, microbatch):
         f"--images={images}",
         f"--classes={classes}",
         f"--set=train.microbatch={microbatch}",
+        *(f"--set={setting}" for setting in SETTINGS.get(recipe, ())),
         f"--out={out}",
     ]
     print(" ".join(command), flush=True)

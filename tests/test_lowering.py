@@ -67,7 +67,9 @@ def lowered(request):
         batch_size=REPLICAS * PER_REPLICA,
         data=Data(image_size=SIZE),
         augment=Augment(solarize_probs=(0.0, 0.2)),
-        model=Model(depth=18, width=0.125, stem="cifar"),
+        model=Model(
+            depth=18, width=0.125, stem="cifar", normalization="imagenet"
+        ),
         memory=Memory(size=memory),
         train=Train(precision=precision),
     )
@@ -248,6 +250,17 @@ def test_variables_in_order_and_those_that_are_written():
     hlo = lowering.hlo(function, [spec])
     results = re.search(r"->\s*\((.*)\) \{", hlo[hlo.index("\nENTRY") :])[1]
     assert len(re.findall(r"f32\[1\]", results)) == 2 + len(updated)
+
+
+def test_a_tensor_from_outside_is_named():
+    outside = tf.constant([1.0, 2.0])
+    step = lowering.replica_function(
+        lambda x: x + tf.reduce_sum(outside),
+        [tf.TensorSpec([2])],
+        num_replicas=2,
+    )
+    with pytest.raises(ValueError, match=r"Sum/input:0: make it inside"):
+        lowering.variables(step.get_concrete_function(tf.TensorSpec([2])))
 
 
 def test_doubles_are_summed_by_their_bits():

@@ -229,17 +229,18 @@ def _largest(config, slice_, images, look, needed, compiled, kind):
     replicas = slice_.replicas
     first = config.batch_size // replicas
     unit = max(1, config.train.microbatch // replicas)
-    program_size = compiled.code if compiled else 0  # Of every batch.
+    limit = slice_.device.hbm - buffers.RESERVED
 
     def memory_of(rows):
-        if rows == first:
-            return needed
-        return look(rows * replicas)[2] + program_size
+        if rows != first:
+            return look(rows * replicas)[2]
+        # Compiled to the end it needs no reserve.
+        return min(needed, limit) if compiled else needed
 
     fits, too_many = largest_batch.search(
         memory_of,
         first,
-        limit=slice_.device.hbm,
+        limit=limit,
         unit=unit,
         at_most=images // replicas if config.task == "pretrain" else None,
     )

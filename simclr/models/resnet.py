@@ -89,9 +89,11 @@ def resnet(
     x = images
     if NORMALIZATIONS[normalization] is not None:
         mean, deviation = NORMALIZATIONS[normalization]
-        x = layers.Normalization(
-            mean=mean,
-            variance=[d**2 for d in deviation],
+        # Not layers.Normalization, whose mean is a tensor of its own, which a
+        # lowered step (simclr/tpu/lowering.py) has no place for.
+        x = layers.Rescaling(
+            scale=[1 / d for d in deviation],
+            offset=[-m / d for m, d in zip(mean, deviation, strict=True)],
             dtype=wide,
             name="normalization",
         )(x)

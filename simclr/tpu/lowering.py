@@ -82,8 +82,18 @@ def variables(traced):
         list of tf.Variable, in the order of the program's parameters.
         list of int: which of them the program writes, in the order of its
             results.
+
+    Raises:
+        ValueError: it uses a tensor from outside that is no variable, and so
+            would be one more parameter.
     """
     by_handle = {id(v.handle): v for v in traced.graph.variables}
+    for outside, inside in traced.graph.captures:
+        if id(outside) not in by_handle:
+            raise ValueError(
+                "The step uses a tensor that was made outside of it and is no "
+                f"variable, {inside.name}: make it inside, or a variable."
+            )
     found = [by_handle[id(handle)] for handle in traced.captured_inputs]
     first = len(traced.inputs) - len(found)
     only_read = (

@@ -46,6 +46,11 @@ class Distill(Task):
         self.scalars = ("loss", "agreement")
         self.teachers = []
         if not self.config.distill.cache:
+            if not self.config.distill.teachers:
+                raise ValueError(
+                    "There is no teacher: say --set distill.teachers=RUN, or "
+                    "--set distill.cache=true for a step without it."
+                )
             self.teachers = [
                 classifier.load(path) for path in self.config.distill.teachers
             ]
