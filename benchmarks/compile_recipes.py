@@ -29,7 +29,7 @@ IMAGES = {  # And classes, by a part of a recipe's name.
     "": (1_281_167, 1000),
 }
 # A recipe that names no run has no teacher; here their answers are cached.
-SETTINGS = {"imagenet_distill": ["distill.cache=true"]}
+SETTINGS = {"imagenet_distill": ["distill.cache=True"]}
 
 
 def main():

@@ -49,7 +49,7 @@ class Distill(Task):
             if not self.config.distill.teachers:
                 raise ValueError(
                     "There is no teacher: say --set distill.teachers=RUN, or "
-                    "--set distill.cache=true for a step without it."
+                    "--set distill.cache=True for a step without it."
                 )
             self.teachers = [
                 classifier.load(path) for path in self.config.distill.teachers
