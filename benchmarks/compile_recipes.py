@@ -12,6 +12,7 @@ caching). The table is table.md.
 
 import argparse
 import glob
+import itertools
 import json
 import os
 import subprocess
@@ -47,8 +48,8 @@ def main():
     for recipe in arguments.recipe:
         rows += cells(arguments, recipe)
         with open(os.path.join(arguments.workdir, "table.md"), "w") as file:
-            file.write(table(rows))
-    print(table(rows))
+            file.write(table(rows, arguments.topology))
+    print(table(rows, arguments.topology))
 
 
 def recipes():
@@ -145,31 +146,52 @@ def ask(arguments, recipe, topologies, microbatch):
     ]
 
 
-def table(rows):
-    """Markdown, a row for each that was compiled."""
+def table(rows, topologies):
+    """Markdown, a row for each recipe and five columns for each slice."""
     lines = [
-        "| recipe | slice | batch | GiB a chip | step, ms | images/s | hours | "
-        "chip-hours |",
-        "|---|---|---|---|---|---|---|---|",
+        "| recipe | batch |"
+        + "".join(
+            f" {topology}: GiB | at a time: GiB | images/s | hours | "
+            "chip-hours |"
+            for topology in topologies
+        ),
+        "|---|---|" + 5 * len(topologies) * "---|",
     ]
-    for row in rows:
-        start = f"| {row['name']} | {row['topology']} | "
-        if "why" in row:
-            lines.append(f"{start}{row['why']} | | | | | |")
-            continue
-        batch = f"{row['batch_size']:,}"
-        if row["microbatch"]:
-            batch += f", {row['microbatch']:,} at a time"
-        start += f"{batch} | {row['needed_gib']:.2f} | "
-        if row["fits"]:
-            lines.append(
-                f"{start}{1e3 * row['roofline']['step']:.3g} | "
-                f"{row['images_per_second']:,.0f} | {row['hours']:.3g} | "
-                f"{row['chip_hours']:.3g} |"
-            )
-        else:
-            lines.append(f"{start}does not fit | | | |")
+    for name, of_recipe in itertools.groupby(rows, lambda row: row["name"]):
+        of_recipe = list(of_recipe)
+        batch = of_recipe[0].get("batch_size", 0)
+        line = f"| `{name}.py` | {batch:,} |"
+        for topology in topologies:
+            line += columns([x for x in of_recipe if x["topology"] == topology])
+        lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def columns(rows):
+    """A recipe on a slice: the whole batch, and in microbatches where it must.
+
+    Times are of the last, which fits, if any does.
+    """
+    for row in rows:
+        if "why" in row:
+            return f" {row['why']} |" + 4 * " |"
+    at_a_time = [
+        f"{row['microbatch']:,}: {row['needed_gib']:.2f}"
+        for row in rows
+        if row["microbatch"]
+    ]
+    line = f" {rows[0]['needed_gib']:.2f} | {', '.join(at_a_time)} |"
+    if not rows[-1]["fits"]:
+        return line + " does not fit | | |"
+    return line + (
+        f" {rows[-1]['images_per_second']:,.0f} | {figures(rows[-1]['hours'])} "
+        f"| {figures(rows[-1]['chip_hours'])} |"
+    )
+
+
+def figures(number):
+    """Two significant figures, none of them after a comma that is not seen."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 if __name__ == "__main__":
