@@ -48,7 +48,7 @@ class Augment:
 class Model:
     """Encoder f and projection head g."""
 
-    depth: int = 18  # Layers of the ResNet: 18, 34, 50, 101, 152 or 200.
+    depth: int = 18  # Of the ResNet: 10, 18, 34, 50, 101, 152 or 200 layers.
     width: float = 1.0  # Multiplies every number of channels.
     # "cifar", "imagenet", "torchvision", or "auto": cifar up to 64 pixels.
     stem: str = "auto"

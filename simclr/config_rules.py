@@ -13,7 +13,7 @@ _CHOICES = {
     ),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
-    "model.depth": (18, 34, 50, 101, 152, 200),
+    "model.depth": (10, 18, 34, 50, 101, 152, 200),
     "model.stem": ("auto", "cifar", "imagenet", "torchvision"),
     "model.normalization": ("none", "imagenet"),
     "optimizer.name": ("lars", "sgd", "adam"),

@@ -205,15 +205,23 @@ def test_command(monkeypatch, capsys, tmp_path):
     largest = json.loads(out.read_text())[0]["largest_batch"]
     assert 320 * 8 / 9 <= largest <= 320
     assert "does not fit" in said
-    # The recipe's own batch to the end, the search up to the buffers.
-    assert compiled_for[0] == "v3-8" and len(assigned_for) > 1
     assert f"Largest   a batch of {largest} fits" in said
     assert "--set train.microbatch=256" in said  # It divides 512.
+    # The recipe's own batch to the end, the search up to the buffers.
+    assert compiled_for[0] == "v3-8" and len(assigned_for) > 1
+
+    compiled_for.clear()
+    arguments[3] = "--set=batch_size=64"
+    sizes = ["--images=9000", "--classes=10"]
+    assert cli.main([*arguments, *sizes, "--nosearch", "--nocode"]) == 0
+    said = capsys.readouterr().err
+    assert "batch 64, up to its buffers: 2.00 GiB" in said
+    assert "program unknown" in said and compiled_for == []
 
     rows_of[0] = 8
     compiled_for.clear()
     monkeypatch.setattr(program, "lower_task", lower_task)
-    arguments[2:4] = ["--topology=v3-8,v5e-8", "--set=batch_size=64"]
+    arguments[2] = "--topology=v3-8,v5e-8"
     assert cli.main([*arguments, "--nosearch"]) == 0
     said = capsys.readouterr().err
     assert "2.00 GiB of 16 a core: fits" in said
@@ -224,12 +232,6 @@ def test_command(monkeypatch, capsys, tmp_path):
     assert facts["fits"] and facts["flops"] == 8e9
     assert facts["hours"] * 4 == facts["chip_hours"]
     assert keras.config.dtype_policy().name == "float32"
-
-    assert cli.main([*arguments, "--nosearch", "--nocode"]) == 0
-    said = capsys.readouterr().err
-    assert "batch 64, up to its buffers: 2.00 GiB" in said
-    assert "program unknown" in said
-    assert compiled_for == ["v3-8", "v5e-8"]
 
 
 @pytest.mark.parametrize(

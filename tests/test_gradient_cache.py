@@ -139,9 +139,8 @@ def test_is_the_plain_step(strategy, case):
         )
 
 
-@pytest.mark.parametrize(
-    "on_device", [False, pytest.param(True, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("on_device", [False, True])
 def test_four_replicas_follow_one(tmp_path, on_device):
     """The real loop: the same losses, in a memory and a probe too."""
     config = tiny.config(

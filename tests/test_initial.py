@@ -113,7 +113,11 @@ def test_another_encoder_is_refused():
 def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
     """At step 0, with a fresh optimizer; resumed later it does so no more."""
     photos = tiny.write_photos(tmp_path / "photos")
-    config = tiny.config(photos, epochs=1)
+    config = tiny.config(
+        photos,
+        epochs=1,
+        train=dataclasses.replace(tiny.CONFIG.train, eval_epochs=0),
+    )
     strategy = tf.distribute.get_strategy()
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
     loop.train(config, first, strategy)

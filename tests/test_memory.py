@@ -214,6 +214,7 @@ def photos(tmp_path_factory):
     return tiny.write_photos(tmp_path_factory.mktemp("photos"))
 
 
+@pytest.mark.slow
 def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
     """Stopped while the memory fills."""
     settings = tiny.config(

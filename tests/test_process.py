@@ -109,6 +109,7 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     assert_same_end(f"{tmp_path}/undisturbed", workdir)
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one(photos, tmp_path):
     """MultiWorkerMirroredStrategy by TF_CONFIG, two processes, one machine."""
     alone = start(photos, f"{tmp_path}/alone", epochs=3)

@@ -238,7 +238,7 @@ def test_survives_save_and_load(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"depth": 20}, "depth=20; choose one of 18, 34, 50"),
+        ({"depth": 20}, "depth=20; choose one of 10, 18, 34"),
         ({"stem": "small"}, "stem='small'; choose one of cifar, imagenet"),
         ({"width": 0.0}, "width=0.0"),
         ({"sk_ratio": -1.0}, "sk_ratio=-1.0"),

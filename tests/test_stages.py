@@ -246,7 +246,7 @@ def kinds(first, *others):
     return pytest.mark.parametrize("kind", [first, *slow])
 
 
-@kinds("distill", "finetune", "cached")
+@kinds("finetune", "distill", "cached")
 def test_four_replicas_follow_one(photos, teacher, tmp_path, kind):
     config = distill_config(
         photos, [teacher], cache=kind == "cached", alpha=0.7

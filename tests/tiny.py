@@ -14,7 +14,7 @@ CONFIG = Config(
     data=Data(source="", image_size=16),
     augment=Augment(color_strength=0.5),
     model=Model(
-        depth=18, width=0.125, stem="imagenet", head_layers=2, head_dim=16
+        depth=10, width=0.125, stem="imagenet", head_layers=2, head_dim=16
     ),
     loss=Loss(temperature=0.5),
     optimizer=Optimizer(name="lars", base_lr=1.0, warmup_epochs=1),

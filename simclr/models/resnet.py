@@ -10,6 +10,7 @@ from simclr.models.batch_norm import BatchNorm
 
 # Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
 BLOCKS = {
+    10: (1, 1, 1, 1),
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
     50: (3, 4, 6, 3),
@@ -41,7 +42,7 @@ def resnet(
     branch starts at gamma 0, so that every block starts as its shortcut.
 
     Args:
-        depth: 18, 34, 50, 101, 152 or 200 layers.
+        depth: 10, 18, 34, 50, 101, 152 or 200 layers.
         width: multiplies every number of channels. The first group's 64 is
             rounded to a multiple of 8 (of at least 8) and each later group
             doubles it, so that a narrow net keeps the shape of the wide one.
