@@ -102,14 +102,14 @@ def _on_slice(slice_, config, images, trace, *, search, code):
         f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
     )
 
-    def look(batch_size, code=False):
-        traced = trace(batch_size, slice_.replicas)
+    def look(batch_size, microbatch=config.train.microbatch, code=False):
+        traced = trace(batch_size, microbatch, slice_.replicas)
         return (
             traced.total_steps,
-            *_compile(traced, slice_, batch_size, code=code),
+            *_compile(traced, slice_, batch_size, microbatch, code=code),
         )
 
-    total_steps, compiled, needed = look(config.batch_size, code)
+    total_steps, compiled, needed = look(config.batch_size, code=code)
     facts = {
         "topology": slice_.name,
         "batch_size": config.batch_size,
@@ -138,9 +138,13 @@ class _Traced:
     total_steps: int
 
 
-def _trace(config, images, classes, batch_size, replicas):
+def _trace(config, images, classes, batch_size, microbatch, replicas):
     started = time.monotonic()
-    config = dataclasses.replace(config, batch_size=batch_size)
+    config = dataclasses.replace(
+        config,
+        batch_size=batch_size,
+        train=dataclasses.replace(config.train, microbatch=microbatch),
+    )
     task = program.build_task(config, num_examples=images, num_classes=classes)
     lowered = program.lower_task(
         task,
@@ -155,7 +159,7 @@ def _trace(config, images, classes, batch_size, replicas):
     return _Traced(lowered, task.total_steps)
 
 
-def _compile(traced, slice_, batch_size, *, code):
+def _compile(traced, slice_, batch_size, microbatch, *, code):
     """Compiles what was traced; without its code, up to the buffers.
 
     Returns:
@@ -175,9 +179,10 @@ def _compile(traced, slice_, batch_size, *, code):
             f"The TPU's compiler refuses the step: {error}"
             f"{where and f' (made at {where})'}"
         ) from error
-    how_far = "" if code else ", up to its buffers"
+    how = f", {microbatch:,} at a time" if microbatch else ""
+    how += "" if code else ", up to its buffers"
     _say(
-        f"Compiled  batch {batch_size:,}{how_far}: {needed / GIB:.2f} GiB, in "
+        f"Compiled  batch {batch_size:,}{how}: {needed / GIB:.2f} GiB, in "
         f"{time.monotonic() - started:.0f} s"
     )
     if compiled is not None and needed > slice_.device.hbm:
@@ -253,14 +258,31 @@ def _largest(config, slice_, images, look, needed, compiled, kind):
     )
     _say(f"Largest   a batch of {batch:,} fits{ending}")
     if config.batch_size > batch and config.task == "pretrain":
-        at_a_time = batch
-        while config.batch_size % at_a_time:
-            at_a_time -= replicas
+        at_a_time = _microbatch(config, batch, replicas, look)
         _say(
             f"          a batch of {config.batch_size:,} fits by gradient "
             f"caching: --set train.microbatch={at_a_time}"
+            if at_a_time
+            else f"          nor does a batch of {config.batch_size:,} by "
+            "gradient caching"
         )
     return batch
+
+
+def _microbatch(config, most, replicas, look):
+    """The first microbatch that fits, from `most` images down; 0: none does.
+
+    It needs more than a batch of its size, which has no projections to keep.
+    """
+    at_a_time = most
+    while at_a_time >= replicas:
+        if config.batch_size % at_a_time or at_a_time % replicas:
+            at_a_time -= 1
+        elif look(config.batch_size, at_a_time)[1]:
+            return at_a_time
+        else:
+            at_a_time //= 2
+    return 0
 
 
 def _size_of_data(data, images, classes):
