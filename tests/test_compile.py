@@ -200,6 +200,7 @@ def test_command(monkeypatch, capsys, tmp_path):
         "--topology=v3-8",
         "--set=batch_size=512",
         "--set=model.width=0.125",
+        "--set=model.depth=10",
         "--set=data.image_size=16",
         f"--out={out}",
     ]
@@ -243,6 +244,7 @@ def test_command(monkeypatch, capsys, tmp_path):
     "arguments, message",
     [
         ("", "--config=RECIPE"),
+        ("--config=configs/demo.py --topology=", "--topology=SLICE"),
         ("--config=configs/demo.py --topology=v3-8,v9-8", "v9-8 is not known"),
         ("--config=configs/demo.py --set batch_size=129", "does not divide"),
         ("--config=configs/imagenet_distill.py", "There is no teacher"),

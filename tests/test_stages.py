@@ -240,13 +240,8 @@ def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
         np.testing.assert_allclose(p[row], expected.mean(0), rtol=1e-4)
 
 
-def kinds(first, *others):
-    """One way in the fast tests, the others among the slow ones."""
-    slow = [pytest.param(kind, marks=pytest.mark.slow) for kind in others]
-    return pytest.mark.parametrize("kind", [first, *slow])
-
-
-@kinds("finetune", "distill", "cached")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["finetune", "distill", "cached"])
 def test_four_replicas_follow_one(photos, teacher, tmp_path, kind):
     config = distill_config(
         photos, [teacher], cache=kind == "cached", alpha=0.7
@@ -265,7 +260,8 @@ def test_four_replicas_follow_one(photos, teacher, tmp_path, kind):
     np.testing.assert_allclose(curves[0], curves[1], rtol=2e-4)
 
 
-@kinds("cached", "finetune", "distill")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["finetune", "distill", "cached"])
 def test_stops_and_resumes_to_the_same_bits(photos, teacher, tmp_path, kind):
     config = distill_config(photos, [teacher], cache=kind == "cached")
     if kind == "finetune":

@@ -67,6 +67,8 @@ def run(
     """
     if not recipe:
         raise ValueError("Say --config=RECIPE.")
+    if not topologies:
+        raise ValueError("Say --topology=SLICE, such as v5e-8.")
     compiler.require()
     chosen = [slices.get(name) for name in topologies]
     config = config_lib.load(recipe, overrides)
