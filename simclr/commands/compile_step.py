@@ -1,26 +1,15 @@
 """`simclr compile`: what a recipe asks of a TPU slice, before it is rented."""
 
 import dataclasses
-import functools
 import json
 import os
 import sys
-import time
-
-import keras
 
 from simclr import config as config_lib
 from simclr.commands import training
 from simclr.data.sources import open_source
-from simclr.tpu import (
-    buffers,
-    compiler,
-    largest_batch,
-    lowering,
-    program,
-    roofline,
-    slices,
-)
+from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
+from simclr.tpu.recipe_step import RecipeStep
 from simclr.tpu.slices import GIB
 
 # Images and classes of sets that the recipes name and few have at hand.
@@ -80,13 +69,10 @@ def run(
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )
-    # One at a time, for it holds a net's weights.
-    trace = functools.lru_cache(maxsize=1)(
-        functools.partial(_trace, config, images, classes)
-    )
+    step = RecipeStep(config, images=images, classes=classes, say=_say)
     facts = [
         {"recipe": recipe, "settings": list(overrides)}
-        | _on_slice(slice_, config, images, trace, search=search, code=code)
+        | _on_slice(slice_, config, images, step, search=search, code=code)
         for slice_ in chosen
     ]
     if out:
@@ -94,7 +80,7 @@ def run(
     return all(x["fits"] for x in facts)
 
 
-def _on_slice(slice_, config, images, trace, *, search, code):
+def _on_slice(slice_, config, images, step, *, search, code):
     """Says what the recipe needs of a slice; the same as a dict."""
     device = slice_.device
     kind = "chip" if device.per_chip == 1 else "core"
@@ -103,97 +89,32 @@ def _on_slice(slice_, config, images, trace, *, search, code):
         f"{device.hbm / GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
         f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
     )
-
-    def look(batch_size, microbatch=config.train.microbatch, code=False):
-        traced = trace(batch_size, microbatch, slice_.replicas)
-        return (
-            traced.total_steps,
-            *_compile(traced, slice_, batch_size, microbatch, code=code),
-        )
-
-    total_steps, compiled, needed = look(config.batch_size, code=code)
+    answer = step.look(
+        slice_, config.batch_size, config.train.microbatch, code=code
+    )
     facts = {
         "topology": slice_.name,
         "batch_size": config.batch_size,
-        "needed_gib": needed / GIB,
-        "fits": compiled is not None,
+        "needed_gib": answer.needed / GIB,
+        "fits": answer.compiled is not None,
     }
-    if compiled is None:
+    if answer.compiled is None:
         _say(
-            f"Memory    {needed / GIB:.2f} GiB of {device.hbm / GIB:g} a "
-            f"{kind}: does not fit"
+            f"Memory    {answer.needed / GIB:.2f} GiB of {device.hbm / GIB:g} "
+            f"a {kind}: does not fit"
         )
     else:
-        facts |= _describe(compiled, slice_, config, total_steps, kind)
+        facts |= _describe(answer, slice_, config, kind)
     if search:
         facts["largest_batch"] = _largest(
-            config, slice_, images, look, needed, compiled, kind
+            config, slice_, images, step, answer, kind
         )
     return facts
 
 
-@dataclasses.dataclass(frozen=True)
-class _Traced:
-    """A step before it is compiled, and how many of them a run has."""
-
-    program: program.Program
-    total_steps: int
-
-
-def _trace(config, images, classes, batch_size, microbatch, replicas):
-    started = time.monotonic()
-    config = dataclasses.replace(
-        config,
-        batch_size=batch_size,
-        train=dataclasses.replace(config.train, microbatch=microbatch),
-    )
-    task = program.build_task(config, num_examples=images, num_classes=classes)
-    lowered = program.lower_task(
-        task,
-        replicas=replicas,
-        on_device=config.augment.place != "host",
-    )
-    keras.backend.clear_session()
-    _say(
-        f"Traced    batch {batch_size:,} for {replicas} replicas in "
-        f"{time.monotonic() - started:.0f} s"
-    )
-    return _Traced(lowered, task.total_steps)
-
-
-def _compile(traced, slice_, batch_size, microbatch, *, code):
-    """Compiles what was traced; without its code, up to the buffers.
-
-    Returns:
-        compiled: compiler.Compiled; None: it does not fit.
-        needed: bytes of memory.
-    """
-    started = time.monotonic()
-    try:
-        ask = compiler.compile_for if code else buffers.assign
-        compiled = ask(slice_, traced.program.hlo)
-        needed = compiled.memory
-    except compiler.DoesNotFit as error:
-        compiled, needed = None, error.needed
-    except compiler.Refused as error:
-        where = lowering.made_at(traced.program.graph, str(error))
-        raise ValueError(
-            f"The TPU's compiler refuses the step: {error}"
-            f"{where and f' (made at {where})'}"
-        ) from error
-    how = f", {microbatch:,} at a time" if microbatch else ""
-    how += "" if code else ", up to its buffers"
-    _say(
-        f"Compiled  batch {batch_size:,}{how}: {needed / GIB:.2f} GiB, in "
-        f"{time.monotonic() - started:.0f} s"
-    )
-    if compiled is not None and needed > slice_.device.hbm:
-        compiled = None
-    return compiled, needed
-
-
-def _describe(compiled, slice_, config, total_steps, kind):
+def _describe(answer, slice_, config, kind):
     """Says what the compiler found; the same as a dict."""
+    compiled, total_steps = answer.compiled, answer.total_steps
     line = roofline.estimate(compiled, slice_)
     count = sum(count for count, _ in compiled.collectives.values())
     traffic = sum(size for _, size in compiled.collectives.values())
@@ -231,18 +152,21 @@ def _describe(compiled, slice_, config, total_steps, kind):
     }
 
 
-def _largest(config, slice_, images, look, needed, compiled, kind):
+def _largest(config, slice_, images, step, answer, kind):
     """Says and returns the largest batch that fits; 0: none."""
     replicas = slice_.replicas
     first = config.batch_size // replicas
     unit = max(1, config.train.microbatch // replicas)
     limit = slice_.device.hbm - buffers.RESERVED
 
+    def look(batch_size, microbatch):
+        return step.look(slice_, batch_size, microbatch, code=False)
+
     def memory_of(rows):
         if rows != first:
-            return look(rows * replicas)[2]
+            return look(rows * replicas, config.train.microbatch).needed
         # Compiled to the end it needs no reserve.
-        return min(needed, limit) if compiled else needed
+        return min(answer.needed, limit) if answer.compiled else answer.needed
 
     fits, too_many = largest_batch.search(
         memory_of,
@@ -280,7 +204,7 @@ def _microbatch(config, most, replicas, look):
     while at_a_time >= replicas:
         if config.batch_size % at_a_time or at_a_time % replicas:
             at_a_time -= 1
-        elif look(config.batch_size, at_a_time)[1]:
+        elif look(config.batch_size, at_a_time).compiled:
             return at_a_time
         else:
             at_a_time //= 2
