@@ -3,13 +3,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test slow lint clean
 
-# One stamp per extra: an install runs again only when setup.py changes.
+# One stamp per extra: an install runs again only when setup.py changes. The pip
+# that comes with Python 3.10 does not come to an end with these packages.
 $(VENV)/installed-%: setup.py pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
+	$(PIP) --upgrade pip
+	$(PIP) -e ".[$*]"
 	touch $@
 
 demo: $(VENV)/installed-cpu

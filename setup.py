@@ -21,9 +21,10 @@ _TPU = [
 _TORCH = ["torch>=2.6"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
+# Neither is made for Python 3.10.
 _AOT = [
     "jax==0.7.2; python_version >= '3.11'",
-    "libtpu==0.0.23.1; "
+    "libtpu==0.0.23.1; python_version >= '3.11' and "
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
 _TEST = [

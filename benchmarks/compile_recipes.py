@@ -22,6 +22,7 @@ import time
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 GIB = {"v5e-8": 16, "v3-8": 16}  # Of a replica.
 FILLED = 0.8  # Of that, by what grows with the batch, for a first try.
+SMALLEST = 64  # Of the microbatches that are tried.
 SMALL = ("demo", "sample_resnet18")
 IMAGES = {  # And classes, by a part of a recipe's name.
     "cifar10": (50_000, 10),
@@ -66,18 +67,28 @@ def cells(arguments, recipe):
         list of dicts, what `compiled` returns of each.
     """
     rows = compiled(arguments, recipe, arguments.topology, 0)
-    at_a_time = {}
+    waiting = {}  # Slices, by the microbatch to try on them next.
     for row in rows:
         if not row.get("fits", True):
-            parts = 1
+            parts = 2
             while row["needed_gib"] / parts > FILLED * GIB[row["topology"]]:
                 parts *= 2
             microbatch = row["batch_size"] // parts
-            at_a_time.setdefault(microbatch, []).append(row["topology"])
-    for microbatch, topologies in at_a_time.items():
-        rows += compiled(arguments, recipe, topologies, microbatch)
+            waiting.setdefault(microbatch, []).append(row["topology"])
+    while waiting:
+        microbatch = max(waiting)
+        tried = compiled(arguments, recipe, waiting.pop(microbatch), microbatch)
+        rows += tried
+        for row in tried:
+            if not row.get("fits", True) and microbatch > SMALLEST:
+                waiting.setdefault(microbatch // 2, []).append(row["topology"])
     order = arguments.topology.index
-    return sorted(rows, key=lambda x: (order(x["topology"]), x["microbatch"]))
+    return sorted(rows, key=lambda x: (order(x["topology"]), -size_of(x)))
+
+
+def size_of(row):
+    """Images that the encoder sees at a time."""
+    return row["microbatch"] or row.get("batch_size", 0)
 
 
 def compiled(arguments, recipe, topologies, microbatch):

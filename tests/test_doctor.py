@@ -141,6 +141,29 @@ def test_pairs_that_fit(machine, tensorflow, libtpu):
     assert machine.wrong() == []
 
 
+@pytest.mark.parametrize(
+    "metadata, protobuf, good",
+    [
+        ("1.21.0", "5.29.6", False),
+        ("1.17.3", "5.29.6", True),
+        ("1.21.0", "6.31.1", True),
+    ],
+)
+def test_data_sets_that_do_not_load(machine, metadata, protobuf, good):
+    machine.install(
+        tensorflow_tpu="2.19.1",
+        libtpu="0.0.10",
+        tensorflow_metadata=metadata,
+        protobuf=protobuf,
+    )
+    machine.tensorflow("2.19.1", schemes=["gs"])
+    wrong = machine.wrong()
+    assert (wrong == []) == good
+    if not good:
+        assert "tensorflow_datasets is then empty" in wrong[0].text
+        assert wrong[0].remedy == ("pip install 'tensorflow-metadata<1.18'",)
+
+
 def test_import_that_fails_says_why(machine):
     machine.install(tensorflow_cpu="2.20.0")
     machine.write(

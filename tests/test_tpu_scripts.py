@@ -187,9 +187,9 @@ def test_setup_brings_the_repository_and_its_tensorflow(
         assert "simclr/__main__.py" in archive.getnames()
     said = (cloud.home / "said").read_text().splitlines()
     assert said == [
-        f"pip install --quiet tensorflow-tpu=={tensorflow} "
-        f"libtpu=={libtpu} tensorflow-io-gcs-filesystem",
-        "pip install --quiet -e simclr",
+        "pip install --quiet --upgrade pip",
+        f"pip install --quiet tensorflow-tpu=={tensorflow} libtpu=={libtpu} "
+        "tensorflow-io-gcs-filesystem tensorflow-metadata<1.18 -e simclr",
         "simclr doctor",
     ]
 

@@ -10,7 +10,8 @@
 : "${RUNTIME:=v2-alpha-tpuv5-lite}"  # The image; more than 8 cores or chips:
                                      # tpu-vm-tf-2.19.1-pod-pjrt.
 : "${SPOT:=yes}"                     # Cheaper, and taken away at any time.
-: "${TENSORFLOW:=2.19.1}"            # Or 2.20.0.
+: "${TENSORFLOW:=2.19.1}"            # Or 2.20.0, where the image has Python
+                                     # 3.11 or newer.
 : "${BUCKET:=}"                      # gs://BUCKET/FOLDER where runs are kept; a
                                      # spot TPU's own disk goes with it.
 : "${WORKDIR:=runs/tpu}"             # The run folder, on worker 0.

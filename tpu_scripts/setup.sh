@@ -14,7 +14,8 @@ on all "set -e
 mkdir -p simclr
 tar -xzf simclr.tar.gz -C simclr
 test -x simclr/.venv/bin/python || python3 -m venv simclr/.venv
+simclr/.venv/bin/pip install --quiet --upgrade pip
 simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
-'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem
-simclr/.venv/bin/pip install --quiet -e simclr
+'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem 'tensorflow-metadata<1.18' \
+-e simclr
 simclr/.venv/bin/simclr doctor"

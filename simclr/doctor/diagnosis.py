@@ -49,6 +49,7 @@ def diagnose(facts):
         *_libtpu(facts),
         *_import(facts),
         *_keras(facts),
+        *_datasets(facts),
         *_tpu(facts),
         *_gpu(facts),
         *_storage(facts),
@@ -165,6 +166,25 @@ def _keras(facts):
             )
         )
     return findings
+
+
+def _datasets(facts):
+    metadata, protobuf = (
+        facts.installed.get(x) for x in ("tensorflow-metadata", "protobuf")
+    )
+    if not (metadata and protobuf):
+        return []
+    if _numbers(metadata) < (1, 21) or _numbers(protobuf) >= (6, 31):
+        return []
+    return [
+        Finding(
+            False,
+            f"tensorflow-metadata {metadata} does not load with protobuf "
+            f"{protobuf}: tensorflow_datasets is then empty, and tfds: is not "
+            "to be had.",
+            ("pip install 'tensorflow-metadata<1.18'",),
+        )
+    ]
 
 
 def _tpu(facts):

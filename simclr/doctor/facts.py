@@ -23,6 +23,8 @@ _NAMES = (
     "jax",
     "libtpu",
     "nvidia-cudnn-cu12",
+    "protobuf",
+    "tensorflow-metadata",
 )
 _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",

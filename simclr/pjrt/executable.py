@@ -13,7 +13,9 @@ import numpy as np
 def require():
     """Raises ValueError, naming the extra, where jax is missing."""
     if importlib.util.find_spec("jax") is None:
-        raise ValueError("This needs jax: pip install simclr[aot].")
+        raise ValueError(
+            "This needs jax: pip install simclr[aot] (Python 3.11 or newer)."
+        )
 
 
 def stablehlo(hlo):

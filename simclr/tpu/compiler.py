@@ -73,7 +73,7 @@ def require():
         if importlib.util.find_spec(name) is None:
             raise ValueError(
                 f"The TPU compiler needs {name}, which is not installed: "
-                "pip install simclr[aot]."
+                "pip install simclr[aot] (Python 3.11 or newer)."
             )
 
 
