@@ -138,7 +138,22 @@ def test_libtpu_too_new_ends_the_import(machine):
 def test_pairs_that_fit(machine, tensorflow, libtpu):
     machine.install(tensorflow_tpu=tensorflow, libtpu=libtpu)
     machine.tensorflow(tensorflow, schemes=["gs"])
+    machine.write("dev/accel0")
     assert machine.wrong() == []
+
+
+def test_a_tpus_tensorflow_without_a_tpu(machine):
+    """It is not asked for a TPU that is not there, which would take minutes."""
+    machine.install(tensorflow_tpu="2.20.0", libtpu="0.0.23.1")
+    machine.tensorflow("2.20.0", schemes=["gs"])
+    module = machine.site / "tensorflow" / "__init__.py"
+    module.write_text(
+        "import os\nassert os.environ['TPU_SKIP_MDS_QUERY'] == '1'\n"
+        + module.read_text()
+    )
+    [finding] = machine.wrong()
+    assert "no TPU in /dev" in finding.text
+    assert "simclr[cpu]" in finding.remedy[1]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +172,7 @@ def test_data_sets_that_do_not_load(machine, metadata, protobuf, good):
         protobuf=protobuf,
     )
     machine.tensorflow("2.19.1", schemes=["gs"])
+    machine.write("dev/accel0")
     wrong = machine.wrong()
     assert (wrong == []) == good
     if not good:

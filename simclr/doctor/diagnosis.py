@@ -189,7 +189,17 @@ def _datasets(facts):
 
 def _tpu(facts):
     if not _on_tpu(facts):
-        return []
+        if "tensorflow-tpu" not in facts.installed:
+            return []
+        return [
+            Finding(
+                False,
+                "tensorflow-tpu is installed, but there is no TPU in /dev "
+                "(accel*, vfio/*; a container must be --privileged to see "
+                "it). TensorFlow then asks for one for minutes.",
+                _fresh(facts),
+            )
+        ]
     where = _count(facts.tpus, "TPU chip") if facts.tpus else "A TPU"
     findings = [
         Finding(

@@ -96,7 +96,7 @@ def collect(root="/", path=None, environ=None):
             + glob.glob(os.path.join(root, "dev/vfio/[0-9]*"))
         )
     )
-    answer, ending, complaint = _ask(path, environ)
+    answer, ending, complaint = _ask(path, environ, tpus)
     return Facts(
         installed=_installed(path),
         environ={k: environ[k] for k in _VARIABLES if k in environ},
@@ -120,9 +120,11 @@ def _installed(path):
     return found
 
 
-def _ask(path, environ):
+def _ask(path, environ, tpus):
     """Imports TensorFlow in a process of its own."""
     environ = environ | {"TF_CPP_MIN_LOG_LEVEL": "1"}
+    if not tpus:  # libtpu would ask Google's machines for minutes where it is.
+        environ["TPU_SKIP_MDS_QUERY"] = "1"
     if path is not None:
         environ["PYTHONPATH"] = os.pathsep.join(path)
     try:
