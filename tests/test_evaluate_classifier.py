@@ -152,16 +152,27 @@ def test_an_import_is_named_by_numbers_or_as_the_images(
     line = ["evaluate", run, "--classifier", f"--data={photos}"]
     status, said, _ = say(capsys, *line)
     assert status == 0 and "in the order of" in said
-    by_name = results(run)["rows"][0]
+    by_name = results(run, "results_classifier.json")["rows"][0]
     assert [row["name"] for row in by_name["per_class"]] == ["cat", "dog"]
     for number, name in ((0, "cat"), (1, "dog")):
         os.makedirs(tmp_path / "numbered", exist_ok=True)
         os.symlink(photos / name, tmp_path / "numbered" / str(number))
     line[-1] = f"--data={tmp_path}/numbered"
     assert say(capsys, *line)[0] == 0
-    by_number = results(run)["rows"][0]
+    by_number = results(run, "results_classifier.json")["rows"][0]
     assert [row["name"] for row in by_number["per_class"]] == ["0", "1"]
     assert by_number["confusion"] == by_name["confusion"]
+
+
+def test_its_features_are_scored_into_files_of_their_own(run, capsys):
+    before = results(run)
+    status, said, _ = say(
+        capsys, "evaluate", run, "--noclassifier", "--nobaselines"
+    )
+    assert status == 0 and f"{run}/summary_features.png" in said
+    [row] = results(run, "results_features.json")["rows"]
+    assert "knn_top1" in row
+    assert results(run) == before
 
 
 def test_numbers_are_matched_by_their_value():

@@ -73,7 +73,7 @@ def score(
 
     Prints tables and writes results.json, neighbours.png and summary.png into
     the run folder; with other images than the run's, results_NAME.json and so
-    on, NAME after the images.
+    on, NAME after the images; of a classifier's run, results_features.json.
 
     Args:
         workdir: run folder.
@@ -149,7 +149,8 @@ def score(
     for warning in health.diagnose(trained, trained["dims"], len(look)):
         print(f"Warning: {warning}")
     other = (data or eval_data) and not imported
-    suffix = f"_{rundir.run_name(data or eval_data)}" if other else ""
+    suffix = "" if config.task == "pretrain" else "_features"
+    suffix += f"_{rundir.run_name(data or eval_data)}" if other else ""
     results = {"step": step, "images": _counts(parts), "rows": rows}
     rundir.write(
         out or workdir,

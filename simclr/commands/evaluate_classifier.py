@@ -67,7 +67,9 @@ def score(
     source's own, or --labels.
 
     Prints tables and writes results.json and confusion.png into the run
-    folder; with other images than the run's, results_NAME.json and so on.
+    folder; with other images than the run's, results_NAME.json and so on; of
+    imported weights, which are scored as an encoder, too,
+    results_classifier.json.
 
     Args:
         workdir: run folder.
@@ -124,7 +126,8 @@ def score(
     }
     imported = config.task == "pretrain"
     other = (data or eval_data) and not imported
-    suffix = f"_{rundir.run_name(eval_data or data)}" if other else ""
+    suffix = "_classifier" if imported else ""
+    suffix += f"_{rundir.run_name(eval_data or data)}" if other else ""
     rundir.write(out or workdir, f"results{suffix}.json", _json(results))
     picture = os.path.join(out or workdir, f"confusion{suffix}.png")
     confusion_sheet(
