@@ -32,6 +32,13 @@ def run(tmp_path_factory, photos, held_out):
     return tiny_classifier.write(folder, photos, eval_source=str(held_out))
 
 
+@pytest.fixture(scope="module")
+def scored(run):
+    """The run after `simclr evaluate RUN`."""
+    assert cli.main(["evaluate", run]) == 0
+    return run
+
+
 def results(run, name="results.json"):
     with open(os.path.join(run, name)) as file:
         return json.load(file)
@@ -59,27 +66,28 @@ def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
     assert [c["name"] for c in row["per_class"]] == ["cat", "dog"]
 
 
-def test_counts_the_parameters_but_not_the_statistics(run):
-    models = classifier.load(run).classifier.models.values()
+def test_counts_the_parameters_but_not_the_statistics(scored):
+    models = classifier.load(scored).classifier.models.values()
     count = sum(
         int(np.prod(variable.shape))
         for model in models
         for variable in model.variables
         if not variable.path.endswith(("mean", "variance"))
     )
-    assert results(run)["parameters"] == count
+    assert results(scored)["parameters"] == count
     assert count < sum(m.count_params() for m in models)
 
 
-def test_other_images_have_files_of_their_own(run, photos, tmp_path, capsys):
-    before = results(run)
-    assert say(capsys, "evaluate", run, f"--eval_data={photos}")[0] == 0
+def test_other_images_have_files_of_their_own(scored, photos, tmp_path, capsys):
+    before = results(scored)
+    assert say(capsys, "evaluate", scored, f"--eval_data={photos}")[0] == 0
     name = os.path.basename(photos)
     assert (
-        results(run, f"results_{name}.json")["images"]["score"]["count"] == 40
+        results(scored, f"results_{name}.json")["images"]["score"]["count"]
+        == 40
     )
-    assert os.path.exists(f"{run}/confusion_{name}.png")
-    assert results(run) == before
+    assert os.path.exists(f"{scored}/confusion_{name}.png")
+    assert results(scored) == before
 
 
 def test_labels_are_matched_by_name_and_only_labelled_images_count(
@@ -164,15 +172,15 @@ def test_an_import_is_named_by_numbers_or_as_the_images(
     assert by_number["confusion"] == by_name["confusion"]
 
 
-def test_its_features_are_scored_into_files_of_their_own(run, capsys):
-    before = results(run)
+def test_its_features_are_scored_into_files_of_their_own(scored, capsys):
+    before = results(scored)
     status, said, _ = say(
-        capsys, "evaluate", run, "--noclassifier", "--nobaselines"
+        capsys, "evaluate", scored, "--noclassifier", "--nobaselines"
     )
-    assert status == 0 and f"{run}/summary_features.png" in said
-    [row] = results(run, "results_features.json")["rows"]
+    assert status == 0 and f"{scored}/summary_features.png" in said
+    [row] = results(scored, "results_features.json")["rows"]
     assert "knn_top1" in row
-    assert results(run) == before
+    assert results(scored) == before
 
 
 def test_numbers_are_matched_by_their_value():
