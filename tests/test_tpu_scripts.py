@@ -194,6 +194,32 @@ def test_setup_brings_the_repository_and_its_tensorflow(
     ]
 
 
+def test_setup_installs_venv_where_the_image_has_none(cloud):
+    """As on Ubuntu: a folder with a Python and without pip is left."""
+    root = cloud.program("true")
+    shutil.move(root / ".venv", cloud.home / "ready")
+    for name, text in (
+        (
+            "python3",
+            f"mkdir -p simclr/.venv/bin; touch simclr/.venv/bin/python\n"
+            f"[ -e {cloud.home}/installed ] || exit 1\n"
+            f"cp -r {cloud.home}/ready/. simclr/.venv",
+        ),
+        (
+            "sudo",
+            f'echo "$*" >> {cloud.home}/said\n'
+            f"case $* in *python3-venv) touch {cloud.home}/installed ;; esac",
+        ),
+    ):
+        program = cloud.home / "bin" / name
+        program.write_text(f"#!/bin/bash\n{text}\n")
+        program.chmod(0o755)
+    for _ in range(2):  # The second time there is nothing to do.
+        cloud.run("setup.sh")
+        said = (cloud.home / "said").read_text().splitlines()
+        assert [line.split()[-1] for line in said] == ["update", "python3-venv"]
+
+
 def test_a_tensorflow_without_its_libtpu_is_refused(cloud):
     said = cloud.run("setup.sh", TENSORFLOW="2.21.0", status=2)
     assert "there are 2.19.1 and 2.20.0" in said

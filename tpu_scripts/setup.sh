@@ -13,7 +13,12 @@ cloud compute tpus tpu-vm scp "$archive" "$NAME:simclr.tar.gz" "${place[@]}" \
 on all "set -e
 mkdir -p simclr
 tar -xzf simclr.tar.gz -C simclr
-test -x simclr/.venv/bin/python || python3 -m venv simclr/.venv
+test -x simclr/.venv/bin/pip || python3 -m venv simclr/.venv || {
+  # Ubuntu keeps venv in a package of its own, and dpkg busy after the boot.
+  sudo apt-get -o DPkg::Lock::Timeout=600 --quiet update
+  sudo apt-get -o DPkg::Lock::Timeout=600 --quiet --yes install python3-venv
+  python3 -m venv simclr/.venv
+}
 simclr/.venv/bin/pip install --quiet --upgrade pip
 simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
 'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem 'tensorflow-metadata<1.18' \
