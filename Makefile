@@ -8,7 +8,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test slow lint clean
 
 # One stamp per extra: an install runs again only when setup.py changes. The pip
-# that comes with Python 3.10 does not come to an end with these packages.
+# that comes with Python 3.10 finds no versions for these in nine minutes.
 $(VENV)/installed-%: setup.py pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip

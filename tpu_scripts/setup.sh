@@ -20,6 +20,7 @@ test -x simclr/.venv/bin/pip || python3 -m venv simclr/.venv || {
   python3 -m venv simclr/.venv
 }
 simclr/.venv/bin/pip install --quiet --upgrade pip
+# The metadata is that of [tpu] in setup.py, which names one TensorFlow alone.
 simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
 'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem 'tensorflow-metadata<1.18' \
 -e simclr

@@ -123,7 +123,7 @@ def _installed(path):
 def _ask(path, environ, tpus):
     """Imports TensorFlow in a process of its own."""
     environ = environ | {"TF_CPP_MIN_LOG_LEVEL": "1"}
-    if not tpus:  # libtpu would ask Google's machines for minutes where it is.
+    if not tpus:  # libtpu would ask Google's machines for one, for minutes.
         environ["TPU_SKIP_MDS_QUERY"] = "1"
     if path is not None:
         environ["PYTHONPATH"] = os.pathsep.join(path)
