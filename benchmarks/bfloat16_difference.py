@@ -21,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.training import loop, metrics
+from simclr.runs import metrics
+from simclr.training import loop
 
 NETS = {
     "ResNet-18": {"depth": 18},

@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.config import Classifier, Distill
-from simclr.evaluation.speed import images_per_second
-from simclr.training import classifier
+from simclr.inference.speed import images_per_second
+from simclr.models import classifier
+from simclr.runs import weights
 from simclr.training.tasks import Distill as Task
 
 
@@ -31,7 +32,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=256)
     parser.add_argument("--precision", default="float32", help="the student's")
     arguments = parser.parse_args()
-    teacher = classifier.load(arguments.teacher)
+    teacher = weights.load(arguments.teacher)
     n, size = arguments.batch_size, teacher.config.data.image_size
     rng = np.random.default_rng(0)
     k = teacher.num_classes
@@ -76,7 +77,7 @@ def student(config, arguments, cache):
         distill=Distill(teachers=(arguments.teacher,), cache=cache),
         train=dataclasses.replace(config.train, precision=arguments.precision),
     )
-    num_classes = classifier.describe(arguments.teacher)[2]
+    num_classes = weights.describe(arguments.teacher)[2]
     task = Task(config, num_examples=50_000, num_classes=num_classes)
     return tf.function(lambda batch: task.step(batch)["loss"])
 

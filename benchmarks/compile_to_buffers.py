@@ -13,7 +13,7 @@ import statistics
 import time
 
 from simclr import config as config_lib
-from simclr import startup
+from simclr.engines import startup
 from simclr.tpu import buffers, compiler, slices
 
 WAYS = {"to the end": compiler.compile_for, "up to the buffers": buffers.assign}
@@ -54,7 +54,7 @@ def main():
 def lower(arguments):
     """The recipe's step as HLO, for as many replicas as the slice has."""
     startup.start_tensorflow(debug=False)
-    from simclr.tpu import program
+    from simclr.lowering import program
 
     config = config_lib.load(arguments.config, arguments.set)
     task = program.build_task(config, num_examples=50_000, num_classes=10)

@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.evaluation.speed import images_per_second
+from simclr.inference.speed import images_per_second
 from simclr.training.tasks import Pretrain
 
 RECIPE = os.path.join(

@@ -28,10 +28,11 @@ import statistics
 import sys
 import time
 
-from simclr.pjrt import found
+from simclr.pjrt import devices as jax_devices
+from simclr.pjrt.image_store import Stored
 from simclr.pjrt.runner import Lowered
-from simclr.pjrt.stored import Stored
-from simclr.training import checkpoint, rundir
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
 
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 BATCHES = {
@@ -90,7 +91,7 @@ def main():
 
 def prepare(folder, cifar, photos, epochs):
     """Lowers every step and run, and counts the encoders' operations."""
-    from simclr.commands import lower
+    from simclr.commands.tools import lower
 
     data = {
         "imagenet_resnet50": {"data": photos},
@@ -114,7 +115,7 @@ def prepare(folder, cifar, photos, epochs):
                 data=data[name]["data"],
             )
             work[cell] = encoder_flops(os.path.join(folder, cell))
-    rundir.write(folder, "flops_per_image.json", json.dumps(work, indent=1))
+    run_folder.write(folder, "flops_per_image.json", json.dumps(work, indent=1))
     for name, settings in OBJECTIVES.items():
         lower.run(
             recipe=recipe("cifar10_resnet18"),
@@ -139,10 +140,10 @@ def encoder_flops(run):
     """Of one image in a step: both views, forward and twice that backward."""
     import keras
 
-    from simclr.training import nets
+    from simclr.models import backbones
 
-    config = rundir.read_config(run)
-    encoder = nets.build_encoder(config)
+    config = run_folder.read_config(run)
+    encoder = backbones.build_encoder(config)
     layers = [x for x in encoder.layers if isinstance(x, keras.layers.Conv2D)]
     outputs = keras.Model(encoder.input, [x.output for x in layers])
     side = config.data.image_size
@@ -157,7 +158,7 @@ def encoder_flops(run):
 def speed(folder, platform, cells):
     """Times the steps; see the top of this file."""
     cells = cells or [f"{n}_{b}" for n, sizes in BATCHES.items() for b in sizes]
-    [device] = found.devices(platform, 1)
+    [device] = jax_devices.devices(platform, 1)
     with open(os.path.join(folder, "flops_per_image.json")) as file:
         work = json.load(file)
     peak = next((p for k, p in PEAK.items() if k in device.device_kind), None)
@@ -176,7 +177,7 @@ def speed(folder, platform, cells):
             rate = work[cell] * row["images_per_second"]
             row["share_of_peak"] = rate / peak
         table[cell] = row | {"device": device.device_kind}
-        rundir.write(folder, "speed.json", json.dumps(table, indent=1))
+        run_folder.write(folder, "speed.json", json.dumps(table, indent=1))
         say(f"{cell} {json.dumps(row)}")
     print("| step | batch | ms | images/s | share of peak |")
     print("|---|---|---|---|---|")
@@ -191,10 +192,10 @@ def speed(folder, platform, cells):
 
 def timed(run, device):
     """Compiles a lowered run's step and times it, on its images, a median."""
-    config = rundir.read_config(run)
+    config = run_folder.read_config(run)
     with open(os.path.join(run, "lowered", "signature.json")) as file:
         signature = json.load(file)
-    _, arrays = checkpoint.read_newest(rundir.checkpoints(run))
+    _, arrays = checkpoint.read_newest(run_folder.checkpoints(run))
     started = time.monotonic()
     engine = Lowered(run, signature["step"], [device], arrays)
     compiled = time.monotonic() - started

@@ -22,7 +22,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from simclr.training import metrics
+from simclr.runs import metrics
 
 RECIPE = os.path.join(
     os.path.dirname(__file__), "..", "configs", "cifar10_resnet18_cpu.py"

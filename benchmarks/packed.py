@@ -26,7 +26,8 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from simclr.training import checkpoint, rundir
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
 
 LARGE = 10_000  # Values of an array that is a net's weights.
 PART = 15_000_000
@@ -60,7 +61,7 @@ def main():
 
 def pack(folder, packed, redraw):
     """One .tar.xz of all lowered runs in a folder."""
-    from simclr.data.sources import open_source
+    from simclr.data.sources.registry import open_source
 
     arrays, images, index = {}, {}, {}
     with tarfile.open(packed, "w:xz") as tar:
@@ -69,12 +70,12 @@ def pack(folder, packed, redraw):
             if os.path.isfile(path):
                 tar.add(path, run)
                 continue
-            data = rundir.read_config(path).data
+            data = run_folder.read_config(path).data
             sources = {
                 "images": data.source,
                 "eval_images": data.eval_source,
             }
-            _, state = checkpoint.read_newest(rundir.checkpoints(path))
+            _, state = checkpoint.read_newest(run_folder.checkpoints(path))
             entry = index[run] = {"state": {}, "images": {}}
             for name, array in state.items():
                 entry["state"][name] = _keep(arrays, array, run in redraw)
@@ -119,7 +120,7 @@ def unpack(packed, folder):
     for run, entry in index.items():
         path = os.path.join(folder, run)
         state = {k: _kept(arrays, v) for k, v in entry["state"].items()}
-        checkpoint.save(rundir.checkpoints(path), 0, state)
+        checkpoint.save(run_folder.checkpoints(path), 0, state)
         for name, (files, shape) in entry["images"].items():
             target = os.path.join(path, "lowered", f"{name}.npy")
             key = files, tuple(shape)
@@ -132,7 +133,7 @@ def unpack(packed, folder):
 
 def results(workdir, out):
     """What a run brings home, cut in parts."""
-    step, state = checkpoint.read_newest(rundir.checkpoints(workdir))
+    step, state = checkpoint.read_newest(run_folder.checkpoints(workdir))
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         weights = {
@@ -158,9 +159,9 @@ def take(parts, workdir):
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         tar.extractall(workdir, filter="data")
     [home] = glob.glob(os.path.join(workdir, "step_*.npz"))
-    _, state = checkpoint.read_newest(rundir.checkpoints(workdir))
+    _, state = checkpoint.read_newest(run_folder.checkpoints(workdir))
     step, weights = checkpoint.read(home)
-    checkpoint.save(rundir.checkpoints(workdir), step, state | weights)
+    checkpoint.save(run_folder.checkpoints(workdir), step, state | weights)
     os.remove(home)
 
 
@@ -200,7 +201,7 @@ def _kept(arrays, entry):
 
 
 def _decoded(files, shape):
-    """Images [m, side, side, 3] as simclr/data/stored.py lays them."""
+    """Images [m, side, side, 3] as data/images/array_file.py lays them."""
     with open(f"{files}.json") as file:
         known = json.load(file)
     ends = np.cumsum([0, *known["lengths"]])

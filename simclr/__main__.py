@@ -3,8 +3,9 @@
 import os
 import sys
 
-from simclr import command_flags, command_line, startup
-from simclr.command_line import Command
+from simclr.cli import command_flags, line
+from simclr.cli.line import Command
+from simclr.engines import startup
 
 USAGE = """\
 Self-supervised image training: from a folder of photos to an encoder.
@@ -41,12 +42,12 @@ def run():
 
 def main(argv):
     """Runs one command; see command_line.main."""
-    return command_line.main(argv, COMMANDS, USAGE)
+    return line.main(argv, COMMANDS, USAGE)
 
 
 def _train(command, values, recipe, **more):
     """Runs a command that trains; its flags are _define_training's and more."""
-    from simclr.training.stopping import EXIT_STOPPED
+    from simclr.runs.stopping import EXIT_STOPPED
 
     stopped = command.run(
         data=values.data,
@@ -67,14 +68,14 @@ def _train(command, values, recipe, **more):
 
 def _pretrain(values):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import pretrain
+    from simclr.commands.train import pretrain
 
     return _train(pretrain, values, values.config, init=values.init)
 
 
 def _finetune(values):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import finetune
+    from simclr.commands.train import finetune
 
     return _train(
         finetune,
@@ -88,7 +89,7 @@ def _finetune(values):
 
 def _distill(values):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import distill
+    from simclr.commands.train import distill
 
     return _train(
         distill,
@@ -101,7 +102,7 @@ def _distill(values):
 
 def _pipeline(values, recipe):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import pipeline
+    from simclr.commands.train import pipeline
 
     return _train(
         pipeline,
@@ -114,8 +115,8 @@ def _pipeline(values, recipe):
 
 def _evaluate(values, workdir):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import evaluate, evaluate_classifier
-    from simclr.training import rundir
+    from simclr.commands.use import evaluate, evaluate_classifier
+    from simclr.runs import folder as run_folder
 
     workdir = os.path.expanduser(workdir)
     arguments = {
@@ -129,7 +130,7 @@ def _evaluate(values, workdir):
     }
     chosen = values.classifier
     if chosen is None:
-        chosen = rundir.read_config(workdir).task != "pretrain"
+        chosen = run_folder.read_config(workdir).task != "pretrain"
     if chosen:
         evaluate_classifier.run(workdir, **arguments)
     else:
@@ -138,7 +139,7 @@ def _evaluate(values, workdir):
 
 def _predict(values, workdir, data):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import predict
+    from simclr.commands.use import predict
 
     predict.run(
         os.path.expanduser(workdir),
@@ -153,7 +154,7 @@ def _predict(values, workdir, data):
 
 def _import(values, path):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import import_weights
+    from simclr.commands.tools import import_weights
 
     same = import_weights.run(path, workdir=values.workdir, check=values.check)
     return 0 if same else 1
@@ -161,7 +162,7 @@ def _import(values, path):
 
 def _compile(values):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import compile_step
+    from simclr.commands.tools import compile_step
 
     fits = compile_step.run(
         os.path.expanduser(values.config),
@@ -179,7 +180,7 @@ def _compile(values):
 
 def _lower(values):
     startup.start_tensorflow(values.debug)
-    from simclr.commands import lower
+    from simclr.commands.tools import lower
 
     lower.run(
         recipe=os.path.expanduser(values.config),
@@ -197,15 +198,15 @@ def _lower(values):
 
 def _doctor(values):
     del values
-    from simclr.commands import doctor
+    from simclr.commands.tools import doctor
 
     return 0 if doctor.run() else 1
 
 
 def _check(values, data):
     startup.be_quiet(values.debug)  # TensorFlow may not be needed at all.
-    from simclr.data.check import check
-    from simclr.data.sources import open_source
+    from simclr.data.images.check import check
+    from simclr.data.sources.registry import open_source
 
     bad = check(
         open_source(data, labels=values.labels),
@@ -216,8 +217,8 @@ def _check(values, data):
 
 def _prepare(values, data, folder):
     startup.be_quiet(values.debug)
-    from simclr.data.prepare import prepare
-    from simclr.data.sources import open_source
+    from simclr.data.shards.prepare import prepare
+    from simclr.data.sources.registry import open_source
 
     prepare(
         open_source(data, labels=values.labels),

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from simclr.data.sources import Source
+from simclr.data.source import Source
 
 
 def encoded(number=0, size=(12, 10), file_format="PNG"):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Augment
-from simclr.data import augment, blur, colour, jitter
+from simclr.data.views import augment, blur, colour, jitter
 from tests import reference_augment
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.losses.barlow_twins import barlow_twins
-from simclr.training import distributed
 from tests import objectives, reference
 from tests.objectives import views
 
@@ -78,7 +78,7 @@ def test_the_published_gradient_is_smaller_by_the_number_of_devices(strategy):
         n = z1.shape[0] * count
         z1, z2 = (_batch_norm(z, n) for z in (z1, z2))
         own = tf.matmul(z1, z2, transpose_a=True) / n
-        [total] = distributed.sum_over_replicas([own])
+        [total] = collectives.sum_over_replicas([own])
         c = own + tf.stop_gradient(total - own)
         diagonal = tf.linalg.diag_part(c)
         off = tf.linalg.set_diag(c, tf.zeros_like(diagonal))
@@ -94,9 +94,9 @@ def test_the_published_gradient_is_smaller_by_the_number_of_devices(strategy):
 
 def _batch_norm(z, n):
     """Synchronized batch norm, gradient included, as PyTorch has it."""
-    [total] = distributed.sum_over_replicas([tf.reduce_sum(z, 0)])
+    [total] = collectives.sum_over_replicas([tf.reduce_sum(z, 0)])
     z -= total / n
-    [squares] = distributed.sum_over_replicas([tf.reduce_sum(z**2, 0)])
+    [squares] = collectives.sum_over_replicas([tf.reduce_sum(z**2, 0)])
     return z / tf.sqrt(squares / n + 1e-5)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data.center_crop import center_crop, center_view, crop_shape
+from simclr.data.images.center_crop import center_crop, center_view, crop_shape
 
 # From google-research/simclr's TF2 code on TF 2.15: every fourth pixel of the
 # crops at 32, every sixteenth at 224; statistics of the whole.

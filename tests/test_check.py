@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from simclr.data.check import check, read_all
+from simclr.data.images.check import check, read_all
 from tests.images import ListSource, encoded
 
 ITEMS = [

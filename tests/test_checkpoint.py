@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from simclr.training import checkpoint
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint
 
 
 def variables(seed=0):
@@ -99,6 +100,6 @@ def test_objects_are_never_unpickled(tmp_path):
 
 def test_names_are_unique():
     encoder = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
-    named = checkpoint.named_variables(encoder=encoder, head=encoder)
+    named = named_variables(encoder=encoder, head=encoder)
     assert len(named) == 4
     assert all(name.startswith(("encoder/", "head/")) for name in named)

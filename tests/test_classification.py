@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simclr.evaluation import classification, report
-from simclr.evaluation.confusion import confusion_sheet
+from simclr.pictures.confusion import confusion_sheet
 from tests import reference_evaluation as reference
 from tests.test_pictures import has, margin_is_white, page, pixels
 

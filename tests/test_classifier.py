@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Classifier, Model
-from simclr.training import checkpoint, classifier
+from simclr.models import classifier
+from simclr.models.variables import named_variables
 from simclr.training.tasks import Finetune
 from tests import tiny
 
@@ -33,15 +34,15 @@ def images(n=4, seed=0):
 @pytest.mark.parametrize("layer", [0, 1, 2, 3])
 def test_takes_a_layer_of_the_head(layer):
     """The same numbers as the whole head gives at that layer."""
-    from simclr.training.nets import build_head
+    from simclr.models.backbones import build_head
 
     net = build(from_layer=layer)
     h = net.models["encoder"](images())["h"]
     expected = h
     if layer:
         head = build_head(CONFIG, h.shape[-1])
-        whole = checkpoint.named_variables(head=head)
-        part = checkpoint.named_variables(head=net.models["head"])
+        whole = named_variables(head=head)
+        part = named_variables(head=net.models["head"])
         assert set(part) <= set(whole)
         for name, variable in part.items():
             variable.assign(
@@ -77,7 +78,7 @@ def test_frozen_parts_stay_bit_equal_and_the_rest_learns(freeze):
         CONFIG, classifier=Classifier(from_layer=1, freeze=freeze)
     )
     task = Finetune(config, num_examples=8, num_classes=3)
-    variables = checkpoint.named_variables(**task.models)
+    variables = named_variables(**task.models)
     rng = np.random.default_rng(0)
     for name, variable in variables.items():
         if name.endswith("gamma"):  # No branch starts at zero.

@@ -12,20 +12,13 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from simclr import __main__ as cli
+from simclr import collectives
 from simclr.config import Augment
-from simclr.data import pipeline
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.tpu import (
-    buffers,
-    compiler,
-    largest_batch,
-    lowering,
-    program,
-    roofline,
-    slices,
-)
-from simclr.training import distributed
+from simclr.data import batches
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.lowering import program, xla
+from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
 
 
 def test_slices():
@@ -78,7 +71,7 @@ def test_nothing_fits():
 def test_spec_of_a_batch_is_that_of_the_pipeline(on_device, views):
     source = open_source("sample/train")
     targets = np.zeros([len(source), 7], np.float32) if views == 1 else None
-    batches = pipeline.training_batches(
+    steps = batches.training_batches(
         Reader(source),
         tf.distribute.get_strategy(),
         seed=0,
@@ -91,8 +84,8 @@ def test_spec_of_a_batch_is_that_of_the_pipeline(on_device, views):
         views=views,
         targets=targets,
     )
-    batch = next(iter(batches))
-    spec = pipeline.batch_spec(
+    batch = next(iter(steps))
+    spec = batches.batch_spec(
         8,
         image_size=24,
         on_device=on_device,
@@ -112,7 +105,7 @@ def host_step(x):
 def test_what_xla_cannot_run_is_named_with_its_line():
     line = host_step.__code__.co_firstlineno + 1
     with pytest.raises(ValueError, match=rf"PyFunc.*test_compile.py:{line}"):
-        lowering.lower(host_step, [tf.TensorSpec([4])], num_replicas=2)
+        xla.lower(host_step, [tf.TensorSpec([4])], num_replicas=2)
 
 
 def strange_step(x):
@@ -128,13 +121,13 @@ def strange_step(x):
 
 def test_what_the_compiler_refuses_is_named_with_its_line():
     spec = tf.TensorSpec([4])
-    function = lowering.replica_function(strange_step, [spec], num_replicas=2)
+    function = xla.replica_function(strange_step, [spec], num_replicas=2)
     graph = function.get_concrete_function(spec).graph
     message = "Custom emitter for nobody_knows_this not found"
     first = strange_step.__code__.co_firstlineno
-    path, line = lowering.made_at(graph, message).rsplit(":", 1)
+    path, line = xla.made_at(graph, message).rsplit(":", 1)
     assert path.endswith("test_compile.py") and 0 < int(line) - first < 10
-    assert lowering.made_at(graph, "Something else") == ""
+    assert xla.made_at(graph, "Something else") == ""
 
 
 def test_roofline():
@@ -344,7 +337,7 @@ def real_compiler():
 
 
 def lowered(step, shape):
-    return lowering.lower(
+    return xla.lower(
         step, [tf.TensorSpec(shape)], num_replicas=8, stage="hlo_serialized"
     )
 
@@ -384,7 +377,7 @@ def test_the_real_compiler_says_what_does_not_fit():
 def test_buffers_are_those_of_the_whole_compilation():
     def step(x):
         (gradient,) = tf.gradients(tf.reduce_sum(tf.sin(x @ x) @ x), x)
-        return distributed.sum_over_replicas([gradient])
+        return collectives.sum_over_replicas([gradient])
 
     hlo = lowered(step, [2048, 2048])
     for name in ("v5e-8", "v3-8"):

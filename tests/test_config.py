@@ -90,7 +90,9 @@ def test_differences_name_both_values():
     assert config_lib.differences(Config(), other) == ["seed: 0 -> 7"]
 
 
-@pytest.mark.parametrize("path", ["nowhere.py", "configs", "simclr/config.py"])
+@pytest.mark.parametrize(
+    "path", ["nowhere.py", "configs", "simclr/config/schema.py"]
+)
 def test_what_is_no_recipe_is_refused(path):
     with pytest.raises(ValueError, match=r"recipe|does not set config"):
         config_lib.load(path)

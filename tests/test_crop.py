@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data import augment, colour, crop
+from simclr.data.views import augment, colour, crop
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")
 SEEDS = tf.constant([[1, 2], [3, 4]])

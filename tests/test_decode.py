@@ -1,4 +1,4 @@
-"""Every odd image has one decision; see simclr/data/decode.py."""
+"""Every odd image has one decision; see simclr/data/images/decode.py."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.data.decode import decode, header
+from simclr.data.images.decode import decode, header
 
 WHITE = (255, 255, 255)
 

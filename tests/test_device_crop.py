@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data import crop, device_crop
+from simclr.data.views import crop, device_crop
 from tests.test_crop import GOLDEN, picture
 
 QUANTILES = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]

@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from simclr import __main__ as cli
-from simclr.commands import doctor
+from simclr.commands.tools import doctor
 from simclr.doctor import facts as facts_lib
 from simclr.doctor.diagnosis import diagnose
 from simclr.doctor.facts import Facts, collect

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data import augment
+from simclr.data.views import augment
 
 CHANCES = ("flip", "jitter", "gray", "blur", "solarize")
 AMOUNTS = ("brightness", "contrast", "saturation", "hue")

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
-from simclr.commands.evaluate_classifier import match_classes
-from simclr.data.labels import few_labels, to_csv
-from simclr.data.sources import Source, open_source
-from simclr.training import checkpoint, classifier, rundir
+from simclr.commands.use.evaluate_classifier import match_classes
+from simclr.data.source import Source
+from simclr.data.sources.labels import few_labels, to_csv
+from simclr.data.sources.registry import open_source
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier
 from tests.test_predict import rows, say
 
@@ -67,7 +69,7 @@ def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
 
 
 def test_counts_the_parameters_but_not_the_statistics(scored):
-    models = classifier.load(scored).classifier.models.values()
+    models = weights.load(scored).classifier.models.values()
     count = sum(
         int(np.prod(variable.shape))
         for model in models
@@ -128,10 +130,10 @@ def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
     others = tiny.write_photos(tmp_path / "others", 20, ("cat", "eel"))
     plain = tiny.write_photos(tmp_path / "plain", 20, ("all",)) / "all"
     pretrained = str(tmp_path / "pretrained")
-    with rundir.open_run(
+    with run_folder.open_run(
         pretrained, tiny.config(photos), {"data": {}, "classes": None}
     ):
-        checkpoint.save(rundir.checkpoints(pretrained), 1, {})
+        checkpoint.save(run_folder.checkpoints(pretrained), 1, {})
     for line, message in [
         ((no_eval,), "no held-out images to score: say --eval_data=IMAGES"),
         ((run, f"--eval_data={others}"), "such as 'eel'"),
@@ -147,16 +149,16 @@ def test_an_import_is_named_by_numbers_or_as_the_images(
     photos, tmp_path, capsys
 ):
     run = tiny_classifier.write(tmp_path / "run", photos)
-    facts = rundir.read_facts(run)
+    facts = run_folder.read_facts(run)
     facts |= {
         "classes": None,
         "imported": {"probe_input": "layer1", "num_classes": 2, "path": "x"},
     }
-    rundir.write(run, "run.json", json.dumps(facts))
+    run_folder.write(run, "run.json", json.dumps(facts))
     config = f"{run}/config.json"
     with open(config) as file:
         text = file.read().replace('"finetune"', '"pretrain"')
-    rundir.write(run, "config.json", text)
+    run_folder.write(run, "config.json", text)
     line = ["evaluate", run, "--classifier", f"--data={photos}"]
     status, said, _ = say(capsys, *line)
     assert status == 0 and "in the order of" in said

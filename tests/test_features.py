@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from simclr.data.center_crop import center_view
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.evaluation import features
+from simclr.data.images.center_crop import center_view
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.inference import features
 
 SIZE = 16
 

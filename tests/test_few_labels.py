@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simclr.data.labels import align, few_labels, read_labels, to_csv
-from simclr.data.subset import Subset
+from simclr.data.sources.labels import align, few_labels, read_labels, to_csv
+from simclr.data.sources.subset import Subset
 from tests.images import ListSource, encoded
 
 

@@ -4,8 +4,9 @@ import time
 import numpy as np
 import pytest
 
-from simclr.data import cache, manifest
-from simclr.data.sources import open_source
+from simclr.data.sources import manifest
+from simclr.data.sources.registry import open_source
+from simclr.storage import cache
 from tests.images import encoded, write
 
 

@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.config import Loss, Memory, Train
+from simclr.engines.engine import TensorFlowEngine
+from simclr.models import backbones
 from simclr.models.batch_norm import BatchNorm
-from simclr.training import loop, metrics, nets
-from simclr.training.engines import TensorFlowEngine
+from simclr.runs import metrics
+from simclr.training import loop
 from simclr.training.tasks import Pretrain, pretrain
 from tests import tiny
 from tests.conftest import four_replicas
@@ -181,7 +183,7 @@ def test_is_for_pretraining():
 @pytest.mark.slow
 def test_several_steps_in_one_dispatch(monkeypatch):
     """TensorFlow's optimizer once broke the second one, of large tensors."""
-    monkeypatch.setattr(pretrain, "build_encoder", nets.build_encoder)
+    monkeypatch.setattr(pretrain, "build_encoder", backbones.build_encoder)
     config = tiny.config(
         "",
         batch_size=1024,

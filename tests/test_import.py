@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from simclr import __main__ as cli
 from simclr.models.resnet import resnet
-from simclr.training import checkpoint, rundir
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
 from simclr.training.tasks import Pretrain
 from tests import published_files, tiny
 
@@ -54,10 +56,10 @@ def test_from_a_checkpoint_to_a_picture(published, tmp_path, capsys):
     ):
         assert words in said
 
-    config = rundir.read_config(workdir)
+    config = run_folder.read_config(workdir)
     assert (config.model.depth, config.model.stem) == (18, "cifar")
     assert config.data.image_size == 32
-    facts = rundir.read_facts(workdir)
+    facts = run_folder.read_facts(workdir)
     assert facts["data"] == {"images": 0, "fingerprint": ""}
     assert facts["classes"] is None
     assert facts["imported"]["num_classes"] == 10
@@ -103,9 +105,9 @@ def test_golden_features_come_out_of_the_run(tmp_path, capsys):
     line = ["import", tmp_path / "r18", f"--workdir={workdir}"]
     status, said, _ = run(line, capsys)
     assert status == 0 and "no projection head" in said
-    _, arrays = checkpoint.read_newest(rundir.checkpoints(workdir))
+    _, arrays = checkpoint.read_newest(run_folder.checkpoints(workdir))
     model = resnet(depth=18, stem="cifar")
-    checkpoint.assign(checkpoint.named_variables(encoder=model), arrays)
+    checkpoint.assign(named_variables(encoder=model), arrays)
     images = np.random.Generator(np.random.PCG64(999)).random((4, 32, 32, 3))
     expected = GOLDEN["r18_cifar_eval"]
     np.testing.assert_allclose(
@@ -141,12 +143,12 @@ def test_a_cut_head_gets_a_fresh_end(published, tmp_path, capsys):
     path = published_files.write_tf1(tmp_path / "model.ckpt", kept)
     workdir = tmp_path / "run"
     assert run(["import", path, f"--workdir={workdir}"], capsys)[0] == 0
-    facts = rundir.read_facts(workdir)
+    facts = run_folder.read_facts(workdir)
     assert facts["imported"]["probe_input"] == "layer1"
     assert any("fresh, untrained" in note for note in facts["notes"])
-    config = rundir.read_config(workdir)
+    config = run_folder.read_config(workdir)
     assert config.model.head_layers == 2
-    _, arrays = checkpoint.read_newest(rundir.checkpoints(workdir))
+    _, arrays = checkpoint.read_newest(run_folder.checkpoints(workdir))
     np.testing.assert_array_equal(
         arrays["head/layer1_dense/kernel"],
         named["head_contrastive/nl_0/dense/kernel"],
@@ -158,10 +160,10 @@ def test_check_against_a_saved_model(published, tmp_path, capsys):
     """--check runs both; one weight apart is an error and writes nothing."""
     path, _ = published
     run(["import", path, f"--workdir={tmp_path / 'run'}"], capsys)
-    _, arrays = checkpoint.read_newest(rundir.checkpoints(tmp_path / "run"))
+    _, arrays = checkpoint.read_newest(run_folder.checkpoints(tmp_path / "run"))
     module = tf.Module()
     module.net = resnet(depth=18, stem="cifar")
-    variables = checkpoint.named_variables(encoder=module.net)
+    variables = named_variables(encoder=module.net)
     checkpoint.assign(variables, {name: arrays[name] for name in variables})
 
     @tf.function(
@@ -222,7 +224,7 @@ def test_a_bucket_is_not_read_directly(capsys):
     ],
 )
 def test_a_run_is_named_after_its_checkpoint(path, name):
-    from simclr.commands import import_weights
+    from simclr.commands.tools import import_weights
 
     assert import_weights._name(path) == name
 

@@ -8,7 +8,10 @@ import tensorflow as tf
 
 from simclr.models.heads import linear_probe, projection_head
 from simclr.models.resnet import resnet
-from simclr.training import checkpoint, initial, loop, memory, rundir
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
+from simclr.training import loop, negatives, start
 from tests import tiny
 
 
@@ -26,16 +29,16 @@ def weights(parts):
     rng = np.random.default_rng(0)
     return {
         name: rng.normal(size=v.shape).astype(np.float32)
-        for name, v in checkpoint.named_variables(**parts).items()
+        for name, v in named_variables(**parts).items()
     }
 
 
 def test_all_of_it_is_taken_over():
     parts = models()
     given = weights(parts)
-    lines = initial.start_from(given, parts)
+    lines = start.start_from(given, parts)
     assert lines == [f"{role}: taken over" for role in parts]
-    for name, variable in checkpoint.named_variables(**parts).items():
+    for name, variable in named_variables(**parts).items():
         np.testing.assert_array_equal(variable, given[name])
 
 
@@ -44,7 +47,7 @@ def test_a_memory_starts_anew():
     online, anew = models(), models()
     parts = (
         online
-        | memory.Memory(
+        | negatives.Memory(
             [online["encoder"], online["head"]],
             [anew["encoder"], anew["head"]],
             size=4,
@@ -56,13 +59,13 @@ def test_a_memory_starts_anew():
     with_memory = weights(parts)
     without = {k: v for k, v in with_memory.items() if "mem" not in k}
     for given in (with_memory, without):
-        lines = initial.start_from(given, parts)
+        lines = start.start_from(given, parts)
         assert lines[3:] == [
             "momentum_encoder: starts as the encoder",
             "momentum_head: starts as the head",
             "memory: starts empty",
         ]
-        named = checkpoint.named_variables(**parts)
+        named = named_variables(**parts)
         for role in ("encoder", "head"):
             for variable in parts[role].variables:
                 name = f"{role}/{variable.path}"
@@ -77,7 +80,7 @@ def test_a_memory_starts_anew():
 def test_another_number_of_classes_gets_a_new_probe():
     parts = models(classes=7)
     before = parts["probe"].kernel.numpy()
-    lines = initial.start_from(weights(models(classes=4)), parts)
+    lines = start.start_from(weights(models(classes=4)), parts)
     assert lines[2] == (
         "probe: 0 of 2 variables taken over; fresh: probe/probe/kernel "
         "((64, 7), the weights' is (64, 4)), probe/probe/bias ((7,), the "
@@ -89,25 +92,25 @@ def test_another_number_of_classes_gets_a_new_probe():
 def test_a_deeper_head_names_what_is_fresh_and_what_is_not_used():
     parts = models(head_layers=3)
     given = weights(models(head_layers=2))
-    line = initial.start_from(given, parts)[1]
+    line = start.start_from(given, parts)[1]
     assert line.startswith("head: 9 of 14 variables taken over; fresh: ")
     assert "head/layer2_dense/kernel ((64, 64))" in line
-    line = initial.start_from(weights(models(head_layers=3)), models())[1]
+    line = start.start_from(weights(models(head_layers=3)), models())[1]
     assert "not used: head/layer2_dense/kernel" in line
 
 
 def test_without_a_head_it_stays_fresh():
     parts = models()
     given = {k: v for k, v in weights(parts).items() if "encoder/" in k}
-    lines = initial.start_from(given, parts)
+    lines = start.start_from(given, parts)
     assert lines[1] == "head: fresh, the weights have none"
     without = {"encoder": parts["encoder"]}
-    assert "probe: not used here" in initial.start_from(weights(parts), without)
+    assert "probe: not used here" in start.start_from(weights(parts), without)
 
 
 def test_another_encoder_is_refused():
     with pytest.raises(ValueError, match=r"does not fit: .* is missing"):
-        initial.start_from(weights(models()), models(depth=34))
+        start.start_from(weights(models()), models(depth=34))
 
 
 def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
@@ -121,7 +124,7 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
     strategy = tf.distribute.get_strategy()
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
     loop.train(config, first, strategy)
-    trained = checkpoint.read_newest(rundir.checkpoints(first))[1]
+    trained = checkpoint.read_newest(run_folder.checkpoints(first))[1]
 
     config = dataclasses.replace(
         config,
@@ -130,7 +133,7 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
     )
     loop.train(config, second, strategy)
     assert "encoder: taken over" in capsys.readouterr().err
-    step, moved = checkpoint.read_newest(rundir.checkpoints(second))
+    step, moved = checkpoint.read_newest(run_folder.checkpoints(second))
     assert step == 5
     kernel = "encoder/stem_conv/kernel"
     np.testing.assert_allclose(moved[kernel], trained[kernel], atol=1e-6)
@@ -142,9 +145,9 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
 
 def test_weights_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        initial.read_weights(str(tmp_path / "nowhere"))
+        start.read_weights(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="no checkpoint in it"):
-        initial.read_weights(str(tmp_path))
+        start.read_weights(str(tmp_path))
     (tmp_path / "x.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="not a whole checkpoint"):
-        initial.read_weights(str(tmp_path / "x.npz"))
+        start.read_weights(str(tmp_path / "x.npz"))

@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from simclr.optimizers.schedules import total_steps
-from simclr.training import metrics
+from simclr.runs import metrics
 from tests import tiny
 
 TINY = [

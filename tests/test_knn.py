@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from simclr.evaluation import knn
-from simclr.evaluation.precision import full_float32
-from simclr.evaluation.votes import top_k_accuracy
+from simclr.evaluation.accuracy import top_k_accuracy
+from simclr.evaluation.full_float32 import full_float32
 from tests import reference_evaluation as reference
 
 

@@ -17,12 +17,14 @@ import tensorflow as tf
 
 from simclr import __main__ as cli
 from simclr import config as config_lib
-from simclr.commands.lower import bundle_runner
+from simclr.commands.tools.lower import bundle_runner
 from simclr.config import Train
-from simclr.data import augment, device_crop
-from simclr.pjrt import found, runner, stored
-from simclr.tpu import program
-from simclr.training import checkpoint, metrics, rundir
+from simclr.data.views import augment, device_crop
+from simclr.lowering import program
+from simclr.pjrt import devices as jax_devices
+from simclr.pjrt import image_store, runner
+from simclr.runs import checkpoint, metrics
+from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier
 from tests.test_pjrt import train as pretrain
 from tests.test_pjrt import write_recipe
@@ -86,7 +88,7 @@ def test_the_runner_trains_as_tensorflow_does(recipe, lowered):
     task = program.build_task(config, num_examples=64, num_classes=2)
     images = np.load(f"{lowered}/lowered/images.npy")
     kept = np.load(f"{lowered}/lowered/images_rows.npz")
-    order = stored.Order(config.seed, len(images))
+    order = image_store.Order(config.seed, len(images))
     numbers = {"seed": config.seed, "batch_size": config.batch_size}
     step_of = tf.function(task.step)
     found = rows(lowered)
@@ -133,7 +135,7 @@ def test_stops_resumes_and_goes_home(recipe, lowered, tmp_path):
     lower(recipe, run)
     said = run_pyz(run, "--max_hours=1e-9", status=75)
     assert "The same command goes on" in said
-    step, _ = checkpoint.read_newest(rundir.checkpoints(run))
+    step, _ = checkpoint.read_newest(run_folder.checkpoints(run))
     assert 0 < step < 51
     run_pyz(run, "--images=host")
     for row, same in zip(rows(lowered), rows(run), strict=True):
@@ -195,13 +197,15 @@ def test_the_bundle_has_all_it_needs_and_no_tensorflow(tmp_path):
 
 
 def test_every_epoch_holds_every_image_once():
-    order = stored.Order(5, 10)
+    order = image_store.Order(5, 10)
     seen = np.concatenate([order.rows(step, 4) for step in range(5)])
     np.testing.assert_array_equal(np.sort(seen[:10]), np.arange(10))
     np.testing.assert_array_equal(np.sort(seen[10:]), np.arange(10))
     assert (seen[:10] != seen[10:]).any()
-    np.testing.assert_array_equal(stored.Order(5, 10).rows(3, 4), seen[12:16])
-    assert (stored.Order(6, 10).rows(0, 10) != seen[:10]).any()
+    np.testing.assert_array_equal(
+        image_store.Order(5, 10).rows(3, 4), seen[12:16]
+    )
+    assert (image_store.Order(6, 10).rows(0, 10) != seen[:10]).any()
 
 
 def test_what_cannot_be_lowered(capsys, tmp_path, monkeypatch):
@@ -219,7 +223,7 @@ def test_a_run_without_a_whole_checkpoint(tmp_path, capsys, monkeypatch):
     (tmp_path / "lowered").mkdir()
     (tmp_path / "lowered" / "signature.json").write_text('{"replicas": 1}')
     device = types.SimpleNamespace(device_kind="cpu")
-    monkeypatch.setattr(found, "devices", lambda *_: [device])
+    monkeypatch.setattr(jax_devices, "devices", lambda *_: [device])
     monkeypatch.setattr(runner, "_say", lambda _: None)
     config = tiny.config(tmp_path)
     (tmp_path / "config.json").write_text(config_lib.to_json(config))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.config import Augment, Config, Data, Memory, Model, Train
-from simclr.data import augment
+from simclr.data.views import augment
+from simclr.lowering import xla
 from simclr.optimizers.lars import LARS
-from simclr.tpu import lowering
-from simclr.training import distributed
 from simclr.training.tasks import Pretrain
 
 REPLICAS, PER_REPLICA, SIZE = 8, 4, 32
@@ -90,7 +90,7 @@ def lowered(request):
             for name, x in draws.items()
         },
     }
-    hlo = lowering.lower(task.step, [batch], num_replicas=REPLICAS)
+    hlo = xla.lower(task.step, [batch], num_replicas=REPLICAS)
     return precision, task, batch, hlo
 
 
@@ -145,7 +145,7 @@ def test_parameters_are_arguments_then_variables(lowered):
 def test_serialized():
     """The form that compilers of other packages read."""
     weight = tf.Variable([1.0, 2.0])
-    module = lowering.lower(
+    module = xla.lower(
         lambda x: weight.assign_add(x),
         [tf.TensorSpec([2])],
         num_replicas=2,
@@ -169,12 +169,12 @@ def double_step(x):
 def test_problems_are_seen():
     """The checks above notice a step that a TPU cannot take."""
     spec = [tf.TensorSpec([4])]
-    dynamic = lowering.lower(dynamic_step, spec, num_replicas=2)
+    dynamic = xla.lower(dynamic_step, spec, num_replicas=2)
     assert "a bounded dimension" in problems(dynamic)
-    double = lowering.lower(double_step, spec, num_replicas=2)
+    double = xla.lower(double_step, spec, num_replicas=2)
     assert problems(double) == ["f64"]
     with pytest.raises((ValueError, tf.errors.OpError), match="PyFunc"):
-        lowering.lower(host_step, spec, num_replicas=2)
+        xla.lower(host_step, spec, num_replicas=2)
 
 
 def test_keras_sums_gradients_in_the_lowered_step():
@@ -186,11 +186,11 @@ def test_keras_sums_gradients_in_the_lowered_step():
 
     def step(x):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(dense(x) ** 2) / distributed.num_replicas()
+            loss = tf.reduce_sum(dense(x) ** 2) / collectives.num_replicas()
         gradients = tape.gradient(loss, dense.trainable_variables)
         optimizer.apply(gradients, dense.trainable_variables)
 
-    hlo = lowering.lower(step, [tf.TensorSpec([8, 3])], num_replicas=4)
+    hlo = xla.lower(step, [tf.TensorSpec([8, 3])], num_replicas=4)
     sums = re.findall(
         r"= (\w+\[[\d,]*\])\S* all-reduce\(.*\{\{0,1,2,3\}\}", hlo
     )
@@ -211,7 +211,7 @@ def test_gradient_of_a_sum_is_a_sum(op):
             loss = tf.reduce_sum(reduced["product"] ** 2)
         return tape.gradient(loss, weight)
 
-    hlo = lowering.lower(step, [tf.TensorSpec([5])], num_replicas=2)
+    hlo = xla.lower(step, [tf.TensorSpec([5])], num_replicas=2)
     assert opcodes(hlo)["all-reduce"] == 2
     assert (opcodes(hlo)["divide"] > 0) == (op == "MEAN")
 
@@ -221,7 +221,7 @@ def test_other_collectives_are_refused():
         return tf.distribute.get_replica_context().all_gather(x, axis=0)
 
     with pytest.raises(NotImplementedError, match=r"distributed\.gather"):
-        lowering.lower(step, [tf.TensorSpec([5])], num_replicas=2)
+        xla.lower(step, [tf.TensorSpec([5])], num_replicas=2)
 
 
 def test_a_strategy_in_use_is_an_error():
@@ -229,7 +229,7 @@ def test_a_strategy_in_use_is_an_error():
         tf.distribute.OneDeviceStrategy("CPU:0").scope(),
         pytest.raises(ValueError, match="outside any"),
     ):
-        lowering.lower(lambda x: x, [tf.TensorSpec([2])], num_replicas=2)
+        xla.lower(lambda x: x, [tf.TensorSpec([2])], num_replicas=2)
 
 
 def test_variables_in_order_and_those_that_are_written():
@@ -242,33 +242,33 @@ def test_variables_in_order_and_those_that_are_written():
         return {"b": x, "a": 2 * x}
 
     spec = tf.TensorSpec([1])
-    function = lowering.replica_function(step, [spec], num_replicas=2)
+    function = xla.replica_function(step, [spec], num_replicas=2)
     traced = function.get_concrete_function(spec)
-    variables, updated = lowering.variables(traced)
+    variables, updated = xla.variables(traced)
     assert {id(v) for v in variables} == {id(first), id(read), id(last)}
     assert {id(variables[i]) for i in updated} == {id(first), id(last)}
-    hlo = lowering.hlo(function, [spec])
+    hlo = xla.hlo(function, [spec])
     results = re.search(r"->\s*\((.*)\) \{", hlo[hlo.index("\nENTRY") :])[1]
     assert len(re.findall(r"f32\[1\]", results)) == 2 + len(updated)
 
 
 def test_a_tensor_from_outside_is_named():
     outside = tf.constant([1.0, 2.0])
-    step = lowering.replica_function(
+    step = xla.replica_function(
         lambda x: x + tf.reduce_sum(outside),
         [tf.TensorSpec([2])],
         num_replicas=2,
     )
     with pytest.raises(ValueError, match=r"Sum/input:0: make it inside"):
-        lowering.variables(step.get_concrete_function(tf.TensorSpec([2])))
+        xla.variables(step.get_concrete_function(tf.TensorSpec([2])))
 
 
 def test_doubles_are_summed_by_their_bits():
     """XlaAllReduce has no float64."""
 
     def step(x):
-        return distributed.sum_over_replicas([x])[0]
+        return collectives.sum_over_replicas([x])[0]
 
-    hlo = lowering.lower(step, [tf.TensorSpec([5], tf.float64)], num_replicas=2)
+    hlo = xla.lower(step, [tf.TensorSpec([5], tf.float64)], num_replicas=2)
     [shape] = re.findall(r"= (\w+\[[\d,]*\])\S* all-reduce\(", hlo)
     assert shape == "s32[2,5,2]"

@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.config import Memory, Train
-from simclr.training import checkpoint, loop, rundir, stopping
-from simclr.training.memory import Queue, online_share
+from simclr.runs import checkpoint, stopping
+from simclr.runs import folder as run_folder
+from simclr.training import loop
+from simclr.training.negatives import Queue, online_share
 from simclr.training.tasks import Pretrain
 from tests import tiny
 from tests.conftest import four_replicas
@@ -227,13 +229,13 @@ def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
     assert loop.train(settings, whole, ONE()) == ""
     monkeypatch.setattr(stopping.Stopper, "reason", lambda self: "a test")
     assert loop.train(settings, stopped, ONE()) == "a test"
-    step, arrays = checkpoint.read_newest(rundir.checkpoints(stopped))
+    step, arrays = checkpoint.read_newest(run_folder.checkpoints(stopped))
     assert step == 1 and arrays["memory/queue/filled"] == 16
     monkeypatch.undo()
     assert loop.train(settings, stopped, ONE()) == ""
-    step, expected = checkpoint.read_newest(rundir.checkpoints(whole))
+    step, expected = checkpoint.read_newest(run_folder.checkpoints(whole))
     assert step == 7 and expected["memory/queue/filled"] == 32
-    last, arrays = checkpoint.read_newest(rundir.checkpoints(stopped))
+    last, arrays = checkpoint.read_newest(run_folder.checkpoints(stopped))
     assert last == step and arrays.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(arrays[name], array, name)

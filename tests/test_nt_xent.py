@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.losses.nt_xent import nt_xent
-from simclr.training import distributed
 from tests import objectives, reference
 from tests.objectives import views
 
@@ -244,10 +244,10 @@ def test_sum_over_replicas(strategy):
 
     @tf.function
     def step():
-        own = tf.cast(distributed.replica_id(), tf.float32) + 1
+        own = tf.cast(collectives.replica_id(), tf.float32) + 1
         with tf.GradientTape() as tape:
             tape.watch(own)
-            a, b = distributed.sum_over_replicas(
+            a, b = collectives.sum_over_replicas(
                 [own, tf.fill([2, 3], own * own)]
             )
             value = (own + 1) * a + tf.reduce_sum(b)
@@ -268,8 +268,8 @@ def test_gather_keeps_the_order_of_replicas(strategy):
 
     @tf.function
     def step():
-        own = tf.cast(distributed.replica_id(), tf.float32)
-        return distributed.gather(tf.stack([[own, 0], [own, 1]]))
+        own = tf.cast(collectives.replica_id(), tf.float32)
+        return collectives.gather(tf.stack([[own, 0], [own, 1]]))
 
     for result in strategy.experimental_local_results(strategy.run(step)):
         expected = [[i, row] for i in range(count) for row in range(2)]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.losses import nt_xent as module
 from simclr.losses import nt_xent_blockwise
 from simclr.losses.nt_xent import nt_xent
-from simclr.tpu import lowering
-from simclr.training import distributed
+from simclr.lowering import xla
 from tests import objectives, reference
 from tests.conftest import four_replicas
 from tests.objectives import on_replicas, views
@@ -108,7 +108,7 @@ def test_replicas_may_weigh_their_losses(weights):
 
     def weighted(z1, z2, **options):
         loss, scalars = nt_xent(z1, z2, **options)
-        weight = tf.constant(weights, loss.dtype)[distributed.replica_id()]
+        weight = tf.constant(weights, loss.dtype)[collectives.replica_id()]
         return weight * loss, scalars
 
     z1, z2 = views(dtype=np.float64)
@@ -296,7 +296,7 @@ def test_lowers_for_many_replicas():
             loss, _ = nt_xent(z[0], z[1], block=4)
         return loss, tape.gradient(loss, z)
 
-    hlo = lowering.lower(step, [tf.TensorSpec([2, 6, 5])], num_replicas=4)
+    hlo = xla.lower(step, [tf.TensorSpec([2, 6, 5])], num_replicas=4)
     assert problems(hlo) == []
     assert opcodes(hlo)["while"] >= 2
     sums = re.findall(r"= \w+\[([\d,]*)\]\S* all-reduce\(", hlo)

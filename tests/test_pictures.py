@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.evaluation import curves, page, pictures, summary
+from simclr.pictures import curves, page, sheets, summary
 
 RNG = np.random.default_rng(0)
 COLOURS = np.array(
@@ -61,7 +61,7 @@ def margin_is_white(image, width=20):
 def test_views_lie_side_by_side(tmp_path):
     view1 = [flat(0), flat(1)]
     view2 = np.stack([flat(2), flat(3)]).astype(np.float32) / 255
-    pictures.views_sheet(view1, view2, tmp_path / "views.png")
+    sheets.views_sheet(view1, view2, tmp_path / "views.png")
     image = pixels(tmp_path / "views.png")
     at = [places(image, colour) for colour in COLOURS]
     assert at[0][0] == pytest.approx(at[2][0], abs=0.02)  # The same row.
@@ -74,7 +74,7 @@ def test_views_lie_side_by_side(tmp_path):
 @pytest.mark.parametrize("count", [1, 5, 16])
 def test_any_number_of_views(tmp_path, count):
     views = RNG.random([count, 80, 80, 3])
-    pictures.views_sheet(views, views, tmp_path / "views.png")
+    sheets.views_sheet(views, views, tmp_path / "views.png")
     assert margin_is_white(pixels(tmp_path / "views.png"))
 
 
@@ -90,7 +90,7 @@ def test_any_number_of_views(tmp_path, count):
     ids=["all", "baselines", "one step", "no epochs", "none"],
 )
 def test_loss_curve(tmp_path, rows):
-    pictures.loss_curve(rows, tmp_path / "curve.png")
+    sheets.loss_curve(rows, tmp_path / "curve.png")
     image = pixels(tmp_path / "curve.png")
     assert has(image, page.BLUE) == any("loss" in row for row in rows)
     assert margin_is_white(image)
@@ -121,7 +121,7 @@ def neighbours(num=4):
 
 
 def test_query_then_neighbours_in_order(tmp_path):
-    pictures.neighbours_sheet(**neighbours(), path=tmp_path / "n.png")
+    sheets.neighbours_sheet(**neighbours(), path=tmp_path / "n.png")
     image = pixels(tmp_path / "n.png")
     columns = [places(image, COLOURS[i])[1] for i in (0, 2, 1, 3)]
     assert np.all(np.diff(columns) > 1)
@@ -143,7 +143,7 @@ def test_frames_tell_the_class(tmp_path, labels, green, red):
         None,
         ["boot", "a class with a very long name", "$x_1$"],
     ):
-        pictures.neighbours_sheet(
+        sheets.neighbours_sheet(
             **neighbours(),
             path=tmp_path / "n.png",
             labels=np.array(labels),
@@ -156,14 +156,14 @@ def test_frames_tell_the_class(tmp_path, labels, green, red):
 
 def test_images_keep_their_shape(tmp_path):
     tall = {**neighbours(), "images": [flat(i)[:, :16] for i in range(4)]}
-    pictures.neighbours_sheet(**tall, path=tmp_path / "n.png")
+    sheets.neighbours_sheet(**tall, path=tmp_path / "n.png")
     y, x = np.nonzero(np.all(pixels(tmp_path / "n.png") == COLOURS[2], axis=2))
     assert np.ptp(y) == pytest.approx(2 * np.ptp(x), abs=3)
 
 
 def test_grey_images(tmp_path):
     grey = {**neighbours(), "images": RNG.random([4, 28, 28, 1])}
-    pictures.neighbours_sheet(**grey, path=tmp_path / "n.png")
+    sheets.neighbours_sheet(**grey, path=tmp_path / "n.png")
 
 
 @pytest.mark.parametrize("labels", [None, [0, 1, 0, 1]])

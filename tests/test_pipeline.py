@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Augment
-from simclr.data import colour, pipeline
-from simclr.data.prepare import prepare
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
+from simclr.data import batches
+from simclr.data.images.reader import Reader
+from simclr.data.shards.prepare import prepare
+from simclr.data.sources.registry import open_source
+from simclr.data.views import colour
 from tests.conftest import four_replicas
 from tests.images import ListSource, encoded
 
@@ -29,9 +30,9 @@ def reader():
     )
 
 
-def batches(source, strategy, first, last, *, on_device=False, batch_size=8):
+def steps(source, strategy, first, last, *, on_device=False, batch_size=8):
     """Global batches of steps first .. last - 1: dicts of arrays."""
-    distributed = pipeline.training_batches(
+    distributed = batches.training_batches(
         source,
         strategy,
         seed=5,
@@ -56,23 +57,21 @@ def assert_equal(one, other):
 
 
 def test_any_step_can_be_the_first():
-    assert_equal(
-        batches(reader(), ONE(), 0, 9)[4:], batches(reader(), ONE(), 4, 9)
-    )
+    assert_equal(steps(reader(), ONE(), 0, 9)[4:], steps(reader(), ONE(), 4, 9))
 
 
 @pytest.mark.parametrize("on_device", [False, True])
 def test_replicas_share_the_global_batch(on_device):
-    one = batches(reader(), ONE(), 3, 6, on_device=on_device)
-    four = batches(reader(), four_replicas(), 3, 6, on_device=on_device)
+    one = steps(reader(), ONE(), 3, 6, on_device=on_device)
+    four = steps(reader(), four_replicas(), 3, 6, on_device=on_device)
     assert one[0]["view1"].shape == (8, SIZE, SIZE, 3)
     assert one[0]["view1"].dtype == (np.uint8 if on_device else np.float32)
     assert_equal(one, four)
 
 
 def test_colour_left_to_the_device_is_the_colour_of_the_host():
-    [host] = batches(reader(), ONE(), 2, 3)
-    [raw] = batches(reader(), ONE(), 2, 3, on_device=True)
+    [host] = steps(reader(), ONE(), 2, 3)
+    [raw] = steps(reader(), ONE(), 2, 3, on_device=True)
     raw = tf.nest.map_structure(tf.constant, raw)
     views = colour.colour_views(
         [raw["view1"], raw["view2"]],
@@ -88,7 +87,7 @@ def test_colour_left_to_the_device_is_the_colour_of_the_host():
 @pytest.mark.parametrize("on_device", [False, True])
 def test_every_shape_is_static(on_device):
     """As XLA and gradient caching take them."""
-    spec = pipeline.training_batches(
+    spec = batches.training_batches(
         reader(),
         ONE(),
         seed=5,
@@ -105,7 +104,7 @@ def test_every_shape_is_static(on_device):
 
 
 def test_an_epoch_is_every_image_once_with_its_own_label():
-    labels = [batch["label"] for batch in batches(reader(), ONE(), 0, 10)]
+    labels = [batch["label"] for batch in steps(reader(), ONE(), 0, 10)]
     first, second = np.split(np.concatenate(labels), 2)
     assert sorted(first) == sorted(second) == list(range(NUM))
     assert first.tolist() != second.tolist()
@@ -113,7 +112,7 @@ def test_an_epoch_is_every_image_once_with_its_own_label():
 
 def test_views_do_not_repeat_from_epoch_to_epoch():
     data = Reader(ListSource([encoded(0)] * 8))
-    views = np.concatenate([b["view1"] for b in batches(data, ONE(), 0, 4)])
+    views = np.concatenate([b["view1"] for b in steps(data, ONE(), 0, 4)])
     assert len(np.unique(views.reshape(len(views), -1), axis=0)) == len(views)
 
 
@@ -128,8 +127,8 @@ def test_remote_shards_are_read_in_blocks_and_resume(tmp_path):
     remote = open_source(f"tfrecord:{folder}")
     remote.block_size = 4  # By its own account, all of it.
 
-    whole = batches(Reader(remote), ONE(), 0, 10)
-    assert_equal(whole[7:], batches(Reader(remote), ONE(), 7, 10))
+    whole = steps(Reader(remote), ONE(), 0, 10)
+    assert_equal(whole[7:], steps(Reader(remote), ONE(), 7, 10))
     first, second = np.split(np.concatenate([b["label"] for b in whole]), 2)
     assert sorted(first) == sorted(second) == list(range(NUM))
     assert first.tolist() != second.tolist()
@@ -142,4 +141,4 @@ def test_remote_shards_are_read_in_blocks_and_resume(tmp_path):
 def test_batches_that_cannot_be(batch_size, replicas, message):
     strategy = four_replicas() if replicas == 4 else ONE()
     with pytest.raises(ValueError, match=message):
-        batches(reader(), strategy, 0, 1, batch_size=batch_size)
+        steps(reader(), strategy, 0, 1, batch_size=batch_size)

@@ -16,7 +16,8 @@ import pytest
 from simclr import __main__ as cli
 from simclr import config as config_lib
 from simclr.config import Memory, Train
-from simclr.training import checkpoint, metrics, rundir
+from simclr.runs import checkpoint, metrics
+from simclr.runs import folder as run_folder
 from tests import tiny
 
 EPOCHS, BATCH = 6.25, 8  # 51 steps.
@@ -61,7 +62,7 @@ def assert_same_run(one, other):
                 same[name], row[name], atol=1e-8, rtol=1e-8, err_msg=name
             )
     (step, arrays), (last, same) = (
-        checkpoint.read_newest(rundir.checkpoints(str(run)))
+        checkpoint.read_newest(run_folder.checkpoints(str(run)))
         for run in (one, other)
     )
     assert step == last and arrays.keys() == same.keys()
@@ -106,7 +107,7 @@ def test_one_engine_goes_on_where_the_other_stopped(
     second = {"tensorflow": "pjrt", "pjrt": "tensorflow"}[first]
     workdir = tmp_path / "run"
     train(recipe, workdir, f"--engine={first}", "--max_hours=1e-9", status=75)
-    step, _ = checkpoint.read_newest(rundir.checkpoints(str(workdir)))
+    step, _ = checkpoint.read_newest(run_folder.checkpoints(str(workdir)))
     assert 0 < step < 51
     train(recipe, workdir, f"--engine={second}")
     assert_same_run(run, workdir)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
-from simclr.commands import predict
-from simclr.data.center_crop import center_view
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.evaluation import features
-from simclr.training import checkpoint, classifier, rundir
+from simclr.commands.use import predict
+from simclr.data.images.center_crop import center_view
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.inference import features
+from simclr.models import classifier
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier
 
 CLASSES = ("cat", "dog, or wolf", "eel")
@@ -50,7 +52,7 @@ def rows(path):
 def expected(run, photos):
     """Probabilities of every photo, one by one."""
     source = open_source(str(photos))
-    net = classifier.load(run)
+    net = weights.load(run)
     reader = Reader(source)
     p = [
         classifier.probabilities(
@@ -153,10 +155,10 @@ def test_a_failure_leaves_the_old_file(
 
 def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
     pretrained = tmp_path / "pretrained"
-    with rundir.open_run(
+    with run_folder.open_run(
         str(pretrained), tiny.config(photos), {"data": {}, "classes": None}
     ):
-        checkpoint.save(rundir.checkpoints(str(pretrained)), 1, {})
+        checkpoint.save(run_folder.checkpoints(str(pretrained)), 1, {})
     for line, message in [
         ((pretrained, photos), "Make one with simclr finetune --init="),
         ((tmp_path, photos), "no run folder"),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data import shard_index
-from simclr.data.prepare import prepare
-from simclr.data.sources import open_source
+from simclr.data.shards import index as shard_index
+from simclr.data.shards.prepare import prepare
+from simclr.data.sources.registry import open_source
 from tests.images import ListSource, encoded, write
 
 FORMATS = ["arrayrecord", "tfrecord"]

@@ -6,10 +6,10 @@ import os
 import pytest
 
 from simclr import __main__ as cli
-from simclr.commands.recipe import suggest
 from simclr.config import validate
-from simclr.data.sources import absolute, open_source
-from simclr.training import rundir
+from simclr.config.suggest import suggest
+from simclr.data.sources.registry import absolute, open_source
+from simclr.runs import folder as run_folder
 from tests import tiny
 from tests.images import ListSource, encoded
 
@@ -73,13 +73,13 @@ def test_the_same_command_goes_on_on_another_device(tmp_path):
     command = ["pretrain", f"--data={photos}", f"--workdir={run}", *TINY]
     command += ["--set=epochs=2", "--strategy=cpu"]
     assert cli.main([*command, "--max_hours=1e-9"]) == 75
-    config = rundir.read_config(run)
+    config = run_folder.read_config(run)
     suggested, _ = suggest(
         open_source(str(photos)), accelerator=False, replicas=3
     )
     assert suggested.batch_size != config.batch_size
     assert cli.main(command) == 0
-    assert rundir.read_config(run) == config
+    assert run_folder.read_config(run) == config
 
 
 def test_runs_inside_the_folder_of_photos(tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_runs_inside_the_folder_of_photos(tmp_path, monkeypatch):
     ],
 )
 def test_names_of_runs(spec, name):
-    assert rundir.run_name(spec) == name
+    assert run_folder.run_name(spec) == name
 
 
 def test_absolute_names_of_sources(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from simclr.evaluation import probe
-from simclr.evaluation.votes import top_k_accuracy
+from simclr.evaluation.accuracy import top_k_accuracy
 from tests import reference_evaluation as reference
 
 

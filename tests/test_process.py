@@ -12,7 +12,8 @@ import time
 import numpy as np
 import pytest
 
-from simclr.training import checkpoint, metrics, rundir
+from simclr.runs import checkpoint, metrics
+from simclr.runs import folder as run_folder
 from tests import tiny
 
 RECIPE = """
@@ -77,8 +78,8 @@ def wait_for_step(workdir, step):
 def assert_same_end(one, other):
     """Bit-identical weights, optimizer state and metrics."""
     assert rows(one) == rows(other)
-    step, arrays = checkpoint.read_newest(rundir.checkpoints(one))
-    other_step, others = checkpoint.read_newest(rundir.checkpoints(other))
+    step, arrays = checkpoint.read_newest(run_folder.checkpoints(one))
+    other_step, others = checkpoint.read_newest(run_folder.checkpoints(other))
     assert step == other_step
     assert set(arrays) == set(others)
     for name in arrays:
@@ -140,7 +141,7 @@ def test_two_workers_train_as_one(photos, tmp_path):
         for name in ("alone", "together")
     ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
-    facts = rundir.read_facts(f"{tmp_path}/together")
+    facts = run_folder.read_facts(f"{tmp_path}/together")
     assert facts["replicas"] == 2
 
 

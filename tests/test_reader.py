@@ -3,8 +3,8 @@ import concurrent.futures
 import numpy as np
 import pytest
 
-from simclr.data.decode import decode
-from simclr.data.reader import Reader
+from simclr.data.images.decode import decode
+from simclr.data.images.reader import Reader
 from tests.images import ListSource, encoded
 
 BAD = b"no image"
@@ -84,7 +84,7 @@ def test_a_hundred_in_a_row_stop_the_run(num, tries):
 
 
 def test_a_hiccup_of_the_disk_is_no_bad_image(monkeypatch):
-    monkeypatch.setattr("simclr.data.reader._RETRIES_S", (0.0, 0.0))
+    monkeypatch.setattr("simclr.data.images.reader._RETRIES_S", (0.0, 0.0))
     source = ListSource([encoded(0), encoded(1)])
     errors = iter([OSError("timed out"), OSError("timed out")])
     read = source.read

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from simclr.__main__ import COMMANDS
-from simclr.command_line import parse
+from simclr.cli.line import parse
 
 
 def commands():

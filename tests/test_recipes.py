@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr import pipeline_recipe
-from simclr.data import augment
+from simclr.config import stages
+from simclr.data.views import augment
 from simclr.training.tasks import TASKS
 
 RECIPES = sorted(glob.glob("configs/*.py"))
@@ -51,7 +51,7 @@ def test_takes_a_step(path):
 
 @pytest.mark.parametrize("path", PIPELINES)
 def test_every_stage_takes_a_step(path):
-    pipeline = pipeline_recipe.load(path)
+    pipeline = stages.load(path)
     assert "pretrain" in pipeline.stages
     for config in pipeline.stages.values():
         takes_a_step(tiny(config))

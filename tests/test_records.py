@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordWriter
 
-from simclr.data import example, storage, tfrecord
-from simclr.data.sources import open_source
+from simclr.data.shards import example, tfrecord
+from simclr.data.sources.registry import open_source
+from simclr.storage import files
 from tests.images import encoded
 
 FORMATS = ["tfrecord", "arrayrecord"]
@@ -282,7 +283,7 @@ def test_damage_inside_an_arrayrecord_is_unreadable(tmp_path):
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_remote_shards(tmp_path, file_format, monkeypatch):
     # ram:// takes the same way through tf.io.gfile as gs://.
-    monkeypatch.setattr(storage, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(files, "CHUNK_BYTES", 1000)
     folder = f"ram://{uuid.uuid4()}"
     for shard, numbers in enumerate([range(20), range(20, 30)]):
         write_shard(tmp_path / "x", numbered(numbers), file_format)

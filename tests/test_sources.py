@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from simclr.data import tfds_download
-from simclr.data.decode import decode
-from simclr.data.sources import open_source
+from simclr.data.images.decode import decode
+from simclr.data.sources import tfds_download
+from simclr.data.sources.registry import open_source
 from tests.images import ListSource, encoded
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simclr.data.reader import Reader
-from simclr.evaluation import features
+from simclr.data.images.reader import Reader
 from simclr.evaluation.split import held_out, split
+from simclr.inference import features
 from tests.images import ListSource, encoded
 
 NAMES = ["cat", "dog"]

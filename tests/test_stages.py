@@ -11,9 +11,12 @@ import tensorflow as tf
 from simclr import __main__ as cli
 from simclr import config as config_lib
 from simclr.config import Classifier, Distill, Train
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.training import checkpoint, classifier, loop, rundir, teaching
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
+from simclr.training import cached_answers, loop
 from simclr.training.tasks import Distill as DistillTask
 from tests import tiny
 from tests.conftest import four_replicas
@@ -62,10 +65,10 @@ def student(teacher, folder):
 
 
 def arrays(run):
-    return checkpoint.read_newest(rundir.checkpoints(run))[1]
+    return checkpoint.read_newest(run_folder.checkpoints(run))[1]
 
 
-def weights(run):
+def weights_of(run):
     return {
         name: array
         for name, array in arrays(run).items()
@@ -74,17 +77,17 @@ def weights(run):
 
 
 def test_teacher_starts_from_the_runs_weights(pretrained, teacher, photos):
-    config = rundir.read_config(teacher)
+    config = run_folder.read_config(teacher)
     assert config.init == pretrained and config.task == "finetune"
     assert config.classifier.from_layer == 1, "the paper's, by default"
     assert config.data.source == str(photos)
-    named = weights(teacher)
+    named = weights_of(teacher)
     assert "head/layer1_dense/kernel" in named
     assert "head/layer2_dense/kernel" not in named
     # Few steps of a small learning rate away from where it started.
     ours, theirs = (
         x["encoder/group1_block1_conv1/kernel"]
-        for x in (named, weights(pretrained))
+        for x in (named, weights_of(pretrained))
     )
     away = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
     assert 0 < away < 0.1
@@ -94,11 +97,11 @@ def test_few_labels_are_saved_for_the_later_stages(teacher, student):
     path = os.path.join(teacher, "labels.csv")
     with open(path) as file:
         assert len(file.readlines()) == 1 + 32
-    assert rundir.read_config(teacher).data.labels == path
-    assert rundir.read_config(student).data.labels == path
-    assert rundir.read_facts(teacher)["data"]["images"] == 32
-    assert rundir.read_facts(student)["data"]["images"] == 64
-    assert rundir.read_facts(student)["classes"] == ["cat", "dog"]
+    assert run_folder.read_config(teacher).data.labels == path
+    assert run_folder.read_config(student).data.labels == path
+    assert run_folder.read_facts(teacher)["data"]["images"] == 32
+    assert run_folder.read_facts(student)["data"]["images"] == 64
+    assert run_folder.read_facts(student)["classes"] == ["cat", "dog"]
 
 
 def test_other_labels_in_the_same_folder_are_refused(
@@ -118,13 +121,13 @@ def test_supervised_baseline_is_the_same_net_from_fresh_weights(
     command += ["--set=seed=9"]
     labels = f"--labels={teacher}/labels.csv"
     assert cli.main([*command, labels, f"--workdir={run}", *FAST]) == 0
-    ours, theirs = weights(run), weights(teacher)
+    ours, theirs = weights_of(run), weights_of(teacher)
     assert {k: v.shape for k, v in ours.items()} == {
         k: v.shape for k, v in theirs.items()
     }
-    assert rundir.read_config(run).init == ""
+    assert run_folder.read_config(run).init == ""
     kernel = "encoder/group1_block1_conv1/kernel"
-    far = np.linalg.norm(ours[kernel] - weights(pretrained)[kernel])
+    far = np.linalg.norm(ours[kernel] - weights_of(pretrained)[kernel])
     assert far > np.linalg.norm(ours[kernel])
 
 
@@ -137,30 +140,30 @@ def test_new_classes(pretrained, photos, tmp_path):
     run = str(tmp_path / "run")
     command = ["finetune", f"--init={pretrained}", f"--labels={path}"]
     assert cli.main([*command, f"--workdir={run}", *FAST]) == 0
-    assert rundir.read_facts(run)["classes"] == ["a", "b", "c"]
-    assert weights(run)["classifier/classifier/kernel"].shape[1] == 3
+    assert run_folder.read_facts(run)["classes"] == ["a", "b", "c"]
+    assert weights_of(run)["classifier/classifier/kernel"].shape[1] == 3
 
 
 def test_loads_as_it_was_saved(teacher):
-    trained = classifier.load(teacher)
-    named = checkpoint.named_variables(**trained.classifier.models)
+    trained = weights.load(teacher)
+    named = named_variables(**trained.classifier.models)
     for name, variable in named.items():
         np.testing.assert_array_equal(variable, arrays(teacher)[name])
     assert trained.class_names == ["cat", "dog"]
 
 
 def test_student_and_teacher_of_other_nets_in_one_process(teacher, student):
-    config = rundir.read_config(student)
+    config = run_folder.read_config(student)
     assert config.distill.teachers == (teacher,)
     assert config.model.stem == "cifar"
-    assert not any(name.startswith("head/") for name in weights(student))
+    assert not any(name.startswith("head/") for name in weights_of(student))
 
 
 def test_a_chain_and_several_teachers(teacher, student, tmp_path):
     run = str(tmp_path / "run")
     command = ["distill", f"--teacher={teacher}", f"--teacher={student}"]
     assert cli.main([*command, f"--workdir={run}", *FAST]) == 0
-    assert rundir.read_config(run).distill.teachers == (teacher, student)
+    assert run_folder.read_config(run).distill.teachers == (teacher, student)
 
 
 def distill_config(photos, teachers, **settings):
@@ -226,12 +229,12 @@ def test_distills_cached_and_not(photos, teacher, tmp_path, cache, precision):
 
 def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
     """And of those mirrored, averaged."""
-    from simclr.data.center_crop import center_view
+    from simclr.data.images.center_crop import center_view
 
     reader = Reader(open_source(str(photos)))
     settings = Distill(teachers=(teacher,), temperature=3.0)
-    p = teaching.teach(settings, reader, ONE())
-    trained = classifier.load(teacher)
+    p = cached_answers.teach(settings, reader, ONE())
+    trained = weights.load(teacher)
     for row in (0, 7, 63):
         view = center_view(reader.load(row)[0], 16)
         both = np.stack([view, np.array(view)[:, ::-1]])
@@ -280,7 +283,7 @@ def test_folders_that_are_no_classes_are_no_labels(teacher, tmp_path):
     run = str(tmp_path / "run")
     command = ["distill", f"--teacher={teacher}", f"--data={other}"]
     assert cli.main([*command, f"--workdir={run}", *FAST]) == 0
-    assert rundir.read_facts(run)["classes"] == ["cat", "dog"]
+    assert run_folder.read_facts(run)["classes"] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def test_bad_input_is_one_line(
 
 def test_old_configs_read(pretrained):
     """A run from before these stages has none of their settings."""
-    config = rundir.read_config(pretrained)
+    config = run_folder.read_config(pretrained)
     text = json.loads(config_lib.to_json(config))
     for key in ("task", "classifier", "distill"):
         del text[key]

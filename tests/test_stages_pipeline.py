@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
-from simclr import pipeline_recipe
-from simclr.evaluation import report, stages_picture
-from simclr.evaluation.speed import images_per_second
-from simclr.training import checkpoint, rundir
+from simclr.config import stages
+from simclr.evaluation import report
+from simclr.inference.speed import images_per_second
+from simclr.pictures import stages as stages_picture
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
 from tests import tiny
 
 RECIPE = """
@@ -98,16 +100,16 @@ def test_ends_with_a_table_of_all_stages(done):
 def test_every_stage_has_the_same_few_labels(done):
     path = str(done / "labels.csv")
     for name in ("supervised", "teacher", "student"):
-        assert rundir.read_config(done / name).data.labels == path
-    assert rundir.read_facts(done / "teacher")["data"]["images"] == 32
-    assert rundir.read_facts(done / "student")["data"]["images"] == 64
+        assert run_folder.read_config(done / name).data.labels == path
+    assert run_folder.read_facts(done / "teacher")["data"]["images"] == 32
+    assert run_folder.read_facts(done / "student")["data"]["images"] == 64
 
 
 def test_stages_point_at_each_other(done):
-    teacher = rundir.read_config(done / "teacher")
+    teacher = run_folder.read_config(done / "teacher")
     assert teacher.init == str(done / "pretrain")
-    assert rundir.read_config(done / "supervised").init == ""
-    student = rundir.read_config(done / "student")
+    assert run_folder.read_config(done / "supervised").init == ""
+    student = run_folder.read_config(done / "student")
     assert student.distill.teachers == (str(done / "teacher"),)
 
 
@@ -115,7 +117,9 @@ def test_what_is_done_is_skipped_and_what_is_not_is_made(folder, done, capsys):
     def times():
         return {
             name: os.path.getmtime(
-                checkpoint.finished(rundir.checkpoints(str(done / name)))[-1]
+                checkpoint.finished(run_folder.checkpoints(str(done / name)))[
+                    -1
+                ]
             )
             for name in ("pretrain", "supervised", "teacher", "student")
         }
@@ -144,13 +148,13 @@ def test_takes_a_run_that_is_pretrained_already(folder, done, tmp_path):
     rows = json.loads((tmp_path / "run" / "stages.json").read_text())["rows"]
     assert rows[0]["name"] == "pretrain"
     assert not (tmp_path / "run" / "pretrain" / "checkpoints").exists()
-    config = rundir.read_config(tmp_path / "run" / "teacher")
+    config = run_folder.read_config(tmp_path / "run" / "teacher")
     assert config.init == f"{done}/pretrain"
 
 
 def test_overrides_are_for_one_stage_or_for_all(folder):
     path = str(folder / "recipe.py")
-    pipeline = pipeline_recipe.load(path, ["seed=7", "teacher.epochs=5"])
+    pipeline = stages.load(path, ["seed=7", "teacher.epochs=5"])
     epochs = {name: c.epochs for name, c in pipeline.stages.items()}
     assert epochs["teacher"] == 5 and epochs["supervised"] == 2
     assert {c.seed for c in pipeline.stages.values()} == {pipeline.seed} == {7}
@@ -213,7 +217,7 @@ def test_table_and_picture_stand_a_stage_without_labels(tmp_path):
 
 
 def test_speeds_are_medians_of_calls_in_turn(monkeypatch):
-    from simclr.evaluation import speed
+    from simclr.inference import speed
 
     clock, calls = iter(range(1000)), []
     monkeypatch.setattr(speed.time, "monotonic", lambda: float(next(clock)))

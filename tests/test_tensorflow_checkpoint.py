@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from simclr.models.heads import linear_probe, projection_head
 from simclr.models.resnet import resnet
-from simclr.published import detect, heads, tensorflow_checkpoint
-from simclr.published.layers import Net
+from simclr.models.variables import named_variables
+from simclr.published import detect, projection_layers, tensorflow_checkpoint
 from simclr.published.probe_input import probe_input
-from simclr.training import checkpoint
+from simclr.published.resnet_layers import Net
+from simclr.runs import checkpoint
 from tests import published_files
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -59,7 +60,7 @@ def features(source, fit, net):
         depth=fit.net.depth, stem=fit.net.stem, sk_ratio=fit.net.sk_ratio
     )
     checkpoint.assign(
-        checkpoint.named_variables(encoder=model),
+        named_variables(encoder=model),
         {
             path: source.read(key)
             for path, key in fit.paths.items()
@@ -103,12 +104,12 @@ def test_golden_projections_come_out(num_layers, style, tmp_path):
     named = published_files.values(f"head{num_layers}")
     if style == "tf1":
         named = {published_files.tf1_name(n): v for n, v in named.items()}
-    found = heads.find({name: name for name in named})
-    shapes = heads.head_shapes(32, 32, 128, found)
+    found = projection_layers.find({name: name for name in named})
+    shapes = projection_layers.head_shapes(32, 32, 128, found)
     assert shapes == {p: named[key].shape for p, key in found.paths.items()}
     head = projection_head(32, 128, found.num_layers)
     checkpoint.assign(
-        checkpoint.named_variables(head=head),
+        named_variables(head=head),
         {path: named[key] for path, key in found.paths.items()},
     )
     case = f"proj_nl{num_layers}"
@@ -250,7 +251,7 @@ def test_number_of_classes(tmp_path):
     assert fit.paths["probe/probe/kernel"] == scope + "kernel"
     assert probe_input(source, fit, path)[0] == "h"
     probe = linear_probe(512, fit.num_classes)
-    assert set(checkpoint.named_variables(probe=probe)) == {
+    assert set(named_variables(probe=probe)) == {
         path for path in fit.paths if path.startswith("probe/")
     }
     for variable, shape in {"bias": (36,), "kernel": (512, 1, 37)}.items():

@@ -8,9 +8,10 @@ import pytest
 
 from simclr.models.heads import projection_head
 from simclr.models.resnet import resnet
+from simclr.models.variables import named_variables
 from simclr.published import detect, torch_checkpoint
-from simclr.published.layers import Net
-from simclr.training import checkpoint
+from simclr.published.resnet_layers import Net
+from simclr.runs import checkpoint
 from tests import published_files
 
 PROJECTOR = {  # Barlow Twins' projector, narrower: 2048-32-32-32.
@@ -93,7 +94,7 @@ def test_full_checkpoint_has_the_projector():
     assert not model.head_norm
     head = projection_head(2048, 32, 3, hidden_dim=32, last_norm=False)
     checkpoint.assign(
-        checkpoint.named_variables(head=head),
+        named_variables(head=head),
         {
             path: torch_checkpoint.to_ours(state[key])
             for path, key in fit.paths.items()
@@ -150,7 +151,7 @@ def test_features_are_those_of_torch(kind, tmp_path):
     fit = detect.detect(source)
     model = resnet(depth=50, stem="torchvision", normalization="imagenet")
     checkpoint.assign(
-        checkpoint.named_variables(encoder=model),
+        named_variables(encoder=model),
         {
             path: source.read(key)
             for path, key in fit.paths.items()

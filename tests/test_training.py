@@ -9,10 +9,12 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Train
-from simclr.data.reader import Reader
-from simclr.training import checkpoint, loop, metrics, rundir, stopping
-from simclr.training import strategy as strategy_lib
-from simclr.training.bad_images import BadImages
+from simclr.data.images.reader import Reader
+from simclr.engines import strategies as strategy_lib
+from simclr.runs import checkpoint, metrics, stopping
+from simclr.runs import folder as run_folder
+from simclr.runs.unreadable import BadImages
+from simclr.training import loop
 from tests import tiny
 from tests.conftest import four_replicas
 from tests.images import ListSource
@@ -39,7 +41,7 @@ def losses(workdir):
 
 
 def final_arrays(workdir):
-    return checkpoint.read_newest(rundir.checkpoints(workdir))[1]
+    return checkpoint.read_newest(run_folder.checkpoints(workdir))[1]
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +87,11 @@ def test_one_replica_goes_on_where_four_were(photos, tmp_path):
     )
     loop.train(config, workdir, four_replicas())
     expected = losses(workdir)
-    *_, before, last = checkpoint.finished(rundir.checkpoints(workdir))
+    *_, before, last = checkpoint.finished(run_folder.checkpoints(workdir))
     os.remove(last)
     assert before.endswith("016.npz")
     loop.train(config, workdir, ONE())
-    assert checkpoint.read_newest(rundir.checkpoints(workdir))[0] == 20
+    assert checkpoint.read_newest(run_folder.checkpoints(workdir))[0] == 20
     assert len(expected) == 20
     np.testing.assert_allclose(losses(workdir), expected, rtol=1e-9)
 
@@ -99,7 +101,7 @@ def test_writes_what_it_promises(whole_run):
     assert {"config.json", "run.json", "metrics.jsonl"} <= names
     assert any(name.startswith("events.") for name in names)
     assert "views.png" in names
-    assert sorted(os.listdir(rundir.checkpoints(whole_run))) == [
+    assert sorted(os.listdir(run_folder.checkpoints(whole_run))) == [
         f"step_{step:09d}.npz" for step in (12, 16, 17)
     ]
     steps = [row["step"] for row in rows(whole_run) if "loss" in row]
@@ -149,7 +151,9 @@ def test_stops_and_resumes_to_the_same_bits(
     stop_after(1)
     for steps in range(1, 4):
         assert loop.train(config, str(tmp_path), ONE()) == "a test"
-        newest, arrays = checkpoint.read_newest(rundir.checkpoints(tmp_path))
+        newest, arrays = checkpoint.read_newest(
+            run_folder.checkpoints(tmp_path)
+        )
         assert newest == steps
         in_a_row = any(name.startswith("row/") for name in arrays)
         assert in_a_row == (steps % 2 == 1)
@@ -164,7 +168,7 @@ def test_max_hours_stops_with_everything_saved(photos, tmp_path):
     config = tiny.config(photos)
     stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
     assert stopped == "--max_hours=1e-09"
-    assert checkpoint.read_newest(rundir.checkpoints(tmp_path))[0] == 1
+    assert checkpoint.read_newest(run_folder.checkpoints(tmp_path))[0] == 1
 
 
 def test_a_finished_run_is_left_alone(photos, whole_run):
@@ -183,8 +187,10 @@ def test_other_images_are_refused(photos, whole_run, tmp_path):
     """The folder of photos has changed since the run's checkpoint."""
     more = tiny.write_photos(tmp_path / "photos", count=65)
     run = str(tmp_path / "run")
-    with rundir.open_run(run, tiny.config(more), rundir.read_facts(whole_run)):
-        checkpoint.save(rundir.checkpoints(run), 1, {})
+    with run_folder.open_run(
+        run, tiny.config(more), run_folder.read_facts(whole_run)
+    ):
+        checkpoint.save(run_folder.checkpoints(run), 1, {})
     with pytest.raises(ValueError, match="other images"):
         loop.train(tiny.config(more), run, ONE())
 
@@ -192,7 +198,7 @@ def test_other_images_are_refused(photos, whole_run, tmp_path):
 def test_a_folder_is_trained_into_by_one_process_only(photos, tmp_path):
     config = tiny.config(photos)
     with (
-        rundir.open_run(str(tmp_path), config, {"data": {}}),
+        run_folder.open_run(str(tmp_path), config, {"data": {}}),
         pytest.raises(ValueError, match="Another process trains into"),
     ):
         loop.train(config, str(tmp_path), ONE())
@@ -237,7 +243,7 @@ def test_not_finite_stops_with_the_last_good_checkpoint(photos, tmp_path):
         loop.train(config, str(tmp_path), ONE())
     for words in ("not finite at step", "learning rate", "largest gradients"):
         assert words in str(error.value)
-    for path in checkpoint.finished(rundir.checkpoints(tmp_path)):
+    for path in checkpoint.finished(run_folder.checkpoints(tmp_path)):
         for name, array in checkpoint.read(path)[1].items():
             assert np.isfinite(array).all(), f"{path}: {name}"
 

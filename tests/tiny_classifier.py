@@ -6,7 +6,10 @@ import keras
 import numpy as np
 
 from simclr.config import Classifier
-from simclr.training import checkpoint, classifier, rundir
+from simclr.models import classifier
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
 from tests import tiny
 
 
@@ -43,10 +46,10 @@ def write(workdir, source, class_names=("cat", "dog"), **data):
         "data": {"images": 0, "fingerprint": ""},
         "classes": list(class_names),
     }
-    with rundir.open_run(workdir, config, facts):
+    with run_folder.open_run(workdir, config, facts):
         checkpoint.save(
-            rundir.checkpoints(workdir),
+            run_folder.checkpoints(workdir),
             4,
-            checkpoint.named_variables(**net.models),
+            named_variables(**net.models),
         )
     return workdir

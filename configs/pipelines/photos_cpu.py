@@ -15,7 +15,7 @@ import os
 
 from simclr import config as config_lib
 from simclr.config import Classifier, Config, Distill, Optimizer, Train
-from simclr.pipeline_recipe import Pipeline
+from simclr.config.stages import Pipeline
 
 _HERE = os.path.dirname(__file__)
 pretrain = config_lib.load(

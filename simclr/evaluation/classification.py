@@ -6,7 +6,7 @@ softmax of the logits; logarithms of probabilities do as logits too.
 
 import numpy as np
 
-from simclr.evaluation.votes import labelled_rows, top_k_accuracy
+from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
 
 _BINS = 15  # Guo et al. 2017.
 

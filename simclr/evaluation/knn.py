@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from simclr.evaluation.precision import full_float32
-from simclr.evaluation.votes import (
+from simclr.evaluation.accuracy import (
     NEIGHBOURS,
     TEMPERATURE,
     labelled_rows,
     votes,
 )
+from simclr.evaluation.full_float32 import full_float32
 
 # Rows of a block; their similarities take 1024 x 16384 x 4 bytes = 64 MiB,
 # however many images there are.

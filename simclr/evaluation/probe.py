@@ -16,9 +16,9 @@ import scipy.special
 import tensorflow as tf
 from tqdm import tqdm
 
-from simclr.evaluation.precision import full_float32
+from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
+from simclr.evaluation.full_float32 import full_float32
 from simclr.evaluation.split import held_out
-from simclr.evaluation.votes import labelled_rows, top_k_accuracy
 
 # Strengths tried, from strong to weak; each starts from the one before. The
 # objective is a mean over rows, so they mean the same for any m.

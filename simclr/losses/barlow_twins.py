@@ -5,8 +5,8 @@ Shapes: n = images per replica, N = images in the global batch, d = dimensions.
 
 import tensorflow as tf
 
-from simclr.losses.precision import projections
-from simclr.training import distributed
+from simclr import collectives
+from simclr.losses.inputs import projections
 
 EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
 
@@ -46,10 +46,10 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
     if trade_off < 0:
         raise ValueError(f"trade_off={trade_off} must be at least 0.")
     z1, z2 = projections(z1, z2)
-    num_global = tf.cast(tf.shape(z1)[0] * distributed.num_replicas(), z1.dtype)
+    num_global = tf.cast(tf.shape(z1)[0] * collectives.num_replicas(), z1.dtype)
     z1, z2 = _normalized(z1, z2, num_global)
     correlation = tf.matmul(z1, z2, transpose_a=True) / num_global  # [d, d]
-    [correlation] = distributed.sum_over_replicas([correlation])
+    [correlation] = collectives.sum_over_replicas([correlation])
 
     diagonal = tf.linalg.diag_part(correlation)  # [d]
     on_diagonal = tf.reduce_sum((diagonal - 1) ** 2)
@@ -68,8 +68,8 @@ def _normalized(z1, z2, num_global):
     Two passes: the difference of two large sums would lose the variance.
     """
     both = tf.concat([z1, z2], axis=1)  # [n, 2d]
-    [total] = distributed.sum_over_replicas([tf.reduce_sum(both, 0)])
+    [total] = collectives.sum_over_replicas([tf.reduce_sum(both, 0)])
     both -= total / num_global
-    [squares] = distributed.sum_over_replicas([tf.reduce_sum(both**2, 0)])
+    [squares] = collectives.sum_over_replicas([tf.reduce_sum(both**2, 0)])
     both *= tf.math.rsqrt(squares / num_global + EPSILON)
     return tf.split(both, 2, axis=1)

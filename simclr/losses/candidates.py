@@ -5,7 +5,7 @@ Shapes: n = images per replica, N = images in the global batch, c = columns.
 
 import tensorflow as tf
 
-from simclr.training import distributed
+from simclr import collectives
 
 
 def gather_views(x):
@@ -19,7 +19,7 @@ def gather_views(x):
         views'.
     """
     both = tf.concat(tf.split(x, 2, axis=0), axis=1)  # [n, 2c]
-    both = distributed.gather(both)  # [N, 2c]
+    both = collectives.gather(both)  # [N, 2c]
     return tf.concat(tf.split(both, 2, axis=1), axis=0)
 
 
@@ -32,8 +32,8 @@ def positions(n):
     Returns:
         itself, match: int32 [2n] each, rows of what `gather_views` returns.
     """
-    num_global = distributed.num_replicas() * n
-    rows = distributed.replica_id() * n + tf.range(n)  # [n], our rows of N
+    num_global = collectives.num_replicas() * n
+    rows = collectives.replica_id() * n + tf.range(n)  # [n], our rows of N
     itself = tf.concat([rows, rows + num_global], axis=0)
     match = tf.concat([rows + num_global, rows], axis=0)
     return itself, match

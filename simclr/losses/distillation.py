@@ -5,7 +5,7 @@ Shapes: n = images per replica, k = classes.
 
 import tensorflow as tf
 
-from simclr.losses.precision import at_least_float32
+from simclr.losses.inputs import at_least_float32
 
 
 def distillation(

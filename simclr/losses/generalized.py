@@ -17,9 +17,9 @@ import math
 
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.losses.candidates import gather_views
-from simclr.losses.precision import at_least_float32, projections
-from simclr.training import distributed
+from simclr.losses.inputs import at_least_float32, projections
 
 
 def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
@@ -164,7 +164,7 @@ def _drawn_swd(z1, z2, draw, unit, trade_off, seed):
     """`swd` with a prior's sample and directions drawn from `seed`."""
     z1, z2 = at_least_float32(z1, z2)
     d = z1.shape[1]
-    num_views = 2 * tf.shape(z1)[0] * distributed.num_replicas()  # 2N
+    num_views = 2 * tf.shape(z1)[0] * collectives.num_replicas()  # 2N
     w_seed, prior_seed = tf.unstack(tf.random.split(seed, alg="philox"))
     return swd(
         z1,

@@ -6,10 +6,10 @@ K = rows of a memory.
 
 import tensorflow as tf
 
+from simclr import collectives
 from simclr.losses.candidates import gather_views, positions
+from simclr.losses.inputs import projections
 from simclr.losses.nt_xent_blockwise import blockwise
-from simclr.losses.precision import projections
-from simclr.training import distributed
 
 # Candidates up to which the dense form is faster: on 2 CPU cores it is at 2,048
 # and the blockwise one is at 4,096, on one replica and on four
@@ -125,7 +125,7 @@ def _fastest_block(n, memory):
     """Rows of a strip where the blockwise form is faster, else 0."""
     if n is None:
         return 0
-    candidates = 2 * n * distributed.num_replicas()
+    candidates = 2 * n * collectives.num_replicas()
     if memory is not None:
         candidates += memory.shape[0]
     strips = 2 * n > BLOCK  # One strip is the whole matrix, computed twice.

@@ -17,7 +17,7 @@ Its keyword-only arguments are its options, and it gets those that it names:
     seed: int32 [2], the same on every replica and new in every step, for what
         is random (tf.random.stateless_*).
     memory, memory_filled: negatives kept from batches gone by
-        (simclr/training/memory.py); only an objective that takes them can
+        (simclr/training/negatives.py); only an objective that takes them can
         have a memory.
 """
 

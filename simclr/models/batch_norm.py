@@ -6,7 +6,7 @@ Letters: n images per replica, h w c an image, R replicas.
 import keras
 import tensorflow as tf
 
-from simclr.training import distributed
+from simclr import collectives
 
 
 @keras.saving.register_keras_serializable(package="simclr")
@@ -46,7 +46,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             and mask is None
             # The fused kernel has no float64.
             and inputs.dtype in (tf.float32, tf.bfloat16, tf.float16)
-            and distributed.num_replicas() == 1
+            and collectives.num_replicas() == 1
         )
         if not fused:
             return super().call(inputs, training=training, mask=mask)

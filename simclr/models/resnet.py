@@ -91,7 +91,7 @@ def resnet(
     if NORMALIZATIONS[normalization] is not None:
         mean, deviation = NORMALIZATIONS[normalization]
         # Not layers.Normalization, whose mean is a tensor of its own, which a
-        # lowered step (simclr/tpu/lowering.py) has no place for.
+        # lowered step (simclr/lowering/xla.py) has no place for.
         x = layers.Rescaling(
             scale=[1 / d for d in deviation],
             offset=[-m / d for m, d in zip(mean, deviation, strict=True)],

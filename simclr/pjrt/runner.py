@@ -17,14 +17,16 @@ import time
 
 import numpy as np
 
-from simclr.pjrt import files, found
+from simclr.pjrt import devices as jax_devices
+from simclr.pjrt import files
+from simclr.pjrt.image_store import Stored
 from simclr.pjrt.scorer import Scorer
 from simclr.pjrt.steps import Steps
-from simclr.pjrt.stored import Stored
-from simclr.training import checkpoint, rundir, stepping
-from simclr.training.boundaries import Boundaries
-from simclr.training.metrics import Rows
-from simclr.training.stopping import EXIT_STOPPED, Pace, Stopper
+from simclr.runs import checkpoint, step_loop
+from simclr.runs import folder as run_folder
+from simclr.runs.metrics import Rows
+from simclr.runs.schedule import Boundaries
+from simclr.runs.stopping import EXIT_STOPPED, Pace, Stopper
 
 
 def main(argv=None):
@@ -76,15 +78,15 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
         FloatingPointError: the loss or a gradient was not finite.
     """
     signature = _signature(run)
-    config = rundir.read_config(run)
-    devices = found.devices(platform, signature["replicas"])
+    config = run_folder.read_config(run)
+    devices = jax_devices.devices(platform, signature["replicas"])
     _say(f"Devices   {len(devices)} x {devices[0].device_kind}")
-    with rundir.open_run(run, config, rundir.read_facts(run)):
-        newest = checkpoint.read_newest(rundir.checkpoints(run))
+    with run_folder.open_run(run, config, run_folder.read_facts(run)):
+        newest = checkpoint.read_newest(run_folder.checkpoints(run))
         if newest is None:
             raise ValueError(f"{run} has no whole checkpoint: lower it again.")
         step, arrays = newest
-        old = stepping.pop_sums(arrays)
+        old = step_loop.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
         stored = Stored(run, "images", devices, images)
         where = "on the device" if stored.on_device else "on the host"
@@ -98,7 +100,7 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
             Outlook(run, config, signature, engine, stored, step) as outlook,
             Stopper(alone, max_hours) as stopper,
         ):
-            stopped = stepping.run(
+            stopped = step_loop.run(
                 config,
                 engine,
                 stored.batches(config, step, engine.executable),
@@ -204,7 +206,7 @@ class Outlook:
     def save(self, step, row=()):
         """A checkpoint of the state that was pulled."""
         checkpoint.save(
-            rundir.checkpoints(self._run),
+            run_folder.checkpoints(self._run),
             step,
             {**self._engine.arrays, **dict(row)},
             keep=self._config.train.keep_checkpoints,
@@ -213,7 +215,7 @@ class Outlook:
     def kept(self):
         """The newest checkpoint's name."""
         return os.path.basename(
-            checkpoint.finished(rundir.checkpoints(self._run))[-1]
+            checkpoint.finished(run_folder.checkpoints(self._run))[-1]
         )
 
     def evaluate(self, step):

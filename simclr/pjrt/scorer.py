@@ -5,14 +5,14 @@ Letters: m = images, q = queries, f = features.
 
 import numpy as np
 
-from simclr.evaluation.votes import (
+from simclr.evaluation.accuracy import (
     NEIGHBOURS,
     TEMPERATURE,
     top_k_accuracy,
     votes,
 )
 from simclr.pjrt import files
-from simclr.pjrt.stored import Stored
+from simclr.pjrt.image_store import Stored
 
 _QUERIES = 1024
 

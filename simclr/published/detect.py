@@ -5,13 +5,9 @@ import itertools
 
 from simclr.config import Model
 from simclr.models.resnet import BLOCKS
-from simclr.published import heads as heads_lib
-from simclr.published.layers import (
-    SK_RATIO,
-    Net,
-    names_and_shapes,
-)
+from simclr.published import projection_layers as heads_lib
 from simclr.published.names import canonical, table
+from simclr.published.resnet_layers import SK_RATIO, Net, names_and_shapes
 
 _SHOWN = 8  # Problems that an error lists.
 _WIDTHS = (1, 2, 3, 4)

@@ -14,7 +14,7 @@ the number a program started with nor "sync_" batch norm changes them;
 
 import re
 
-from simclr.published.layers import layers
+from simclr.published.resnet_layers import layers
 
 STYLES = ("tf1", "tf2", "object", "torch")
 _TORCH_VARIABLES = {

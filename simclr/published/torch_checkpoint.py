@@ -8,7 +8,7 @@ import collections
 import importlib.util
 import re
 
-from simclr.published.source import Source
+from simclr.published.weights_file import Source
 
 # What wraps the net in a full checkpoint: DistributedDataParallel, the method.
 _WRAPPING = re.compile(r"^(?:module\.)?(?:backbone\.)?")

@@ -83,7 +83,7 @@ def compile_for(slice_, hlo):
     Args:
         slice_: slices.Slice.
         hlo: bytes, a serialized HLO module for so many replicas
-            (simclr/tpu/lowering.py).
+            (simclr/lowering/xla.py).
 
     Returns:
         Compiled.

@@ -18,7 +18,7 @@ projection dimensions.
 
 import tensorflow as tf
 
-from simclr.training import distributed
+from simclr import collectives
 
 
 def prepare(batch_size, microbatch):
@@ -128,7 +128,7 @@ class _Parts:
             tape.watch(z)
             z1, z2 = (self._join(z[:, view]) for view in range(2))
             total, scalars = task.contrast(z1, z2)
-            total /= distributed.num_replicas()
+            total /= collectives.num_replicas()
         for name in task.scalars:
             scalars.setdefault(name, tf.zeros_like(total))
         return tape.gradient(total, z), task.labelled(batch), scalars
@@ -146,7 +146,7 @@ class _Parts:
             total = tf.reduce_sum(tf.stack(z) * dz[i])
             probe = task.probe(h, rows_of_i["label"], rows)
             if probe:
-                total += probe["probe_loss"] / distributed.num_replicas()
+                total += probe["probe_loss"] / collectives.num_replicas()
         own = tape.gradient(total, task.variables)
         gradients = [g + new for g, new in zip(gradients, own)]
         scalars = {k: v + probe.get(k, 0) for k, v in scalars.items()}
@@ -185,5 +185,5 @@ class _Parts:
     def _room(self):
         """Shape [m, d] and dtype of a microbatch's projections."""
         z = self._task.head.output["z"]
-        m = self._task.config.train.microbatch // distributed.num_replicas()
+        m = self._task.config.train.microbatch // collectives.num_replicas()
         return [m, z.shape[-1]], z.dtype

@@ -11,14 +11,16 @@ import tensorflow as tf
 
 from simclr import __version__
 from simclr import config as config_lib
-from simclr.data import pipeline
-from simclr.data.reader import Reader
-from simclr.training import checkpoint, initial, rundir, stepping, teaching
-from simclr.training.boundaries import Boundaries
-from simclr.training.engines import make_engine
-from simclr.training.outlook import Bystander, Chief
-from simclr.training.stopping import Pace, Stopper
-from simclr.training.strategy import Workers, is_accelerator, is_chief
+from simclr.data import batches
+from simclr.data.images.reader import Reader
+from simclr.engines.engine import make_engine
+from simclr.engines.strategies import Workers, is_accelerator, is_chief
+from simclr.runs import checkpoint, step_loop, weights
+from simclr.runs import folder as run_folder
+from simclr.runs.schedule import Boundaries
+from simclr.runs.stopping import Pace, Stopper
+from simclr.training import cached_answers, start
+from simclr.training.recorder import Bystander, Chief
 from simclr.training.tasks import TASKS
 
 
@@ -54,7 +56,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             facts = facts_of(
                 source, class_names, strategy.num_replicas_in_sync, notes
             )
-            stack.enter_context(rundir.open_run(workdir, config, facts))
+            stack.enter_context(run_folder.open_run(workdir, config, facts))
         with strategy.scope():
             task = stage(
                 config,
@@ -72,13 +74,13 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         stopper = stack.enter_context(Stopper(workers, max_hours))
         targets = None
         if config.task == "distill" and config.distill.cache:
-            targets = teaching.cached_probabilities(
+            targets = cached_answers.cached_probabilities(
                 config, reader, strategy, workers, workdir, chief
             )
         on_device = _on_device(config, strategy)
         engine = make_engine(task, strategy, on_device=on_device)
-        batches = iter(
-            pipeline.training_batches(
+        steps = iter(
+            batches.training_batches(
                 reader,
                 strategy,
                 seed=config.seed,
@@ -93,10 +95,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             )
         )
         try:
-            return stepping.run(
+            return step_loop.run(
                 config,
                 engine,
-                batches,
+                steps,
                 step=step,
                 total_steps=task.total_steps,
                 sums=sums,
@@ -111,7 +113,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         finally:
             # Its threads run Python code; the interpreter cannot end beside
             # them.
-            del batches
+            del steps
 
 
 def _labels(source):
@@ -142,18 +144,18 @@ def restore(task, class_names, workdir, chief):
         sums: dict of scalars since the last boundary before it.
     """
     sums = _zeros(task)
-    found = checkpoint.read_newest(rundir.checkpoints(workdir))
+    found = checkpoint.read_newest(run_folder.checkpoints(workdir))
     if found is not None:
         step, arrays = found
         sums |= {
             name: tf.cast(value, sums[name].dtype)
-            for name, value in stepping.pop_sums(arrays).items()
+            for name, value in step_loop.pop_sums(arrays).items()
         }
         checkpoint.assign(task.state, arrays)
         return step, sums
     if task.config.init:
-        weights = initial.read_weights(task.config.init, class_names)
-        for line in initial.start_from(weights, task.models):
+        arrays = weights.read_weights(task.config.init, class_names)
+        for line in start.start_from(arrays, task.models):
             if chief:
                 print(f"Weights   {line}", file=sys.stderr)
     return 0, sums

@@ -3,13 +3,15 @@
 import os
 
 from simclr import config as config_lib
-from simclr.data import pipeline
-from simclr.data.reader import Reader
-from simclr.data.sources import open_source
-from simclr.evaluation import features, health, knn, pictures
+from simclr.data import batches
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.evaluation import health, knn
+from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.split import split
-from simclr.evaluation.votes import top_k_accuracy
-from simclr.training.inference import encode, in_batches
+from simclr.inference import features
+from simclr.inference.forward import encode, in_batches
+from simclr.pictures import sheets
 
 # Images whose two views measure alignment, and pairs on the sheet of views.
 _PAIRS = 512
@@ -46,7 +48,7 @@ class Monitor:
         self._num_features = task.encoder.output["h"].shape[-1]
         self._encode = encode(task.encoder, strategy)
         # Views of a step that is never trained on.
-        self._pairs = pipeline.sample_views(
+        self._pairs = batches.sample_views(
             reader,
             seed=config.seed,
             step=task.total_steps,
@@ -55,7 +57,7 @@ class Monitor:
             settings=config.augment,
         )
         view1, view2 = self._pairs
-        pictures.views_sheet(
+        sheets.views_sheet(
             view1[:_SHEET], view2[:_SHEET], os.path.join(workdir, "views.png")
         )
 

@@ -6,10 +6,11 @@ Shapes: n = images per replica, h w = a view's height and width, k = classes.
 import keras
 import tensorflow as tf
 
-from simclr.data.labels import align
-from simclr.data.sources import open_source
+from simclr.data.sources.labels import align
+from simclr.data.sources.registry import open_source
 from simclr.losses.distillation import distillation
-from simclr.training import classifier
+from simclr.models import classifier
+from simclr.runs import weights
 from simclr.training.tasks.task import Task
 
 
@@ -52,7 +53,7 @@ class Distill(Task):
                     "--set distill.cache=True for a step without it."
                 )
             self.teachers = [
-                classifier.load(path) for path in self.config.distill.teachers
+                weights.load(path) for path in self.config.distill.teachers
             ]
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
@@ -107,7 +108,7 @@ def teachers_classes(paths):
         raise ValueError("There is no teacher: say --teacher=RUN.")
     found = None
     for path in paths:
-        _, names, count = classifier.describe(path)
+        _, names, count = weights.describe(path)
         names = names or [str(i) for i in range(count)]
         if found is not None and names != found:
             raise ValueError(

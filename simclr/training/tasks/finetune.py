@@ -6,9 +6,9 @@ Shapes: n = images per replica, k = classes.
 import numpy as np
 import tensorflow as tf
 
-from simclr.data.sources import open_source
-from simclr.data.subset import Subset
-from simclr.training import classifier
+from simclr.data.sources.registry import open_source
+from simclr.data.sources.subset import Subset
+from simclr.models import classifier
 from simclr.training.tasks.task import Task
 
 

@@ -6,12 +6,13 @@ classes.
 
 import tensorflow as tf
 
-from simclr.data.sources import open_source
+from simclr import collectives
+from simclr.data.sources.registry import open_source
 from simclr.losses import objectives
 from simclr.models import heads
-from simclr.training import distributed, gradient_cache
-from simclr.training.memory import Memory
-from simclr.training.nets import build_encoder, build_head
+from simclr.models.backbones import build_encoder, build_head
+from simclr.training import gradient_cache
+from simclr.training.negatives import Memory
 from simclr.training.tasks.task import Task
 
 
@@ -20,7 +21,7 @@ class Pretrain(Task):
 
     Where there are labels, an online linear probe learns beside it from
     features whose gradient is stopped. With memory.size, projections of earlier
-    batches are negatives too (simclr/training/memory.py).
+    batches are negatives too (simclr/training/negatives.py).
     """
 
     @classmethod
@@ -122,8 +123,8 @@ class Pretrain(Task):
             float32 scalar, the same on every replica.
         """
         own = tf.reduce_sum(tf.cast(batch["label"] >= 0, tf.float32))
-        [count] = distributed.sum_over_replicas([own])
-        return count / distributed.num_replicas()
+        [count] = collectives.sum_over_replicas([own])
+        return count / collectives.num_replicas()
 
     def probe(self, h, label, count):
         """Scores of the online probe; the encoder feels nothing of it.

@@ -7,7 +7,9 @@ height and width, k = classes.
 import keras
 import tensorflow as tf
 
-from simclr.data import colour
+from simclr import collectives
+from simclr.data.views import colour
+from simclr.models.variables import named_variables
 from simclr.optimizers import build_optimizer, no_decay_variables
 from simclr.optimizers.schedules import (
     WarmupCosine,
@@ -15,7 +17,6 @@ from simclr.optimizers.schedules import (
     total_steps,
     warmup_steps,
 )
-from simclr.training import checkpoint, distributed
 
 
 class Task:
@@ -84,9 +85,7 @@ class Task:
         )
         self.optimizer.build(self.variables)
         self.decayed = self._decayed_by_loss()
-        self.state = checkpoint.named_variables(
-            **self.models, optimizer=self.optimizer
-        )
+        self.state = named_variables(**self.models, optimizer=self.optimizer)
 
     @classmethod
     def images(cls, config):
@@ -156,7 +155,7 @@ class Task:
         views = self.coloured(batch)
         with tf.GradientTape() as tape:
             total, scalars = self.losses(views, batch)
-            total /= distributed.num_replicas()
+            total /= collectives.num_replicas()
         gradients = tape.gradient(total, self.variables)
         step = tf.convert_to_tensor(self.optimizer.iterations)
         result = self.update(gradients, scalars, batch)
@@ -175,8 +174,8 @@ class Task:
         Returns:
             What `step` returns.
         """
-        replicas = distributed.num_replicas()
-        gradients = distributed.sum_over_replicas(gradients)
+        replicas = collectives.num_replicas()
+        gradients = collectives.sum_over_replicas(gradients)
         decayed = {id(v) for v in self.decayed}
         gradients = [
             g + self.config.optimizer.weight_decay * tf.cast(v, g.dtype)
@@ -194,7 +193,7 @@ class Task:
         scalars = {
             name: value / replicas
             for name, value in zip(
-                scalars, distributed.sum_over_replicas(list(scalars.values()))
+                scalars, collectives.sum_over_replicas(list(scalars.values()))
             )
         }
         return {

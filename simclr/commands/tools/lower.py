@@ -1,0 +1,279 @@
+"""`simclr lower`: a run that trains where there is no TensorFlow."""
+
+import dataclasses
+import json
+import os
+import sys
+import zipfile
+
+import numpy as np
+
+import simclr
+from simclr import config as config_lib
+from simclr.commands.train import launch
+from simclr.data.images import array_file
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.evaluation.split import split
+from simclr.lowering import program
+from simclr.pjrt import executable
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
+from simclr.runs.unreadable import BadImages
+from simclr.training import loop
+from simclr.training.tasks import TASKS
+
+# What train.pyz holds: nothing that imports TensorFlow.
+_BUNDLED = (
+    "__init__",
+    "config/__init__",
+    "config/load",
+    "config/rules",
+    "config/schema",
+    "config/values",
+    "evaluation/__init__",
+    "evaluation/accuracy",
+    "pjrt/__init__",
+    "pjrt/devices",
+    "pjrt/executable",
+    "pjrt/files",
+    "pjrt/image_store",
+    "pjrt/runner",
+    "pjrt/scorer",
+    "pjrt/steps",
+    "runs/__init__",
+    "runs/checkpoint",
+    "runs/folder",
+    "runs/metrics",
+    "runs/schedule",
+    "runs/step_loop",
+    "runs/stopping",
+)
+_MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"
+# A stored image's side, at most, to a view's: crops are seldom the whole image.
+_LARGER = 1.5
+_EMBEDDED = 256  # Images in one call of the encoder.
+_SCORED = 200_000  # Images that kNN fits on, and scores, at most.
+
+
+def run(
+    *,
+    recipe="",
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    init="",
+    overrides=(),
+    workdir="",
+    replicas=1,
+    side=0,
+):
+    """Lowers a run; see `simclr lower --help` for the arguments.
+
+    Writes the run folder: its state as the checkpoint of the step where it is,
+    train.pyz, and in lowered/ the programs (portable StableHLO), their
+    signature and the images.
+
+    Returns:
+        Path of the run folder.
+
+    Raises:
+        ValueError: bad input, jax missing, or a step that XLA cannot run.
+    """
+    executable.require()
+    config, workdir = _config(
+        recipe,
+        workdir,
+        overrides,
+        init,
+        source=data,
+        labels=labels,
+        eval_source=eval_data,
+        eval_labels=eval_labels,
+    )
+    if config.task == "distill" and config.distill.cache:
+        raise ValueError(
+            "The teachers' cached answers do not come along: say --set "
+            "distill.cache=False."
+        )
+    source, class_names = TASKS[config.task].images(config)
+    reader = Reader(source)
+    parts, eval_reader = _parts(config, reader)
+    facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
+    with run_folder.open_run(workdir, config, facts):
+        task = program.build_task(
+            config,
+            num_examples=len(source),
+            num_classes=len(class_names or ()),
+        )
+        step, sums = loop.restore(task, class_names, workdir, chief=True)
+        if not checkpoint.finished(run_folder.checkpoints(workdir)):
+            checkpoint.save(run_folder.checkpoints(workdir), step, task.state)
+        side = side or array_file.side_of(
+            reader, round(_LARGER * config.data.image_size)
+        )
+        folder = os.path.join(workdir, "lowered")
+        os.makedirs(folder, exist_ok=True)
+        _say(
+            f"Run       {workdir} ({launch.describe_net(config)}, "
+            f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
+            f"{task.total_steps:,} steps, from step {step:,})"
+        )
+        signature = {
+            "replicas": replicas,
+            "total_steps": task.total_steps,
+            "sums": list(sums),
+            "step": _write_step(folder, task, replicas, side),
+        }
+        _store(folder, "images", reader, config, side)
+        BadImages(reader, workdir, config.data.max_bad_share).check()
+        if parts is not None and parts.score is not None:
+            if eval_reader is not None:
+                _store(folder, "eval_images", eval_reader, config, side)
+            signature["scoring"] = _write_scoring(
+                folder, task, parts, reader, side
+            )
+        text = json.dumps(signature, indent=1) + "\n"
+        run_folder.write(folder, "signature.json", text)
+        bundle_runner(os.path.join(workdir, "train.pyz"))
+    _say(
+        f"Next      copy {workdir} to a machine with jax and NumPy, there "
+        f"python {os.path.basename(workdir)}/train.pyz"
+    )
+    return workdir
+
+
+def _config(recipe, workdir, overrides, init, **images):
+    """The config and the run folder."""
+    if recipe:
+        config = config_lib.load(recipe)
+        if config.task != "pretrain":
+            raise ValueError(
+                f"{recipe} is for simclr {config.task}: start that, stop it, "
+                "and say simclr lower --workdir=RUN."
+            )
+        workdir = workdir or os.path.join("runs", run_folder.run_name(recipe))
+    elif workdir:
+        config = run_folder.read_config(workdir)
+    else:
+        raise ValueError("Say --config=RECIPE, or --workdir of a run.")
+    config = dataclasses.replace(
+        config,
+        data=launch.with_images(config.data, **images),
+        init=init or config.init,
+    )
+    config = config_lib.override(config, overrides)
+    config = dataclasses.replace(config, init=launch.absolute_run(config.init))
+    if config.init:
+        weights.read_weights(config.init)  # Bad ones stop it here.
+    return config, workdir
+
+
+def _write_step(folder, task, replicas, side):
+    """Lowers the training step; returns what the signature says of it."""
+    lowered = program.lower_with_crops(task, replicas=replicas, side=side)
+    names = {id(v.value): name for name, v in task.state.items()}
+    # A teacher's weights, say: read and never written, so in no checkpoint.
+    frozen = {
+        f"frozen/{i}": np.asarray(v)
+        for i, v in enumerate(lowered.variables)
+        if id(v) not in names
+    }
+    _write_arrays(folder, "frozen.npz", frozen)
+    return {
+        **_write_program(folder, "step", lowered),
+        "state": [
+            names.get(id(v), f"frozen/{i}")
+            for i, v in enumerate(lowered.variables)
+        ],
+        "updated": lowered.updated,
+        "results": lowered.results,
+    }
+
+
+def _parts(config, reader):
+    """What kNN fits on and scores: Parts or None, and the held-out Reader."""
+    if config.task != "pretrain":
+        return None, None
+    eval_reader = None
+    if config.data.eval_source:
+        eval_reader = Reader(
+            open_source(config.data.eval_source, labels=config.data.eval_labels)
+        )
+    parts = split(reader, eval_reader, limit=_SCORED, seed=config.seed)
+    if parts.note:
+        _say(f"Note      {parts.note}")
+    return parts, eval_reader
+
+
+def _write_scoring(folder, task, parts, reader, side):
+    """The encoder and which images kNN takes; returns what to sign."""
+    both = {"fit": parts.fit, "score": parts.score}
+    _write_arrays(
+        folder,
+        "parts.npz",
+        {f"{name}_rows": part.rows for name, part in both.items()}
+        | {f"{name}_label": part.labels for name, part in both.items()},
+    )
+    lowered = program.lower_encoder(
+        task.config, task.encoder, rows=_EMBEDDED, side=side
+    )
+    names = {id(v.value): name for name, v in task.state.items()}
+    return {
+        "classes": len(parts.fit.reader.source.class_names),
+        "parts": {
+            name: "images" if part.reader is reader else "eval_images"
+            for name, part in both.items()
+        },
+        "encoder": {
+            **_write_program(folder, "encoder", lowered),
+            "state": [names[id(v)] for v in lowered.variables],
+            "rows": _EMBEDDED,
+        },
+    }
+
+
+def _write_program(folder, name, lowered):
+    file = f"{name}.stablehlo"
+    module = executable.portable(executable.stablehlo(lowered.hlo))
+    path = os.path.join(folder, file)
+    with open(path + ".tmp", "wb") as out:
+        out.write(module)
+    os.replace(path + ".tmp", path)
+    _say(f"Lowered   {path} ({len(module) / 1e6:.1f} MB)")
+    return {"file": file}
+
+
+def _store(folder, name, reader, config, side):
+    """The images and their rows."""
+    path = os.path.join(folder, f"{name}.npy")
+    rows = array_file.store(
+        reader, path, side=side, view=config_lib.eval_image_size(config)
+    )
+    _write_arrays(folder, f"{name}_rows.npz", dataclasses.asdict(rows))
+    _say(
+        f"Stored    {path} ({len(rows.label):,} images of {side} pixels, "
+        f"{os.path.getsize(path) / 1e6:,.0f} MB)"
+    )
+
+
+def _write_arrays(folder, name, arrays):
+    path = os.path.join(folder, name)
+    with open(path + ".tmp", "wb") as file:
+        np.savez(file, **arrays)
+    os.replace(path + ".tmp", path)
+
+
+def bundle_runner(path):
+    """Writes the runner as one file that Python runs, without TensorFlow."""
+    root = os.path.dirname(os.path.abspath(simclr.__file__))
+    with zipfile.ZipFile(path + ".tmp", "w") as bundle:
+        bundle.writestr("__main__.py", _MAIN)
+        for name in _BUNDLED:
+            bundle.write(os.path.join(root, f"{name}.py"), f"simclr/{name}.py")
+    os.replace(path + ".tmp", path)
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,301 @@
+"""`simclr evaluate`: scores a finished or running run, with a picture."""
+
+import json
+import os
+import sys
+import time
+
+import keras
+
+from simclr import config as config_lib
+from simclr.data import batches
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.engines.strategies import make_strategy
+from simclr.evaluation import health, knn, report
+from simclr.evaluation.accuracy import top_k_accuracy
+from simclr.evaluation.probe import fit_probe
+from simclr.evaluation.split import split
+from simclr.inference import features
+from simclr.inference.forward import encode, in_batches
+from simclr.models.backbones import build_encoder
+from simclr.models.variables import named_variables
+from simclr.pictures import run as run_pictures
+from simclr.runs import checkpoint, metrics
+from simclr.runs import folder as run_folder
+
+_PAIRS = 1024  # Images whose two views measure alignment.
+# A step that no run reaches: views it was not trained on.
+_NEVER_TRAINED = 1 << 40
+_LOOKED = 20_000  # Images whose health and neighbours are looked at.
+
+
+def run(
+    workdir,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    baselines=True,
+    strategy_kind="auto",
+    replicas=0,
+):
+    """Scores a run on this machine's devices; see `simclr evaluate --help`.
+
+    Returns, raises: as `score`.
+    """
+    run_folder.read_config(
+        workdir
+    )  # What is no run stops before a device starts.
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    print(f"Devices   {devices}")
+    return score(
+        workdir,
+        strategy,
+        data=data,
+        labels=labels,
+        eval_data=eval_data,
+        eval_labels=eval_labels,
+        max_images=max_images,
+        baselines=baselines,
+    )
+
+
+def score(
+    workdir,
+    strategy,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    baselines=True,
+    out="",
+):
+    """Scores the encoder of a run's newest checkpoint.
+
+    Prints tables and writes results.json, neighbours.png and summary.png into
+    the run folder; with other images than the run's, results_NAME.json and so
+    on, NAME after the images; of a classifier's run, results_features.json.
+
+    Args:
+        workdir: run folder.
+        strategy: tf.distribute strategy.
+        data, labels, eval_data, eval_labels, max_images, baselines: see
+            `simclr evaluate --help`.
+        out: folder for the files; "": the run folder.
+
+    Returns:
+        The dict written to results.json.
+
+    Raises:
+        ValueError: no run, no checkpoint, or data that cannot be scored.
+    """
+    config = run_folder.read_config(workdir)
+    found = checkpoint.read_newest(run_folder.checkpoints(workdir), warn=print)
+    if found is None:
+        raise ValueError(f"{workdir} has no checkpoint yet.")
+    step, arrays = found
+    imported = run_folder.read_facts(workdir).get("imported")
+    if imported and not data:
+        raise ValueError(
+            f"{workdir} holds imported weights and has no images of its own: "
+            "say --data=IMAGES."
+        )
+    reader, eval_reader = _readers(
+        config.data, data, labels, eval_data, eval_labels
+    )
+    parts = split(
+        reader,
+        eval_reader,
+        limit=max_images,
+        look_limit=_LOOKED,
+        seed=config.seed,
+    )
+    print(f"{workdir}, step {step}")
+    print(f"Images    {_words(parts)}")
+    encoders = _encoders(config, arrays, strategy, baselines)
+    view1, view2 = batches.sample_views(
+        reader,
+        seed=config.seed,
+        step=_NEVER_TRAINED,
+        count=min(_PAIRS, len(reader.source)),
+        image_size=config.data.image_size,
+        settings=config.augment,
+    )
+    look, look_h = _embed(config, encoders, parts.look)
+    rows = {
+        name: {
+            "name": name,
+            "dims": h.shape[1],
+            **health.health(
+                h,
+                in_batches(encoders[name], view1),
+                in_batches(encoders[name], view2),
+            ),
+        }
+        for name, h in look_h.items()
+    }
+    if parts.score is not None:
+        accuracies = _accuracies(config, encoders, parts, baselines)
+        names = [*(name for name in accuracies if name not in rows), *rows]
+        rows = {
+            name: {"name": name, **rows.get(name, {}), **accuracies[name]}
+            for name in names
+        }
+    rows = list(rows.values())
+
+    if parts.score is not None:
+        print(report.results_table(rows), end="\n\n")
+    print(report.health_table(rows))
+    trained = rows[-1]
+    for warning in health.diagnose(trained, trained["dims"], len(look)):
+        print(f"Warning: {warning}")
+    other = (data or eval_data) and not imported
+    suffix = "" if config.task == "pretrain" else "_features"
+    suffix += f"_{run_folder.run_name(data or eval_data)}" if other else ""
+    results = {"step": step, "images": _counts(parts), "rows": rows}
+    run_folder.write(
+        out or workdir,
+        f"results{suffix}.json",
+        json.dumps(results, indent=2) + "\n",
+    )
+    summary = run_pictures.draw(
+        workdir,
+        out or workdir,
+        suffix,
+        config,
+        part=look,
+        h=look_h["trained encoder"],
+        rows=rows,
+        views=(view1, view2),
+        history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
+        imported=imported,
+    )
+    print(f"Look at {summary}")
+    return results
+
+
+def _readers(settings, data, labels, eval_data, eval_labels):
+    """Readers of the images to fit on and of those held out, or None.
+
+    Args:
+        settings: config.Data of the run.
+        data, labels, eval_data, eval_labels: what the user said instead.
+    """
+    own = not data
+    source = open_source(
+        data or settings.source,
+        labels=labels or (settings.labels if own else ""),
+    )
+    eval_data = eval_data or (settings.eval_source if own else "")
+    if not eval_data:
+        return Reader(source), None
+    if eval_data == settings.eval_source:
+        eval_labels = eval_labels or settings.eval_labels
+    return Reader(source), Reader(open_source(eval_data, labels=eval_labels))
+
+
+def _words(parts):
+    """What is evaluated, in one line."""
+    if parts.score is None:
+        why = parts.note or "no labels (--labels=labels.csv gives them)"
+        return (
+            f"{len(parts.look):,} of {parts.look.reader.source.name}; {why}: "
+            "health and neighbours only"
+        )
+    return (
+        f"fit on {len(parts.fit):,} of {parts.fit.reader.source.name}, score "
+        f"{len(parts.score):,} of {parts.score.reader.source.name}, in "
+        f"{len(parts.fit.reader.source.class_names)} classes"
+    )
+
+
+def _counts(parts):
+    """What was evaluated, for results.json."""
+    return {
+        name: {"source": part.reader.source.name, "count": len(part)}
+        for name in ("fit", "score", "look")
+        if (part := getattr(parts, name)) is not None
+    }
+
+
+def _on_terminal():
+    """Bars are for people; a log keeps the results alone."""
+    return sys.stderr.isatty()
+
+
+def _encoders(config, arrays, strategy, baselines):
+    """Name -> function of a batch of images, the trained one last."""
+    encoders = {}
+    names = ["untrained encoder"] if baselines else []
+    for name in [*names, "trained encoder"]:
+        with strategy.scope():
+            keras.utils.set_random_seed(config.seed)
+            keras.config.set_dtype_policy(config.train.precision)
+            encoder = build_encoder(config)
+        if name == "trained encoder":
+            variables = named_variables(encoder=encoder)
+            weights = {
+                name: array
+                for name, array in arrays.items()
+                if name.startswith("encoder/")
+            }
+            checkpoint.assign(variables, weights)
+        encoders[name] = encode(encoder, strategy)
+    return encoders
+
+
+def _embed(config, encoders, part):
+    """The part as far as it can be read, and a dict of features h."""
+    read, h = features.embed_part(
+        lambda views: {name: f(views) for name, f in encoders.items()},
+        part,
+        image_size=config_lib.eval_image_size(config),
+        progress=_on_terminal(),
+    )
+    if len(read) < len(part):
+        print(
+            f"{len(part) - len(read)} unreadable images of "
+            f"{part.reader.source.name} are left out."
+        )
+    return read, h
+
+
+def _accuracies(config, encoders, parts, baselines):
+    """kNN and linear probe, top-1 and top-5: dict of name -> dict."""
+    if baselines:
+        encoders = {"raw pixels": features.raw_pixels, **encoders}
+    fit, fit_h = _embed(config, encoders, parts.fit)
+    score, score_h = _embed(config, encoders, parts.score)
+    return {
+        name: {
+            "dims": fit_h[name].shape[1],
+            **_accuracy(
+                fit_h[name],
+                fit.labels,
+                score_h[name],
+                score.labels,
+                len(fit.reader.source.class_names),
+            ),
+        }
+        for name in encoders
+    }
+
+
+def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
+    started = time.monotonic()
+    votes = knn.knn_predict(fit_h, fit_labels, score_h, num_classes)
+    probe = fit_probe(fit_h, fit_labels, num_classes, progress=_on_terminal())
+    logits = probe.scores(score_h)
+    if probe.note:
+        print(probe.note)
+    return {
+        f"{kind}_top{k}": top_k_accuracy(scores, score_labels, k)
+        for kind, scores in (("knn", votes), ("linear", logits))
+        for k in (1, 5)
+        if k < num_classes
+    } | {"seconds": time.monotonic() - started}

@@ -1,0 +1,264 @@
+"""`simclr evaluate` of a classifier: accuracy, confusion, calibration."""
+
+import json
+import os
+import re
+import sys
+
+import numpy as np
+
+from simclr.commands.train.launch import describe_net
+from simclr.data.images.reader import Reader
+from simclr.data.sources.labels import align, read_labels
+from simclr.data.sources.registry import open_source
+from simclr.engines.strategies import make_strategy
+from simclr.evaluation import classification, report
+from simclr.evaluation.split import Part
+from simclr.inference.features import embed_part
+from simclr.inference.forward import Infer
+from simclr.models.variables import count_parameters
+from simclr.pictures.confusion import MISTAKES, confusion_sheet
+from simclr.runs import folder as run_folder
+from simclr.runs import weights
+
+
+def run(
+    workdir,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    strategy_kind="auto",
+    replicas=0,
+):
+    """Scores a run on this machine's devices; see `simclr evaluate --help`.
+
+    Returns, raises: as `score`.
+    """
+    weights.describe(workdir)  # What is none stops before a device starts.
+    strategy, devices = make_strategy(strategy_kind, replicas)
+    print(f"Devices   {devices}")
+    return score(
+        workdir,
+        strategy,
+        data=data,
+        labels=labels,
+        eval_data=eval_data,
+        eval_labels=eval_labels,
+        max_images=max_images,
+    )
+
+
+def score(
+    workdir,
+    strategy,
+    *,
+    data="",
+    labels="",
+    eval_data="",
+    eval_labels="",
+    max_images=200_000,
+    out="",
+):
+    """Scores the newest checkpoint of a classifier on labelled images.
+
+    Which: --eval_data, else --data, else the run's held-out images, else those
+    of its own images that its labels.csv left out; their labels are the
+    source's own, or --labels.
+
+    Prints tables and writes results.json and confusion.png into the run
+    folder; with other images than the run's, results_NAME.json and so on; of
+    imported weights, which are scored as an encoder, too,
+    results_classifier.json.
+
+    Args:
+        workdir: run folder.
+        strategy: tf.distribute strategy.
+        data, labels, eval_data, eval_labels, max_images: see `simclr evaluate
+            --help`.
+        out: folder for the files; "": the run folder.
+
+    Returns:
+        The dict written to results.json.
+
+    Raises:
+        ValueError: no classifier, no checkpoint, no labelled images, or
+            classes that it does not know.
+    """
+    config, class_names, num_classes = weights.describe(workdir)
+    source, rows = _images(
+        workdir, config.data, data, labels, eval_data, eval_labels
+    )
+    class_names = match_classes(source, class_names, num_classes)
+    rows = _labelled(source, rows, max_images, config.seed)
+    with strategy.scope():
+        trained = weights.load(workdir)
+    infer = Infer(trained.classifier.logits, strategy)
+    print(f"{workdir}, step {trained.step}")
+    print(
+        f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
+    )
+    part, logits = embed_part(
+        infer,
+        Part(Reader(source), rows, source.labels[rows]),
+        image_size=trained.image_size,
+        progress=sys.stderr.isatty(),
+    )
+    if len(part) < len(rows):
+        print(
+            f"{len(rows) - len(part)} unreadable images of {source.name} are "
+            "left out."
+        )
+    scores = classification.measure(logits, part.labels, class_names)
+    name = os.path.basename(os.path.normpath(workdir))
+    row = {"name": name, **scores}
+    print(report.classifier_table(row, len(part)), end="\n\n")
+    print(report.classes_table(scores["per_class"]))
+    print(
+        f"Calibration error {report.cell(scores['ece'], 'ece')}: the mean "
+        "distance between how sure it is and how often it is right."
+    )
+    results = {
+        "step": trained.step,
+        "images": {"score": {"source": source.name, "count": len(part)}},
+        "rows": [row],
+        "parameters": count_parameters(trained.classifier.models),
+    }
+    imported = config.task == "pretrain"
+    other = (data or eval_data) and not imported
+    suffix = "_classifier" if imported else ""
+    suffix += f"_{run_folder.run_name(eval_data or data)}" if other else ""
+    run_folder.write(out or workdir, f"results{suffix}.json", _json(results))
+    picture = os.path.join(out or workdir, f"confusion{suffix}.png")
+    confusion_sheet(
+        picture,
+        title=f"{name}: {100 * scores['top1']:.1f} % of {len(part):,} images "
+        "right",
+        subtitle=_subtitle(scores, source, config, trained),
+        scores=scores,
+        class_names=class_names,
+        mistakes=_mistakes(part, logits),
+    )
+    print(f"Look at {picture}")
+    return results
+
+
+def _images(workdir, settings, data, labels, eval_data, eval_labels):
+    """The images to score.
+
+    Args:
+        settings: config.Data of the run.
+        data, labels, eval_data, eval_labels: what the user said instead.
+
+    Returns:
+        (Source, bool [num]: which of its images may be scored).
+    """
+    own = settings.eval_source
+    if eval_labels and not (eval_data or own):
+        raise ValueError("--eval_labels go with --eval_data, which is missing.")
+    if eval_data or (own and not data and not labels):
+        eval_data = eval_data or own
+        if eval_data == own:
+            eval_labels = eval_labels or settings.eval_labels
+        source = open_source(eval_data, labels=eval_labels)
+    elif data:
+        source = open_source(data, labels=labels)
+    elif settings.labels in ("", "none"):
+        raise ValueError(
+            f"{workdir} has no held-out images to score: say "
+            "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
+            "sub-folders are the classes."
+        )
+    else:
+        source = open_source(settings.source, labels=labels)
+        known, _ = read_labels(settings.labels, source)
+        source.name += f" without {os.path.basename(settings.labels)}"
+        return source, known < 0
+    return source, np.ones([len(source)], bool)
+
+
+def match_classes(source, class_names, num_classes):
+    """Numbers a source's labels as a classifier does.
+
+    Imported weights do not tell what their classes are called. They are called
+    by their numbers; or as the images' classes, in their order, where there
+    are as many that have names.
+
+    Args:
+        source: Source, changed in place.
+        class_names: list of str [k], the classifier's; None for an import.
+        num_classes: k.
+
+    Returns:
+        list of str [k].
+
+    Raises:
+        ValueError: the images have classes that the classifier does not know.
+    """
+    if class_names is None:
+        class_names = [str(i) for i in range(num_classes)]
+        theirs = source.class_names or []
+        if len(theirs) == num_classes and not set(theirs) <= set(class_names):
+            class_names = list(theirs)
+            print(f"Classes   in the order of {source.name}")
+    align(source, class_names)
+    return class_names
+
+
+def _labelled(source, allowed, max_images, seed):
+    """Rows of those with a label, int64 [m]; at most so many, by the seed."""
+    labels = source.labels
+    labelled = False if labels is None else labels >= 0
+    rows = np.flatnonzero(allowed & labelled)
+    if len(rows) == 0:
+        raise ValueError(
+            f"{source.name} has no labelled images to score: say "
+            "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
+            "sub-folders are the classes."
+        )
+    if max_images and len(rows) > max_images:
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.permutation(rows)[:max_images])
+    return rows
+
+
+def _subtitle(scores, source, config, trained):
+    top5 = scores["top5"]
+    parts = [] if top5 is None else [f"top-5 {report.cell(top5, 'top5')}"]
+    parts += [
+        f"calibration error {report.cell(scores['ece'], 'ece')}",
+        source.name,
+        f"{describe_net(config)}, {trained.image_size} pixels, step "
+        f"{trained.step:,}",
+    ]
+    return "  \u00b7  ".join(parts)
+
+
+def _mistakes(part, logits):
+    """The most confident ones, for the picture."""
+    predicted, confidence = classification.predict(logits)
+    wrong = np.flatnonzero(predicted != part.labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
+    return [
+        (
+            part.reader.load(part.rows[i])[0],
+            part.labels[i],
+            predicted[i],
+            confidence[i],
+        )
+        for i in wrong
+    ]
+
+
+def _json(results):
+    """Readable JSON; a row of the confusion matrix on a line."""
+    return (
+        re.sub(
+            r"\[\s+([\d,\s]+?)\s+\]",
+            lambda numbers: f"[{' '.join(numbers[1].split())}]",
+            json.dumps(results, indent=2),
+        )
+        + "\n"
+    )

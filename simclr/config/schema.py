@@ -1,0 +1,159 @@
+"""What an experiment is: frozen dataclasses and their defaults.
+
+Times end in their unit; `batch_size` is the global batch.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which images; data/sources/registry.py has the spelling."""
+
+    source: str = "sample/train"
+    labels: str = ""  # A labels.csv (id,label); empty: the source's own labels.
+    eval_source: str = ""  # Held-out labelled images; empty: a split of source.
+    eval_labels: str = ""  # A labels.csv for eval_source.
+    image_size: int = 32  # Side of a view in training, pixels.
+    eval_image_size: int = 0  # Side in evaluation; 0: as in training.
+    max_bad_share: float = 0.01  # Over this share of unreadable images: stop.
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A)."""
+
+    place: str = "auto"  # Colour work on the "host", the "device" or "auto".
+    crop_area: tuple[float, float] = (0.08, 1.0)  # Share of the image's area.
+    color_strength: float = 1.0  # Multiplies the four jitters.
+    brightness: float = 0.8
+    contrast: float = 0.8
+    saturation: float = 0.8
+    hue: float = 0.2
+    brightness_rule: str = "multiply"  # SimCLRv2's; "add" is SimCLR v1's.
+    jitter_prob: float = 0.8
+    gray_prob: float = 0.2
+    blur_probs: tuple[float, float] = (0.5, 0.5)  # View 1, view 2.
+    solarize_probs: tuple[float, float] = (0.0, 0.0)  # View 1, view 2.
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Encoder f and projection head g."""
+
+    depth: int = 18  # Of the ResNet: 10, 18, 34, 50, 101, 152 or 200 layers.
+    width: float = 1.0  # Multiplies every number of channels.
+    # "cifar", "imagenet", "torchvision", or "auto": cifar up to 64 pixels.
+    stem: str = "auto"
+    sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
+    se_ratio: float = 0.0  # Above 0: squeeze and excitation.
+    normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
+    head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 1 linear, 0 none.
+    head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
+    head_dim: int = 128  # d, length of a projection z.
+    head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
+    # Batch norm's statistics are of both views; False: each view's own, as in
+    # Barlow Twins.
+    joint_views: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """What finetune and distill put on the encoder, and what they train."""
+
+    # Layer of the projection head that the classifier takes: 0 is the encoder's
+    # output h, 1 the first hidden layer (the paper's for few labels), ...
+    from_layer: int = 0
+    # "none", or the last part that stays as it is, batch norm included: "stem",
+    # "group1" to "group4" (the whole encoder), "head" (all but the classifier).
+    freeze: str = "none"
+    zero_init: bool = False  # Its kernel starts at 0, not N(0, 0.01).
+
+
+@dataclasses.dataclass(frozen=True)
+class Distill:
+    """Whom a student learns from, and how."""
+
+    teachers: tuple[str, ...] = ()  # Runs; several are averaged.
+    temperature: float = 1.0
+    alpha: float = 1.0  # 1: the teachers' probabilities alone, 0: labels alone.
+    # Teachers see each image once, its centre and that mirrored, not every view
+    # of the student.
+    cache: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """The objective."""
+
+    name: str = "nt_xent"  # simclr/losses/objectives.py has the names.
+    temperature: float = 0.1
+    # Lambda of Barlow Twins and of the generalized losses; None: as published.
+    trade_off: float | None = None
+    # Rows of NT-Xent's logits held at a time; 0: all; None: what is faster.
+    block: int | None = None
+    weight: float = 1.0  # The published code's loss is 2x the paper's mean.
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Negatives kept from batches gone by, in pretraining (SimCLRv2, MoCo)."""
+
+    size: int = 0  # Projections kept; 0: no memory; published: 65536.
+    # Of the momentum encoder's moving average. The two differ: a cosine leads
+    # from the first to the last (BYOL: 0.996 to 1); equal: constant.
+    momentum: float = 0.999
+    final_momentum: float = 0.999
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """Update rule and learning-rate schedule (warm-up, then cosine)."""
+
+    name: str = "lars"  # "lars", "sgd" (Nesterov) or "adam".
+    lars_variant: str = "classic"  # SimCLR's; or "popular", "barlow".
+    lars_nesterov: bool = False
+    base_lr: float = 0.3  # Scaled by the batch size, see lr_scaling.
+    lr_scaling: str = "linear"  # "linear": x B/256, "sqrt": x sqrt(B), "none".
+    momentum: float = 0.9
+    weight_decay: float = 1e-6
+    warmup_epochs: float = 10.0
+    final_lr_share: float = 0.0  # Where the cosine ends, of the peak.
+    # Of LARS: learning rate of biases and batch norm, times the others'.
+    bias_lr_factor: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """How the loop runs."""
+
+    precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
+    # Images that pass the nets at a time, in pretraining; the gradient is that
+    # of batch_size all the same (gradient caching). 0: all at once.
+    microbatch: int = 0
+    log_steps: int = 20  # One row of metrics, and one device call, per this.
+    checkpoint_epochs: float = 1.0
+    keep_checkpoints: int = 3
+    eval_epochs: float = 5.0  # Health, and kNN where labels exist; 0: never.
+    eval_images: int = 5000  # At most so many in evaluations while training.
+    probe: bool = True  # Online linear probe on stop_gradient(h) with labels.
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment."""
+
+    epochs: float = 100.0
+    batch_size: int = 256  # Global.
+    seed: int = 0
+    task: str = "pretrain"  # Or "finetune", "distill": which stage this is.
+    init: str = ""  # Weights to start from: a run folder or a checkpoint.
+    data: Data = Data()
+    augment: Augment = Augment()
+    model: Model = Model()
+    loss: Loss = Loss()
+    memory: Memory = Memory()
+    classifier: Classifier = Classifier()
+    distill: Distill = Distill()
+    optimizer: Optimizer = Optimizer()
+    train: Train = Train()

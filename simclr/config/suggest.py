@@ -1,0 +1,136 @@
+"""A sensible recipe for a folder of images, with the reasons in words."""
+
+import numpy as np
+
+from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
+from simclr.data.images.decode import decode
+
+# Images read to learn their size.
+_PROBED = 64
+
+
+def suggest(source, *, accelerator, replicas, bfloat16=False):
+    """Chooses a recipe from the images and the device.
+
+    Args:
+        source: the images.
+        accelerator: whether steps run on GPUs or TPUs.
+        replicas: number of replicas.
+        bfloat16: whether the device is faster in bfloat16.
+
+    Returns:
+        (Config, list of str): the recipe and a line per choice.
+
+    Raises:
+        ValueError: too few images, or none of those tried can be read.
+    """
+    count = len(source)
+    if count < 2 * replicas or count < 16:
+        raise ValueError(
+            f"{source.name} has {count} images; contrastive training needs at "
+            "least 16, and thousands to be of use."
+        )
+    side = _median_side(source)
+    size = _view_size(side, accelerator)
+    depth, width, stem = _encoder(size, count, accelerator)
+    batch_size = _batch_size(count, replicas, accelerator)
+    epochs = _epochs(count, accelerator)
+    small = size <= 64
+    notes = [
+        f"{count:,} images, short side {side} pixels (median of "
+        f"{min(count, _PROBED)}): views of {size} pixels",
+        f"{'accelerator' if accelerator else 'CPU'}: ResNet-{depth} at width "
+        f"{width:g}, batch {batch_size} (negatives come from the batch)",
+        f"{epochs:g} epochs: {epochs * count:,.0f} images seen; --set "
+        "epochs=... for more",
+        "mixed_bfloat16: this device is faster in it"
+        if bfloat16
+        else "float32: this device has no fast bfloat16",
+        "blur left out: views are small"
+        if small
+        else "blur on, as for ImageNet",
+    ]
+    large_batch = batch_size >= 1024
+    config = Config(
+        epochs=epochs,
+        batch_size=batch_size,
+        data=Data(source=source.name, image_size=size),
+        augment=Augment(
+            color_strength=0.5 if small else 1.0,
+            blur_probs=(0.0, 0.0) if small else (0.5, 0.5),
+        ),
+        model=Model(depth=depth, width=width, stem=stem),
+        loss=Loss(temperature=0.1 if large_batch else 0.2),
+        optimizer=(
+            Optimizer(
+                name="lars",
+                base_lr=0.075,
+                lr_scaling="sqrt",
+                weight_decay=1e-4,
+                warmup_epochs=min(10.0, epochs / 10),
+            )
+            if large_batch
+            else Optimizer(
+                name="sgd",
+                base_lr=0.12,
+                weight_decay=5e-4,
+                warmup_epochs=min(5.0, epochs / 20),
+            )
+        ),
+        train=Train(
+            precision="mixed_bfloat16" if bfloat16 else "float32",
+            eval_epochs=max(1.0, float(round(epochs / 10))),
+            checkpoint_epochs=max(1.0, float(round(epochs / 50))),
+        ),
+    )
+    return config, notes
+
+
+def _median_side(source):
+    """Median short side in pixels of a spread of readable images."""
+    rows = np.linspace(0, len(source) - 1, min(len(source), _PROBED))
+    sides = []
+    for row in rows.astype(int):
+        try:
+            sides.append(min(decode(source.read(int(row))).shape[:2]))
+        except (ValueError, OSError):
+            continue
+    if not sides:
+        raise ValueError(
+            f"None of {len(rows)} images tried in {source.name} can be read; "
+            f"run simclr check {source.name}."
+        )
+    return int(np.median(sides))
+
+
+def _view_size(side, accelerator):
+    """Views never larger than the images, nor than the device can take."""
+    sizes = (32, 64, 128, 224) if accelerator else (32, 64)
+    fitting = [size for size in sizes if size <= side]
+    return fitting[-1] if fitting else sizes[0]
+
+
+def _encoder(size, count, accelerator):
+    """(depth, width, stem) that the device trains in reasonable time."""
+    if not accelerator:
+        # The ImageNet stem halves a view twice: 64 pixels then cost what 16 do
+        # with the other one, a tenth of what they would.
+        return (18, 0.25, "cifar") if size <= 32 else (18, 0.5, "imagenet")
+    if size <= 64 and count < 200_000:
+        return 18, 1.0, "cifar"
+    return 50, 1.0, "cifar" if size <= 64 else "imagenet"
+
+
+def _batch_size(count, replicas, accelerator):
+    """The largest usual batch with at least 16 steps in an epoch."""
+    largest = 256 * replicas if accelerator else 256
+    size = 16 * replicas
+    while size * 2 <= largest and size * 2 * 16 <= count:
+        size *= 2
+    return min(size, count // replicas * replicas)
+
+
+def _epochs(count, accelerator):
+    """Enough passes that a small set is seen often and a large one ends."""
+    seen = 100e6 if accelerator else 0.5e6
+    return float(np.clip(round(seen / count), 1, 400 if accelerator else 100))

@@ -1,0 +1,214 @@
+"""Records -> views -> batches per replica, from any step on.
+
+Shapes: N = images in the global batch, n = images per replica, s = side.
+"""
+
+import tensorflow as tf
+
+from simclr.data import order
+from simclr.data.views import augment, colour, crop
+
+
+def training_batches(
+    reader,
+    strategy,
+    *,
+    seed,
+    batch_size,
+    image_size,
+    settings,
+    on_device,
+    first_step,
+    last_step,
+    views=2,
+    targets=None,
+):
+    """Batches of steps first_step .. last_step - 1, spread over the replicas.
+
+    Everything random is a function of (seed, step, row of the global batch),
+    so that neither the number of replicas nor where a run was resumed changes
+    a pixel.
+
+    Args:
+        reader: Reader of the source.
+        strategy: tf.distribute strategy.
+        seed: int.
+        batch_size: N; a multiple of the number of replicas.
+        image_size: s, side of a view in pixels.
+        settings: config.Augment.
+        on_device: leave colour to the compiled step: views stay uint8 and the
+            batch carries their "draws".
+        first_step: int, the step of the first batch.
+        last_step: int, one past the last.
+        views: 2 views of an image for contrast, or 1 for classification.
+        targets: [images, k] array, one row an image, that comes along; or None.
+
+    Returns:
+        Distributed dataset of dicts: "view1" and, of two views, "view2"
+        [n, s, s, 3], float32 in [0, 1] or uint8, "label" int32 [n],
+        "replaced" int32 [n], "target" float32 [n, k] with targets, and "draws"
+        where colour is left to the device.
+
+    Raises:
+        ValueError: batch_size does not divide by the replicas, or, with two
+            views, is more than the images.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise ValueError(
+            f"batch_size={batch_size} does not divide by {replicas} replicas."
+        )
+    num_examples = len(reader.source)
+    if views == 2 and batch_size > num_examples:
+        raise ValueError(
+            f"batch_size={batch_size} is more than the {num_examples} images; "
+            "an image would be its own negative. Lower batch_size."
+        )
+
+    def dataset(context):
+        """This worker's replicas' batches, in order of step, then replica."""
+        local = replicas // context.num_input_pipelines
+        n = batch_size // replicas
+        first_row = context.input_pipeline_id * local * n
+
+        def rows_of(step):
+            rows = _rows(reader, step, seed, batch_size, views)
+            return tf.nest.map_structure(
+                lambda x: x[first_row : first_row + local * n], rows
+            )
+
+        examples = (
+            tf.data.Dataset.range(first_step, last_step)
+            .map(rows_of)
+            .unbatch()
+            .map(
+                lambda row: _load(
+                    reader, row, image_size, settings.crop_area, targets
+                ),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+        )
+        batches = examples.batch(n, drop_remainder=True)
+        if not on_device:
+            batches = batches.map(
+                lambda batch: _coloured(batch, settings),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+        return batches.prefetch(2 * local)
+
+    return strategy.distribute_datasets_from_function(dataset)
+
+
+def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
+    """What one replica gets of a batch of `training_batches`.
+
+    Args:
+        rows: n, images per replica.
+        image_size, on_device, views: as in `training_batches`.
+        classes: k, where targets come along; 0: none do.
+
+    Returns:
+        dict of tf.TensorSpec, of static shapes.
+    """
+    draws = augment.draw(0, seed=0, batch_size=rows)
+    dtype = tf.uint8 if on_device else tf.float32
+    spec = {
+        f"view{i + 1}": tf.TensorSpec([rows, image_size, image_size, 3], dtype)
+        for i in range(views)
+    }
+    spec["label"] = spec["replaced"] = tf.TensorSpec([rows], tf.int32)
+    if on_device:
+        spec["draws"] = {
+            name: tf.TensorSpec([rows, views, *x.shape[2:]], x.dtype)
+            for name, x in draws.items()
+        }
+    if classes:
+        spec["target"] = tf.TensorSpec([rows, classes], tf.float32)
+    return spec
+
+
+def sample_views(reader, *, seed, step, count, image_size, settings):
+    """The two views of the first `count` rows of a step, for looking at.
+
+    Args:
+        reader: Reader of the source.
+        seed: int.
+        step: int; a step past the last gives views never trained on.
+        count: number of images.
+        image_size: side, pixels.
+        settings: config.Augment.
+
+    Returns:
+        (view1, view2): float32 arrays [count, s, s, 3] in [0, 1].
+    """
+    batches = training_batches(
+        reader,
+        tf.distribute.get_strategy(),
+        seed=seed,
+        batch_size=count,
+        image_size=image_size,
+        settings=settings,
+        on_device=False,
+        first_step=step,
+        last_step=step + 1,
+    )
+    batch = next(iter(batches))
+    return batch["view1"].numpy(), batch["view2"].numpy()
+
+
+def _rows(reader, step, seed, batch_size, views):
+    """What the rows of a step's global batch are: index and draws."""
+    index = order.batch_indices(
+        step,
+        seed=seed,
+        num_examples=len(reader.source),
+        batch_size=batch_size,
+        block_size=reader.source.block_size,
+    )
+    draws = augment.draw(step, seed=seed, batch_size=batch_size)
+    draws = {name: x[:, :views] for name, x in draws.items()}
+    return {"index": index, "draws": draws}
+
+
+def _load(reader, row, image_size, crop_area, targets):
+    """One decode, a crop for each view."""
+    image, label, found = tf.numpy_function(
+        reader.load_labelled,
+        [row["index"]],
+        (tf.uint8, tf.int32, tf.int64),
+        stateful=False,
+    )
+    crops = crop.random_crops(
+        tf.ensure_shape(image, [None, None, 3]),
+        row["draws"]["crop_seeds"],
+        row["draws"]["flip"],
+        size=image_size,
+        area=crop_area,
+    )
+    example = {f"view{i + 1}": view for i, view in enumerate(tf.unstack(crops))}
+    if targets is not None:
+        # Of the image that was loaded, as the label is.
+        target = tf.numpy_function(
+            lambda i: targets[i].astype("float32"), [found], tf.float32
+        )
+        example["target"] = tf.ensure_shape(target, [targets.shape[1]])
+    return {
+        **example,
+        "draws": row["draws"],
+        "label": tf.ensure_shape(label, []),
+        "replaced": tf.cast(
+            tf.ensure_shape(found, []) != row["index"], tf.int32
+        ),
+    }
+
+
+def _coloured(batch, settings):
+    """A batch with its colour work done here, on the host."""
+    draws = batch.pop("draws")
+    names = [name for name in ("view1", "view2") if name in batch]
+    views = colour.colour_views(
+        [batch[name] for name in names], draws, settings, one_by_one=True
+    )
+    return {**batch, **dict(zip(names, views))}

@@ -1,0 +1,145 @@
+"""`simclr check`: reads every image and says which are bad, and why."""
+
+import collections
+import concurrent.futures
+import csv
+import dataclasses
+import os
+
+import numpy as np
+from tqdm import tqdm
+
+from simclr.data.images.decode import decode, header
+
+# More threads than cores: they also wait for the disk.
+_THREADS = 2 * (os.cpu_count() or 1)
+_SHOWN = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """What reading one image found."""
+
+    index: int
+    data: bytes = b""
+    kind: str = ""  # "JPEG RGB", "PNG P", ...
+    height: int = 0  # As decoded: upright, large ones reduced.
+    width: int = 0
+    reason: str = ""  # Why it cannot be read; "" when it can.
+
+
+def check(source, *, out="", progress=True):
+    """Decodes every image of a source and prints what it found.
+
+    Args:
+        source: Source.
+        out: path of a CSV file (id,reason) for the bad images; "" for none.
+        progress: bool, show a bar.
+
+    Returns:
+        list of (id, reason) of the bad images, in order.
+
+    Raises:
+        OSError: `out` cannot be written.
+    """
+    kinds, reasons = collections.Counter(), collections.Counter()
+    sides, bad = [], []
+    for image in read_all(source, progress=progress, title="Checking"):
+        if image.reason:
+            bad.append((source.id(image.index), image.reason))
+            reasons[image.reason.partition(":")[0]] += 1
+        else:
+            kinds[image.kind] += 1
+            sides.append((image.width, image.height))
+    if out:
+        write_csv(out, bad)
+    print("\n".join(_summary(source, sides, kinds, bad, reasons, out)))
+    return bad
+
+
+def read_all(source, *, first=0, progress=True, title="Reading"):
+    """Reads and decodes the images of a source in order, on all cores.
+
+    Args:
+        source: Source.
+        first: index of the first image wanted.
+        progress: bool, show a bar.
+        title: str before the bar.
+
+    Yields:
+        Image, for first, first + 1, ...
+    """
+
+    def read(index):
+        try:
+            data = source.read(index)
+            head = header(data)
+            height, width, _ = decode(data).shape
+        except (ValueError, OSError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return Image(index, reason=reason)
+        kind = f"{head.format} {head.mode}"
+        return Image(index, data, kind, height, width)
+
+    num = len(source)
+    bar = tqdm(
+        total=num,
+        initial=first,
+        desc=title,
+        unit="image",
+        disable=not progress,
+    )
+    with bar, concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        waiting = collections.deque()
+        try:
+            for index in range(first, num):
+                waiting.append(pool.submit(read, index))
+                if len(waiting) > 4 * _THREADS:
+                    yield waiting.popleft().result()
+                    bar.update()
+            while waiting:
+                yield waiting.popleft().result()
+                bar.update()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def write_csv(path, bad):
+    """Writes bad images as id,reason rows.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["id", "reason"])
+        writer.writerows(bad)
+
+
+def _summary(source, sides, kinds, bad, reasons, out):
+    num = len(source)
+    yield f"{source.name}: {num:,} images, {num - len(bad):,} readable"
+    if kinds:
+        yield "  formats  " + _counts(kinds)
+        short = np.min(sides, axis=1)
+        low, middle, high = np.percentile(short, [0, 50, 100]).astype(int)
+        yield f"  short side  {low} to {high} pixels, median {middle}"
+    if source.labels is not None:
+        labelled = int((source.labels >= 0).sum())
+        classes = len(np.unique(source.labels[source.labels >= 0]))
+        yield f"  labels  {labelled:,} images in {classes:,} classes"
+    for note in source.notes:
+        yield f"  note  {note}"
+    if not bad:
+        return
+    yield f"{len(bad):,} bad: {_counts(reasons)}"
+    for name, reason in bad[:_SHOWN]:
+        yield f"  {name}: {reason}"
+    if len(bad) > _SHOWN:
+        rest = f"  and {len(bad) - _SHOWN:,} more"
+        yield rest + (f", all in {out}" if out else " (--out lists all)")
+
+
+def _counts(counter):
+    return ", ".join(f"{n:,} {name}" for name, n in counter.most_common())

@@ -1,0 +1,112 @@
+"""Pixels for training: an unreadable image never stops a run."""
+
+import threading
+import time
+
+import numpy as np
+
+from simclr.data.images.decode import decode
+
+# Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
+# take 150 MB) are then decoded once, not once an epoch.
+_CACHE_BYTES = 1 << 30
+# A hundred unreadable neighbours are no accident: a disk or a mount is gone.
+_MAX_TRIES = 100
+# Pauses before an image whose bytes did not come is asked for again.
+_RETRIES_S = (0.1, 0.5)
+
+
+class Reader:
+    """Decodes a source's images; replaces unreadable ones by the next ones.
+
+    Which image replaces which depends on the source alone, so a run that is
+    resumed, or spread over other machines, sees the same pixels.
+
+    Attributes:
+        source: Source.
+        bad: dict of id -> reason of the unreadable images met so far.
+    """
+
+    def __init__(self, source):
+        self.source = source
+        self.bad = {}
+        self._bad_indices = set()
+        self._cache = {}
+        self._cache_left = _CACHE_BYTES
+        self._lock = threading.Lock()
+
+    def load(self, index):
+        """Loads an image, or the next readable one; thread-safe.
+
+        Args:
+            index: int in [0, num).
+
+        Returns:
+            image: uint8 [h, w, 3].
+            replaced: bool, it is another image's.
+
+        Raises:
+            ValueError: a hundred images in a row are unreadable.
+        """
+        image, found = self._load(int(index))
+        return image, found != int(index)
+
+    def load_labelled(self, index):
+        """Loads an image, with the label and the index of what was loaded.
+
+        Returns:
+            image: uint8 [h, w, 3].
+            label: int32, -1 for none.
+            found: int64, the index of the image that was loaded.
+
+        Raises:
+            ValueError: as for load.
+        """
+        image, found = self._load(int(index))
+        labels = self.source.labels
+        label = np.int32(-1 if labels is None else labels[found])
+        return image, label, np.int64(found)
+
+    def _load(self, index):
+        num = len(self.source)
+        tries = min(num, _MAX_TRIES)
+        for offset in range(tries):
+            candidate = (index + offset) % num
+            if candidate in self._bad_indices:
+                continue
+            if candidate in self._cache:
+                return self._cache[candidate], candidate
+            try:
+                image = decode(self._read(candidate))
+            except (ValueError, OSError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                with self._lock:
+                    self._bad_indices.add(candidate)
+                    self.bad[self.source.id(candidate)] = reason
+                continue
+            self._keep(candidate, image)
+            return image, candidate
+        raise ValueError(
+            f"{tries} images in a row cannot be read, from "
+            f"{self.source.id(index)!r} on: "
+            f"{self.bad[self.source.id(index)]}. Run simclr check "
+            f"{self.source.name}."
+        )
+
+    def _read(self, index):
+        """The bytes of an image; a hiccup of a disk or network is no fault."""
+        for pause_s in _RETRIES_S:
+            try:
+                return self.source.read(index)
+            except (FileNotFoundError, PermissionError):
+                raise
+            except OSError:
+                time.sleep(pause_s)
+        return self.source.read(index)
+
+    def _keep(self, index, image):
+        """Into the cache, as long as there is room."""
+        with self._lock:
+            if index not in self._cache and image.nbytes <= self._cache_left:
+                self._cache_left -= image.nbytes
+                self._cache[index] = image

@@ -1,0 +1,200 @@
+"""What a shard of records holds: positions, labels, ids.
+
+`simclr prepare` writes it beside each shard it makes (SHARD.index); for other
+shards it is made by one walk and cached.
+"""
+
+import dataclasses
+import json
+import zlib
+
+import numpy as np
+
+from simclr.data.shards import arrayrecord, example, tfrecord
+from simclr.storage import cache, files
+
+SUFFIX = ".index"
+_VERSION = 2
+# Of a stored index's arrays, in their order.
+_DTYPES = {
+    "num_bytes": "<i8",
+    "offsets": "<i8",
+    "sizes": "<i8",
+    "id_ends": "<i8",
+    "labels": "<i4",
+    "id_bytes": "u1",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """Names of an example's features, the first that is there counts."""
+
+    image: tuple = ("image", "image/encoded", "image_bytes", "jpeg", "png")
+    label: tuple = ("label", "image/class/label")
+    id: tuple = ("id",)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardIndex:
+    """The records of one shard, or of several after another."""
+
+    offsets: np.ndarray  # int64 [num] in a TFRecord file; [0] in others.
+    sizes: np.ndarray  # int64 [num], likewise.
+    labels: np.ndarray  # int32 [num], -1 for none.
+    id_bytes: np.ndarray  # uint8 [b], the ids one after another, UTF-8.
+    id_ends: np.ndarray  # int64 [num], where each ends; [0] without ids.
+    num_bytes: np.ndarray  # int64 scalar, of the file: is it still the same?
+
+    def __len__(self):
+        return len(self.labels)
+
+    def id(self, index):
+        """The id in the record, or "" if it has none."""
+        if not len(self.id_ends):
+            return ""
+        start = self.id_ends[index - 1] if index else 0
+        data = self.id_bytes[start : self.id_ends[index]].tobytes()
+        return data.decode("utf-8", "backslashreplace")
+
+    def to_bytes(self):
+        """The arrays' lengths as a line of JSON, then the arrays; zlib.
+
+        Not as NumPy's .npz: that has headers for Python's parser, which in
+        CPython 3.11 fails now and then when threads use it at once
+        (SystemError: AST constructor recursion depth mismatch).
+        """
+        arrays = {
+            name: np.asarray(getattr(self, name), dtype).ravel()
+            for name, dtype in _DTYPES.items()
+        }
+        lengths = json.dumps({name: len(x) for name, x in arrays.items()})
+        parts = [x.tobytes() for x in arrays.values()]
+        return zlib.compress(b"".join([lengths.encode(), b"\n", *parts]))
+
+
+def make_index(*, num_bytes, labels, ids, offsets=(), sizes=()):
+    """A ShardIndex from lists; `ids` are bytes, or all empty for none."""
+    ends = np.cumsum([len(name) for name in ids], dtype=np.int64)
+    has_ids = len(ends) and ends[-1]
+    return ShardIndex(
+        offsets=np.asarray(offsets, np.int64),
+        sizes=np.asarray(sizes, np.int64),
+        labels=np.asarray(labels, np.int32),
+        id_bytes=np.frombuffer(b"".join(ids), np.uint8),
+        id_ends=ends if has_ids else ends[:0],
+        num_bytes=np.asarray(num_bytes, np.int64),
+    )
+
+
+def concatenate(indexes):
+    """One ShardIndex of the records of many, shard after shard."""
+    counts = [len(index) for index in indexes]
+    ids = any(len(index.id_ends) for index in indexes)
+    ends, start = [np.zeros([0], np.int64)], 0
+    for index, count in zip(indexes, counts):
+        own = index.id_ends if len(index.id_ends) else np.zeros(count, np.int64)
+        ends.append(own + start)
+        start += len(index.id_bytes)
+    return ShardIndex(
+        offsets=np.concatenate([index.offsets for index in indexes]),
+        sizes=np.concatenate([index.sizes for index in indexes]),
+        labels=np.concatenate([index.labels for index in indexes]),
+        id_bytes=np.concatenate([index.id_bytes for index in indexes]),
+        id_ends=np.concatenate(ends) if ids else ends[0],
+        num_bytes=np.sum([index.num_bytes for index in indexes]),
+    )
+
+
+def index_shard(path, *, file_format, keys):
+    """Reads, or makes and caches, the index of one shard.
+
+    Args:
+        path: local or remote.
+        file_format: "tfrecord" or "arrayrecord".
+        keys: Keys.
+
+    Returns:
+        ShardIndex.
+
+    Raises:
+        ValueError: another format, damaged, not examples, or without an image
+            in the first record; names the file.
+        OSError: it cannot be read.
+    """
+    num_bytes, changed_ns = files.stat(path)
+    key = (_VERSION, path, num_bytes, changed_ns, file_format, keys)
+    cached = cache.path_for("index", *key)
+    index = _from_bytes(cache.read(cached))
+    if index is None:
+        index = _beside(path)
+        if index is None or index.num_bytes != num_bytes:
+            index = _walk(path, num_bytes, file_format, keys)
+        cache.write(cached, index.to_bytes())
+    return index
+
+
+def _beside(path):
+    try:
+        return _from_bytes(files.read_file(path + SUFFIX))
+    except OSError:
+        return None
+
+
+def _from_bytes(data):
+    """The index that to_bytes wrote; None for nothing or damaged bytes."""
+    try:
+        header, _, rest = zlib.decompress(data).partition(b"\n")
+        lengths, arrays, start = json.loads(header), {}, 0
+        for name, dtype in _DTYPES.items():
+            arrays[name] = np.frombuffer(rest, dtype, lengths[name], start)
+            start += arrays[name].nbytes
+        arrays["num_bytes"] = arrays["num_bytes"].reshape([])
+        return ShardIndex(**arrays)
+    except (ValueError, TypeError, KeyError, zlib.error):
+        return None
+
+
+def _walk(path, num_bytes, file_format, keys):
+    if file_format == "tfrecord":
+        records = tfrecord.walk(path)
+    else:
+        records = ((0, len(data), data) for data in arrayrecord.walk(path))
+    offsets, sizes, labels, ids = [], [], [], []
+    for offset, size, buffer in records:
+        try:
+            features = example.find_features(buffer, size)
+            if not labels and first_of(features, keys.image) is None:
+                raise ValueError(no_image(features, keys))
+            label = first_of(features, keys.label)
+            label = label and example.first_int(buffer, label)
+            name = first_of(features, keys.id)
+            name = name and example.first_bytes(buffer, name)
+        except ValueError as error:
+            raise ValueError(f"{path}, record {len(labels)}: {error}") from None
+        offsets.append(offset)
+        sizes.append(size)
+        labels.append(-1 if label is None else label)
+        ids.append(name or b"")
+    if file_format != "tfrecord":
+        offsets = sizes = ()
+    return make_index(
+        num_bytes=num_bytes,
+        labels=labels,
+        ids=ids,
+        offsets=offsets,
+        sizes=sizes,
+    )
+
+
+def first_of(features, keys):
+    """The span of the first key that is there, or None."""
+    return next((features[key] for key in keys if key in features), None)
+
+
+def no_image(features, keys):
+    """The message for an example without an image."""
+    return (
+        f"no image under {' or '.join(keys.image)}; the record has "
+        f"{', '.join(sorted(features)) or 'no features'}"
+    )

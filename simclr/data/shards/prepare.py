@@ -1,0 +1,257 @@
+"""`simclr prepare`: packs any source into large shards that read fast.
+
+    OUT/images-00000.arrayrecord        ~100 MB of tf.train.Example:
+                                        "image" as it was encoded, "id",
+                                        "label" where there is one
+    OUT/images-00000.arrayrecord.index  ids and labels, to open at once
+    OUT/dataset.json                    class names, shards, bad images
+    OUT/bad.csv                         id,reason of images left out
+
+Where a shard ends depends on the images alone, and dataset.json is rewritten
+after each finished shard, so a run that was killed and started again leaves
+the same files as one that was not.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+
+from simclr.data.images.check import read_all, write_csv
+from simclr.data.shards import arrayrecord, example
+from simclr.data.shards import index as shard_index
+from simclr.data.shards.records import MANIFEST
+from simclr.storage import cache, files
+
+# A TFRecord file frames each record with 16 bytes.
+_TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
+# What a run that goes on must have in common with the one that began.
+_SAME = ("fingerprint", "file_format", "shard_bytes", "class_names", "labels")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What was packed."""
+
+    num_examples: int
+    num_shards: int
+    num_bytes: int
+    bad: list  # (id, reason) of the images left out.
+
+
+def prepare(
+    source,
+    out_dir,
+    *,
+    file_format="arrayrecord",
+    shard_bytes=100e6,
+    progress=True,
+):
+    """Packs the readable images of a source into shards.
+
+    The folder can be opened as a source by its path. Running it again goes on
+    after the last finished shard.
+
+    Args:
+        source: Source.
+        out_dir: local folder, new, empty, or begun by the same command.
+        file_format: "arrayrecord" or "tfrecord".
+        shard_bytes: size of a shard; only a single larger image exceeds it.
+        progress: bool, show a bar and print a line at the end.
+
+    Returns:
+        Prepared.
+
+    Raises:
+        ValueError: bad arguments, a folder with something else in it, or no
+            readable image at all.
+        OSError: the folder cannot be written.
+    """
+    if file_format not in _WRITERS:
+        raise ValueError(
+            f"file_format is {file_format!r}; choose arrayrecord or tfrecord."
+        )
+    if not shard_bytes >= 1:
+        raise ValueError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
+    plan = {
+        "complete": False,
+        "source": source.name,
+        "fingerprint": source.fingerprint(),
+        "file_format": file_format,
+        "shard_bytes": int(shard_bytes),
+        "class_names": source.class_names,
+        "labels": _digest(source.labels),
+        "num_examples": 0,
+        "shards": [],
+        "bad": [],
+    }
+    out_dir = files.expand(out_dir)
+    plan = _begin(out_dir, plan)
+    if not plan["complete"]:
+        _pack(source, out_dir, plan, progress)
+    prepared = Prepared(
+        num_examples=plan["num_examples"],
+        num_shards=len(plan["shards"]),
+        num_bytes=sum(shard["bytes"] for shard in plan["shards"]),
+        bad=[tuple(row) for row in plan["bad"]],
+    )
+    if progress:
+        print(_summary(prepared, out_dir))
+    return prepared
+
+
+def _begin(out_dir, plan):
+    """The plan in the folder if it is this one, else this one in it."""
+    if files.is_remote(out_dir):
+        raise ValueError(
+            f"{out_dir}: shards are written to a local folder; copy them "
+            "afterwards (gcloud storage cp -r)."
+        )
+    os.makedirs(out_dir, exist_ok=True)
+    for name in os.listdir(out_dir):
+        if name.startswith(cache.WRITING):  # Left by a kill.
+            os.unlink(os.path.join(out_dir, name))
+    path = os.path.join(out_dir, MANIFEST)
+    if not os.path.exists(path):
+        if os.listdir(out_dir):
+            raise ValueError(
+                f"{out_dir} holds other files; give a new or an empty folder."
+            )
+        _write_plan(out_dir, plan)
+        return plan
+    with open(path, encoding="utf-8") as file:
+        old = json.load(file)
+    for key in _SAME:
+        if old.get(key) != plan[key]:
+            raise ValueError(
+                f"{out_dir} was begun with another {key.replace('_', ' ')} "
+                f"({_short(old.get(key))}, not {_short(plan[key])}); give a "
+                "new or an empty folder."
+            )
+    return old
+
+
+def _pack(source, out_dir, plan, progress):
+    first = plan["shards"][-1]["stop"] if plan["shards"] else 0
+    shard = None
+    bad = []  # Of the shard that is being written.
+    for image in read_all(
+        source, first=first, progress=progress, title="Preparing"
+    ):
+        if image.reason:
+            bad.append((source.id(image.index), image.reason))
+            continue
+        features = {"image": image.data, "id": source.id(image.index).encode()}
+        label = -1 if source.labels is None else int(source.labels[image.index])
+        if label >= 0:
+            features["label"] = label
+        record = example.serialize(features)
+        if shard and shard.data_bytes + len(record) > plan["shard_bytes"]:
+            # The bad ones since its last image belong to the next shard's run.
+            shard.finish(out_dir, plan)
+            shard = None
+        if shard is None:
+            shard = _Shard(out_dir, len(plan["shards"]), plan["file_format"])
+        shard.write(record, features["id"], label, image.index, bad)
+        bad = []
+    if shard:
+        shard.finish(out_dir, plan)
+    plan["bad"] += bad
+    if not plan["shards"]:
+        raise ValueError(
+            f"{source.name}: not one of {len(source):,} images can be read, "
+            f"such as {plan['bad'][0][0]!r}: {plan['bad'][0][1]}."
+        )
+    if plan["bad"]:
+        write_csv(os.path.join(out_dir, "bad.csv"), plan["bad"])
+    plan["complete"] = True
+    _write_plan(out_dir, plan)
+
+
+class _Shard:
+    """A shard that is being written, under a name that no source reads."""
+
+    def __init__(self, out_dir, number, file_format):
+        self.data_bytes = 0
+        self._file = f"images-{number:05d}.{file_format}"
+        self._path = os.path.join(out_dir, "." + self._file)
+        self._file_format = file_format
+        self._writer = _WRITERS[file_format](self._path)
+        self._sizes, self._labels, self._ids, self._bad = [], [], [], []
+        self._stop = 0
+
+    def write(self, record, name, label, index, bad):
+        """Adds a record, image `index`, and the bad images before it."""
+        self._writer.write(record)
+        self.data_bytes += len(record)
+        self._sizes.append(len(record))
+        self._labels.append(label)
+        self._ids.append(name)
+        self._bad += bad
+        self._stop = index + 1
+
+    def finish(self, out_dir, plan):
+        """Closes the file, gives it its name, and notes it in the plan."""
+        self._writer.close()
+        with open(self._path, "rb+") as file:
+            os.fsync(file.fileno())
+        num_bytes = os.path.getsize(self._path)
+        framed, end = {}, 0
+        if self._file_format == "tfrecord":
+            starts = []
+            for size in self._sizes:
+                starts.append(end + _TFRECORD_HEADER)
+                end += size + _TFRECORD_FRAME
+            framed = {"offsets": starts, "sizes": self._sizes}
+        index = shard_index.make_index(
+            num_bytes=num_bytes, labels=self._labels, ids=self._ids, **framed
+        )
+        path = os.path.join(out_dir, self._file)
+        cache.write_atomically(path + shard_index.SUFFIX, index.to_bytes())
+        os.replace(self._path, path)
+        plan["shards"].append(
+            {
+                "file": self._file,
+                "num": len(self._sizes),
+                "bytes": num_bytes,
+                "stop": self._stop,
+            }
+        )
+        plan["num_examples"] += len(self._sizes)
+        plan["bad"] += self._bad
+        _write_plan(out_dir, plan)
+
+
+def _tfrecord_writer(path):
+    import tensorflow as tf
+
+    return tf.io.TFRecordWriter(path)
+
+
+_WRITERS = {"arrayrecord": arrayrecord.writer, "tfrecord": _tfrecord_writer}
+
+
+def _write_plan(out_dir, plan):
+    text = json.dumps(plan, indent=1) + "\n"
+    cache.write_atomically(os.path.join(out_dir, MANIFEST), text.encode())
+
+
+def _summary(prepared, out_dir):
+    line = (
+        f"{prepared.num_examples:,} images in {prepared.num_shards} shards, "
+        f"{prepared.num_bytes / 1e6:,.0f} MB, in {out_dir}"
+    )
+    if prepared.bad:
+        line += f"; {len(prepared.bad):,} bad ones left out (bad.csv)"
+    return line
+
+
+def _digest(labels):
+    if labels is None:
+        return None
+    return hashlib.blake2b(labels.tobytes(), digest_size=8).hexdigest()
+
+
+def _short(value):
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

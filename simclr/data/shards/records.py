@@ -1,0 +1,247 @@
+"""Images in shards of records: TFRecord or ArrayRecord, of tf.train.Example."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import posixpath
+
+import numpy as np
+from tqdm import tqdm
+
+from simclr.data.shards import (
+    arrayrecord,
+    example,
+    tfrecord,
+)
+from simclr.data.shards import (
+    index as shard_index,
+)
+from simclr.data.source import Source, labels_or_none
+from simclr.storage import files
+
+# Written by `simclr prepare` beside its shards.
+MANIFEST = "dataset.json"
+# What else lies beside shards.
+_NO_SHARDS = (shard_index.SUFFIX, ".json", ".csv", ".txt", ".md", ".gstmp")
+_THREADS = 16  # For stats and walks; they wait for disk or network.
+
+
+class RecordSource(Source):
+    """Images in shards.
+
+    An id is the record's own "id", else shard__position as in
+    tensorflow-datasets (cifar10-train.tfrecord-00000-of-00001__17).
+
+    Args:
+        name: the words it was opened with.
+        paths: list of str, shards in order.
+        counts: list of int, records in each.
+        index: ShardIndex of all records, shard after shard.
+        file_format: "tfrecord" or "arrayrecord".
+        keys: shard_index.Keys.
+    """
+
+    def __init__(self, name, paths, counts, index, *, file_format, keys):
+        super().__init__(name)
+        self._index = index
+        self._keys = keys
+        self._ends = np.cumsum(counts)
+        self._shards = []
+        for path, count, end in zip(paths, counts, self._ends):
+            part = slice(end - count, end)
+            self._shards.append(
+                tfrecord.TFRecordShard(
+                    path, index.offsets[part], index.sizes[part]
+                )
+                if file_format == "tfrecord"
+                else arrayrecord.ArrayRecordShard(path)
+            )
+        self._shard_names = _short_names(paths)
+        self._own_ids = self._has_own_ids()
+        self.labels = labels_or_none(index.labels)
+        # ArrayRecord shards are copied to this machine.
+        if file_format == "tfrecord" and any(map(files.is_remote, paths)):
+            mean_bytes = index.sizes.mean()
+            self.block_size = max(1, int(files.CHUNK_BYTES / mean_bytes))
+
+    def __len__(self):
+        return len(self._index)
+
+    def id(self, index):
+        if self._own_ids:
+            return self._index.id(index)
+        shard, position = self._locate(index)
+        return f"{self._shard_names[shard]}__{position}"
+
+    def read(self, index):
+        shard, position = self._locate(index)
+        data = self._shards[shard].read(position)
+        features = example.find_features(data, len(data))
+        span = shard_index.first_of(features, self._keys.image)
+        image = span and example.first_bytes(data, span)
+        if image is None:
+            raise ValueError(shard_index.no_image(features, self._keys))
+        return image
+
+    def fingerprint(self):
+        digest = hashlib.blake2b(digest_size=8)
+        for name, end in zip(self._shard_names, self._ends):
+            digest.update(f"{name}\0{end}\0".encode())
+        digest.update(self._index.id_bytes.tobytes())
+        digest.update(self._index.sizes.tobytes())
+        return digest.hexdigest()
+
+    def _locate(self, index):
+        """(shard, position in it) of an image."""
+        shard = int(np.searchsorted(self._ends, index, side="right"))
+        start = self._ends[shard - 1] if shard else 0
+        return shard, int(index - start)
+
+    def _has_own_ids(self):
+        """Whether every record has an id, each another one."""
+        num = len(self._index)
+        if not len(self._index.id_ends):
+            return False
+        names = {self._index.id(i) for i in range(num)}
+        if len(names) == num and "" not in names:
+            return True
+        self.notes.append(
+            f"the records' ids are not unique ({len(names):,} for {num:,} "
+            "images): shard and position are used instead"
+        )
+        return False
+
+
+def open_records(pattern, name, *, file_format):
+    """Opens the shards that match a pattern.
+
+    Args:
+        pattern: glob, a file, or a folder of shards; local or remote.
+        name: the words of the user.
+        file_format: "tfrecord" or "arrayrecord".
+
+    Raises:
+        ValueError, OSError: nothing matches, or a shard is bad.
+    """
+    paths = _match(files.expand(pattern), name)
+    return open_shards(
+        paths, name, file_format=file_format, keys=shard_index.Keys()
+    )
+
+
+def open_prepared(folder, name):
+    """Opens a folder that `simclr prepare` wrote.
+
+    Returns:
+        RecordSource, or None if the folder is another one.
+
+    Raises:
+        ValueError, OSError: it is unfinished or damaged.
+    """
+    manifest = _read_manifest(files.expand(folder))
+    if not manifest:
+        return None
+    return open_records(folder, name, file_format=manifest["file_format"])
+
+
+def open_shards(paths, name, *, file_format, keys):
+    """Opens shards in the order given, indexing those that are new.
+
+    Args:
+        paths: list of str, local or remote.
+        name: the words of the user.
+        file_format: "tfrecord" or "arrayrecord".
+        keys: shard_index.Keys.
+
+    Returns:
+        RecordSource.
+
+    Raises:
+        ValueError, OSError: a shard is bad, or all are empty.
+    """
+
+    def index(path):
+        return shard_index.index_shard(path, file_format=file_format, keys=keys)
+
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        indexes = list(
+            tqdm(
+                pool.map(index, paths),
+                total=len(paths),
+                desc="Indexing",
+                unit="shard",
+                delay=2,
+                leave=False,
+            )
+        )
+    if not sum(map(len, indexes)):
+        raise ValueError(f"{name}: {len(paths)} files without a record.")
+    source = RecordSource(
+        name,
+        paths,
+        [len(index) for index in indexes],
+        shard_index.concatenate(indexes),
+        file_format=file_format,
+        keys=keys,
+    )
+    manifest = _read_manifest(os.path.dirname(paths[0]))
+    if source.labels is not None:
+        numbers = [str(i) for i in range(int(source.labels.max()) + 1)]
+        source.class_names = manifest.get("class_names") or numbers
+    return source
+
+
+def _match(pattern, name):
+    if _is_folder(pattern):
+        pattern = posixpath.join(pattern, "*")
+    found = [
+        path
+        for path in files.glob_files(pattern)
+        if not path.endswith(_NO_SHARDS)
+    ]
+    if found:
+        return found
+    folder = os.path.dirname(pattern)
+    names = files.list_folder(folder or ".")
+    there = (
+        f"{folder or '.'} holds {len(names):,} others, such as {names[0]}"
+        if names
+        else f"{folder or '.'} is empty or does not exist"
+    )
+    raise FileNotFoundError(f"{name}: no file matches; {there}.")
+
+
+def _is_folder(path):
+    if files.is_remote(path):
+        return bool(files.list_folder(path))
+    return os.path.isdir(path)
+
+
+def _read_manifest(folder):
+    """What `simclr prepare` wrote into a folder; {} if it did not.
+
+    Raises:
+        ValueError: it has not finished.
+    """
+    try:
+        manifest = json.loads(files.read_file(posixpath.join(folder, MANIFEST)))
+        if not manifest.keys() >= {"file_format", "shards", "complete"}:
+            return {}
+    except (OSError, ValueError, AttributeError):  # None, or somebody else's.
+        return {}
+    if not manifest["complete"]:
+        raise ValueError(
+            f"{folder} is not finished: run the same `simclr prepare` again, "
+            "it goes on from where it was."
+        )
+    return manifest
+
+
+def _short_names(paths):
+    """Distinct names of shards: file names, or paths below what they share."""
+    names = [posixpath.basename(path) for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    shared = posixpath.commonpath(paths)
+    return [posixpath.relpath(path, shared) for path in paths]

@@ -1,0 +1,140 @@
+"""TFRecord files, read at random.
+
+A record is its length (uint64), a masked CRC-32C of the length, the data, and
+one of the data (tensorflow/core/lib/io/record_writer.h). One walk over the
+lengths finds all records; labels and ids are picked out on the way, images
+are jumped over.
+"""
+
+import struct
+
+from simclr.storage import files
+
+_HEADER, _FOOTER = 12, 4
+# What one read of the walk takes: all of a small record; of a large one, the
+# features before the image.
+_WINDOW = 4096
+
+
+class TFRecordShard:
+    """One file.
+
+    Args:
+        path: local or remote.
+        offsets: int64 [num], where the data of each record starts.
+        sizes: int64 [num], bytes of data.
+    """
+
+    def __init__(self, path, offsets, sizes):
+        self._path = path
+        self._offsets = offsets
+        self._sizes = sizes
+
+    def read(self, index):
+        """The data of a record.
+
+        Raises:
+            OSError: the file cannot be read, or is shorter than it was.
+        """
+        size = int(self._sizes[index])
+        with files.opened(self._path) as read:
+            data = read(int(self._offsets[index]), size)
+        if len(data) < size:
+            raise OSError(f"{self._path} is cut off")
+        return data
+
+
+def walk(path):
+    """Finds the records of a file.
+
+    Yields:
+        (offset, size, buffer) of each record's data; buffer[0:size] reads it,
+        in parts.
+
+    Raises:
+        ValueError: not a TFRecord file, or cut off; the message names it.
+        OSError: it cannot be read.
+    """
+    end, _ = files.stat(path)
+    with files.opened(path) as read:
+        window = _Window(read, end)
+        position = 0
+        while position < end:
+            head = window.read(position, _HEADER)
+            if len(head) < _HEADER:
+                raise _cut_off(path, position, end)
+            size, check = struct.unpack("<QI", head)
+            if check != _masked_crc32c(head[:8]):
+                raise ValueError(_not_records(path, position, head))
+            start = position + _HEADER
+            position = start + size + _FOOTER
+            if position > end:
+                raise _cut_off(path, position, end)
+            yield start, size, _Record(window, start)
+
+
+class _Window:
+    """Small reads of a file through one larger one."""
+
+    def __init__(self, read, end):
+        self._read = read
+        self._end = end
+        self._start = 0
+        self._data = b""
+
+    def read(self, start, size):
+        first = start - self._start
+        if first < 0 or first + size > len(self._data):
+            self._start, first = start, 0
+            self._data = self._read(
+                start, min(max(size, _WINDOW), self._end - start)
+            )
+        return self._data[first : first + size]
+
+
+class _Record:
+    """A record as a buffer for simclr.data.example."""
+
+    def __init__(self, window, start):
+        self._window = window
+        self._start = start
+
+    def __getitem__(self, part):
+        return self._window.read(
+            self._start + part.start, part.stop - part.start
+        )
+
+
+def _cut_off(path, position, end):
+    return ValueError(
+        f"{path} is cut off: a record reaches to byte {position:,} of "
+        f"{end:,}. Copy the file again."
+    )
+
+
+def _not_records(path, position, head):
+    if position:
+        return f"{path} is damaged at byte {position:,}. Copy the file again."
+    if head.startswith(b"\x1f\x8b"):
+        return f"{path} is compressed as a whole (gzip): unpack it first."
+    return f"{path} is not a TFRecord file."
+
+
+def _crc32c_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _crc32c_table()
+
+
+def _masked_crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

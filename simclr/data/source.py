@@ -1,0 +1,59 @@
+"""A source of images: what every kind of it can do.
+
+Every source reads at random, by index, and names every image with an id that
+stays the same as long as the source holds the same images.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+class Source:
+    """Encoded images by index.
+
+    Attributes:
+        name: str, the words it was opened with.
+        labels: int32 [num], -1 where an image has no label; None when no
+            image has one.
+        class_names: list of str, the names of labels 0, 1, ...; or None.
+        block_size: int, how many neighbours come with one request, about,
+            where reads at random are dear, as from gs://; else 1.
+        notes: list of str, what a user should know about it, a line each.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.labels = None
+        self.class_names = None
+        self.block_size = 1
+        self.notes = []
+
+    def __len__(self):
+        """Number of images."""
+        raise NotImplementedError
+
+    def id(self, index):
+        """The stable, unique name of an image, a str."""
+        raise NotImplementedError
+
+    def read(self, index):
+        """The encoded bytes of an image; may be called from many threads.
+
+        Raises:
+            OSError, ValueError: it cannot be read.
+        """
+        raise NotImplementedError
+
+    def fingerprint(self):
+        """Digest of the ids, 16 hexadecimal digits: what the source holds."""
+        digest = hashlib.blake2b(digest_size=8)
+        for index in range(len(self)):
+            digest.update(self.id(index).encode() + b"\0")
+        return digest.hexdigest()
+
+
+def labels_or_none(labels):
+    """int32 labels, or None when not one image has any (all -1)."""
+    labels = np.asarray(labels, np.int32)
+    return labels if (labels >= 0).any() else None

@@ -1,0 +1,169 @@
+"""Labels from a CSV file: which image is of which class; and few of many."""
+
+import csv
+import io
+
+import numpy as np
+
+from simclr.storage import files
+
+
+def read_labels(path, source):
+    """Reads `id,label` rows and fits them to a source.
+
+    Args:
+        path: a UTF-8 CSV file with a header that has id and label; other
+            columns are left alone. An id is an image's id in the source
+            (in a folder: its path below the folder) or, where only one image
+            is called so, its bare file name. An empty label is none.
+        source: Source.
+
+    Returns:
+        labels: int32 [num], -1 for images without a row.
+        class_names: list of str: the source's own where the labels are all
+            among them (a part of its labels then keeps their numbers), else
+            sorted; numbers by their value.
+
+    Raises:
+        ValueError: bad header, no rows, ids that are unknown, ambiguous or
+            labelled twice; says how many.
+        OSError: the file cannot be read.
+    """
+    rows = _rows(path)
+    index_of = {source.id(i): i for i in range(len(source))}
+    by_file_name = {}
+    for name, index in index_of.items():
+        file_name = name.rpartition("/")[2]
+        by_file_name[file_name] = -1 if file_name in by_file_name else index
+
+    named, unknown, ambiguous, twice = {}, [], [], []
+    for name, label in rows:
+        plain = name.replace("\\", "/").removeprefix("./")
+        index = index_of.get(name, index_of.get(plain))
+        if index is None:
+            index = by_file_name.get(plain)
+        if index is None:
+            unknown.append(name)
+        elif index < 0:
+            ambiguous.append(name)
+        elif named.setdefault(index, label) != label:
+            twice.append(name)
+    for what, names in (
+        (f"are not in {source.name}", unknown),
+        ("are the name of several images; give paths", ambiguous),
+        ("have two different labels", twice),
+    ):
+        if names:
+            raise ValueError(
+                f"{path}: {len(names):,} of {len(rows):,} ids {what}, such "
+                f"as {names[0]!r}; the source has ids such as "
+                f"{source.id(0)!r}."
+            )
+    class_names = sorted(set(named.values()) - {""}, key=_by_value)
+    if not class_names:
+        raise ValueError(f"{path} labels nothing: {len(rows):,} rows.")
+    if set(class_names) <= set(source.class_names or ()):
+        class_names = list(source.class_names)
+    number = {name: i for i, name in enumerate(class_names)} | {"": -1}
+    labels = np.full([len(source)], -1, np.int32)
+    for index, label in named.items():
+        labels[index] = number[label]
+    return labels, class_names
+
+
+def few_labels(source, fraction, seed=0):
+    """Chooses as many images of each class, at random.
+
+    Args:
+        source: Source with labels.
+        fraction: share of the labelled images, in (0, 1].
+        seed: int.
+
+    Returns:
+        int64 [m] rows, sorted: of each class round(fraction * labelled images
+        / classes), at least one, or all where it has fewer.
+
+    Raises:
+        ValueError: no labels, or a fraction out of range.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"--label_fraction={fraction:g} must lie in (0, 1].")
+    if source.labels is None:
+        raise ValueError(
+            f"--label_fraction takes a part of the labels, and {source.name} "
+            "has none: give --labels=labels.csv."
+        )
+    rng = np.random.default_rng(seed)
+    present = np.unique(source.labels[source.labels >= 0])
+    count = np.sum(source.labels >= 0)
+    each = max(1, round(fraction * count / len(present)))
+    rows = [
+        rng.permutation(np.flatnonzero(source.labels == label))[:each]
+        for label in present
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def to_csv(source, rows):
+    """The text of a labels.csv of some images of a source."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "label"])
+    for row in rows:
+        name = source.class_names[source.labels[row]]
+        writer.writerow([source.id(int(row)), name])
+    return text.getvalue()
+
+
+def align(source, class_names):
+    """Gives a source's labels the numbers that a classifier knows them by.
+
+    Args:
+        source: Source, changed in place; without labels it stays as it is.
+        class_names: list of str, the classifier's.
+
+    Raises:
+        ValueError: the source has classes that the classifier does not know.
+    """
+    if source.labels is None or source.class_names == class_names:
+        return
+    number = {name: i for i, name in enumerate(class_names)}
+    present = np.unique(source.labels[source.labels >= 0])
+    unknown = [
+        name
+        for name in (source.class_names[i] for i in present)
+        if name not in number
+    ]
+    if unknown:
+        raise ValueError(
+            f"{source.name} has classes that are not the classifier's "
+            f"{len(class_names)} ({', '.join(class_names[:3])}, ...), such as "
+            f"{unknown[0]!r}."
+        )
+    table = [number.get(name, -1) for name in source.class_names]
+    source.labels = np.array([*table, -1], np.int32)[source.labels]
+    source.class_names = list(class_names)
+
+
+def _rows(path):
+    try:
+        with open(files.expand(path), newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            header = [name.strip() for name in reader.fieldnames or []]
+            if "id" not in header or "label" not in header:
+                raise ValueError(
+                    f"{path} begins with {','.join(header)!r}; its first line "
+                    "must name the columns id,label."
+                )
+            reader.fieldnames = header
+            return [
+                ((row["id"] or "").strip(), (row["label"] or "").strip())
+                for row in reader
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a UTF-8 CSV file: {error}") from None
+
+
+def _by_value(name):
+    """Sorts "2" before "10", and numbers before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

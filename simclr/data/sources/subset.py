@@ -1,0 +1,29 @@
+"""Some images of a source, as a source of their own."""
+
+from simclr.data.source import Source
+
+
+class Subset(Source):
+    """The images of `rows`, in that order.
+
+    Args:
+        source: Source.
+        rows: int [m], indices into it.
+    """
+
+    def __init__(self, source, rows):
+        super().__init__(source.name)
+        self._source, self._rows = source, rows
+        self.class_names = source.class_names
+        self.notes = list(source.notes)
+        if source.labels is not None:
+            self.labels = source.labels[rows]
+
+    def __len__(self):
+        return len(self._rows)
+
+    def id(self, index):
+        return self._source.id(int(self._rows[index]))
+
+    def read(self, index):
+        return self._source.read(int(self._rows[index]))

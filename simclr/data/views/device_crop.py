@@ -1,0 +1,170 @@
+"""Random crops of a batch of images, inside the compiled step.
+
+For where no TensorFlow feeds the device (simclr/pjrt/train.py): the images lie
+on it as they are, and a step cuts its own views out of them. The boxes are of
+the same distribution as crop.crop_box's, but not the same boxes: TensorFlow's
+sampler has no form that XLA knows.
+
+Shapes: n = images, v = views, S = side of the stored images, s = of a view.
+"""
+
+import tensorflow as tf
+
+from simclr.data import keys
+from simclr.data.views.crop import ASPECT, MIN_COVERED
+
+# Of a square image one box in four is turned down; 16 in a row, one view in
+# four thousand million.
+_ATTEMPTS = 16
+_CUBIC = -0.5  # Keys 1981; what tf.image.resize has.
+
+
+def draw(step, *, seed, batch_size):
+    """The random numbers of the boxes at `step`, as augment.draw's others.
+
+    Args:
+        step: integer scalar, Python or tensor, from 0.
+        seed: Python int in [0, 2**32).
+        batch_size: N, images in the global batch.
+
+    Returns:
+        float32 [N, 2, attempts, 4] in [0, 1).
+    """
+    bits = tf.random.stateless_uniform(
+        [batch_size, 2, _ATTEMPTS, 4],
+        seed=tf.stack(
+            [
+                tf.constant(keys.pack(seed, keys.BOX), tf.int64),
+                tf.cast(step, tf.int64),
+            ]
+        ),
+        minval=None,
+        maxval=None,
+        dtype=tf.uint32,
+        alg="philox",
+    )
+    return tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
+
+
+def boxes(extents, draws, area=(0.08, 1.0)):
+    """Where random crops lie: crop.crop_box's rule, for a whole batch.
+
+    An attempt draws an aspect ratio, a height among those that keep the area
+    in its range and the box in the image, and a place. It is turned down where
+    the box is out of range after rounding, or covers less than a tenth of the
+    image. The first that is not is taken; where all are, the whole image.
+
+    Args:
+        extents: int32 [n, 2], height and width of each image.
+        draws: [n, v, attempts, 4] in [0, 1), of `draw`.
+        area: smallest and largest share of the image's area.
+
+    Returns:
+        int32 [n, v, 4]: top, left, height and width.
+    """
+    size = tf.cast(extents, tf.float32)[:, None, None]  # [n, 1, 1, 2]
+    full_height, full_width = size[..., 0], size[..., 1]
+    full = full_height * full_width
+    smallest, largest = area[0] * full, area[1] * full
+    aspect = ASPECT[0] + draws[..., 0] * (ASPECT[1] - ASPECT[0])
+
+    # The largest height whose width, rounded, is not beyond the image's.
+    high = tf.minimum(
+        tf.round(tf.sqrt(largest / aspect)),
+        tf.floor((full_width + 0.5) / aspect),
+    )
+    high = tf.minimum(high, full_height)
+    low = tf.minimum(tf.round(tf.sqrt(smallest / aspect)), high)
+    height = low + tf.floor(draws[..., 1] * (high - low + 1))
+    # Rounding may have put the area just out of its range.
+    height += tf.cast(height * tf.round(height * aspect) < smallest, tf.float32)
+    height -= tf.cast(height * tf.round(height * aspect) > largest, tf.float32)
+    width = tf.round(height * aspect)
+    covered = height * width
+    good = (
+        (covered >= tf.maximum(smallest, MIN_COVERED * full))
+        & (covered <= largest)
+        & (height <= full_height)
+        & (width <= full_width)
+        & (height * width > 0)
+    )  # [n, v, attempts]
+    # As published, the last place at the bottom and the right is never taken.
+    top = tf.floor(draws[..., 2] * (full_height - height))
+    left = tf.floor(draws[..., 3] * (full_width - width))
+    found = tf.stack([top, left, height, width], axis=-1)
+    first = tf.argmax(tf.cast(good, tf.int32), axis=-1, output_type=tf.int32)
+    chosen = tf.gather(found, first, axis=2, batch_dims=2)  # [n, v, 4]
+    whole = tf.concat([tf.zeros_like(size), size], axis=-1)[:, 0]  # [n, 1, 4]
+    any_good = tf.reduce_any(good, axis=-1)[..., None]
+    return tf.cast(tf.where(any_good, chosen, whole), tf.int32)
+
+
+def resize(images, box, *, size):
+    """Cuts boxes out and resizes them: bicubic, without antialiasing.
+
+    As tf.image.resize of each cut, but by two products of matrices, which is
+    what an accelerator does fast. TensorFlow rounds its weights to a 1,024th
+    of a pixel; here they are exact.
+
+    Args:
+        images: uint8 [n, S, S, 3]; what is outside the boxes does not matter.
+        box: int32 [n, 4]: top, left, height and width.
+        size: s, pixels.
+
+    Returns:
+        float32 [n, s, s, 3] in the units of `images`, overshoot included.
+    """
+    n, side = images.shape[0], images.shape[1]
+    box = tf.cast(box, tf.float32)
+    rows = _weights(box[:, 0], box[:, 2], side, size)  # [n, s, S]
+    columns = _weights(box[:, 1], box[:, 3], side, size)
+    x = tf.reshape(tf.cast(images, tf.float32), [n, side, side * 3])
+    x = tf.reshape(tf.matmul(rows, x), [n, size, side, 3])
+    x = tf.transpose(x, [0, 2, 1, 3])  # [n, S, s, 3]: columns first.
+    x = tf.matmul(columns, tf.reshape(x, [n, side, size * 3]))
+    return tf.transpose(tf.reshape(x, [n, size, size, 3]), [0, 2, 1, 3])
+
+
+def random_crops(images, extents, draws, flips, *, size, area, flip_prob=0.5):
+    """Views of a batch of images: crop, resize, flip; see crop.random_crops.
+
+    Args:
+        images: uint8 [n, S, S, 3], each in the upper left corner.
+        extents: int32 [n, 2], height and width of each.
+        draws: [n, v, attempts, 4], of `draw`.
+        flips: float32 [n, v] in [0, 1); below flip_prob a view is mirrored.
+        size: s, side of a view in pixels.
+        area: smallest and largest share of the image's area.
+        flip_prob: share of the views that are mirrored, left to right.
+
+    Returns:
+        list of v uint8 [n, s, s, 3].
+    """
+    views = []
+    for view, box in enumerate(tf.unstack(boxes(extents, draws, area), axis=1)):
+        x = resize(images, box, size=size)
+        mirrored = flips[:, view, None, None, None] < flip_prob
+        x = tf.where(mirrored, x[:, :, ::-1], x)
+        x = tf.clip_by_value(tf.round(x), 0.0, 255.0)
+        views.append(tf.cast(x, tf.uint8))
+    return views
+
+
+def _weights(start, length, side, size):
+    """What each of `side` pixels adds to each of `size` new ones.
+
+    Args:
+        start, length: [n], the stretch that is resized.
+
+    Returns:
+        [n, size, side]; rows sum to 1 and are 0 outside the stretch.
+    """
+    start, length = start[:, None, None], length[:, None, None]
+    centre = (tf.range(size, dtype=tf.float32) + 0.5)[:, None] / size
+    pixel = tf.range(side, dtype=tf.float32) - start  # Within the stretch.
+    away = tf.abs(centre * length - 0.5 - pixel)
+    near = ((_CUBIC + 2) * away - (_CUBIC + 3)) * away * away + 1
+    far = _CUBIC * (((away - 5) * away + 8) * away - 4)
+    weight = tf.where(away < 1, near, tf.where(away < 2, far, 0.0))
+    weight = tf.where((pixel >= 0) & (pixel < length), weight, 0.0)
+    return weight / tf.reduce_sum(weight, axis=-1, keepdims=True)

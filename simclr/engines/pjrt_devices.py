@@ -1,0 +1,59 @@
+"""jax's devices, where the loop expects a tf.distribute strategy."""
+
+import tensorflow as tf
+
+from simclr.pjrt import devices as jax_devices
+from simclr.pjrt import executable
+
+
+class PjrtDevices:
+    """What trains by PJRT, and what TensorFlow does beside it.
+
+    Batches are made for as many replicas as there are devices. Everything else
+    that a strategy is asked for, such as evaluation, is TensorFlow's on one
+    replica: this object stands for the default strategy there.
+
+    Args:
+        kind: "tpu", "gpu", "cpu", or "auto": the best that jax has.
+        replicas: how many devices; 0: all, or one CPU.
+
+    Raises:
+        ValueError: jax is missing, or has no such devices.
+    """
+
+    def __init__(self, kind="auto", replicas=0):
+        executable.require()
+        self.devices = jax_devices.devices(kind, replicas)
+        self.platform = self.devices[0].platform
+        self._default = tf.distribute.get_strategy()
+
+    @property
+    def num_replicas_in_sync(self):
+        """R."""
+        return len(self.devices)
+
+    @property
+    def description(self):
+        """Of the devices, in words."""
+        kind = self.devices[0].device_kind
+        return f"{len(self.devices)} x {kind} by PJRT"
+
+    @property
+    def has_fast_bfloat16(self):
+        """Whether accelerators multiply bfloat16 faster than float32."""
+        # From Ampere on; a T4 has no bfloat16. A TPU does not say, and has.
+        capability = getattr(self.devices[0], "compute_capability", "9.0")
+        return float(capability) >= 8
+
+    def distribute_datasets_from_function(self, function):
+        """A dataset of batches of a replica, in order of step, then replica."""
+        return function(
+            tf.distribute.InputContext(
+                num_input_pipelines=1,
+                input_pipeline_id=0,
+                num_replicas_in_sync=self.num_replicas_in_sync,
+            )
+        )
+
+    def __getattr__(self, name):
+        return getattr(self._default, name)

@@ -1,0 +1,55 @@
+"""Training steps by PJRT: TensorFlow wrote them and does not run them."""
+
+import numpy as np
+import tensorflow as tf
+
+from simclr.lowering import program
+from simclr.pjrt.executable import Executable, stablehlo
+from simclr.pjrt.steps import Steps
+
+
+class PjrtEngine:
+    """Runs a task's training steps on jax's devices.
+
+    The state stays on the devices, updated in place; `pull` brings it back to
+    the task's variables.
+
+    Args:
+        task: the task, built outside any strategy.
+        devices: PjrtDevices.
+        on_device: bool, colour the views in the step.
+    """
+
+    def __init__(self, task, devices, *, on_device):
+        lowered = program.lower_task(
+            task,
+            replicas=devices.num_replicas_in_sync,
+            on_device=on_device,
+        )
+        self._variables = lowered.variables
+        self._run = Executable(stablehlo(lowered.hlo), devices.devices)
+        self._steps = Steps(
+            self._run,
+            lowered.variables,
+            results=lowered.results,
+            updated=lowered.updated,
+        )
+        self.no_sums = self._steps.no_sums
+
+    def train_steps(self, batches, count, sums):
+        """Some steps; see TensorFlowEngine.train_steps."""
+        return self._steps.train_steps(self._on_devices(batches), count, sums)
+
+    def pull(self):
+        """Brings the state to the task's variables."""
+        for variable, value in zip(self._variables, self._steps.state()):
+            variable.assign(value)
+
+    def _on_devices(self, batches):
+        """Each step's batches of the replicas, on their devices."""
+        while True:
+            shares = [
+                [np.asarray(x) for x in tf.nest.flatten(next(batches))]
+                for _ in self._run.devices
+            ]
+            yield [self._run.put(list(parts)) for parts in zip(*shares)]

@@ -1,0 +1,207 @@
+"""Which devices a run uses, as a tf.distribute strategy."""
+
+import glob
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from simclr.engines.pjrt_devices import PjrtDevices
+
+KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
+
+
+def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
+    """A strategy over this machine's (or this cluster's) devices.
+
+    Args:
+        kind: "tpu" (TPUStrategy), "gpu" (MirroredStrategy over the GPUs),
+            "cpu", "multiworker" (MultiWorkerMirroredStrategy by TF_CONFIG), or
+            "auto": the first of multiworker, tpu, gpu, cpu that is there.
+        replicas: logical CPU replicas (kind "cpu") or number of GPUs to use;
+            0 takes all GPUs, or one CPU replica.
+        engine: "tensorflow", or "pjrt": jax's devices of that kind.
+
+    Returns:
+        (strategy, description); call before anything else touches a device.
+
+    Raises:
+        ValueError: an unknown kind, or devices that are not there.
+    """
+    if kind not in KINDS:
+        raise ValueError(
+            f"--strategy={kind}; choose one of {', '.join(KINDS)}."
+        )
+    if engine == "pjrt":
+        if kind == "multiworker":
+            raise ValueError("--engine=pjrt runs on one machine's devices.")
+        devices = PjrtDevices(kind, replicas)
+        return devices, devices.description
+    if kind == "auto":
+        kind = _detect()
+    return {
+        "tpu": _tpu,
+        "gpu": _gpu,
+        "cpu": _cpu,
+        "multiworker": _multiworker,
+    }[kind](replicas)
+
+
+class Workers:
+    """The processes of a run; what one knows, all can know.
+
+    Args:
+        strategy: tf.distribute strategy; only MultiWorkerMirroredStrategy has
+            more than one worker.
+    """
+
+    def __init__(self, strategy):
+        self._strategy = strategy
+        self.several = isinstance(
+            strategy, tf.distribute.MultiWorkerMirroredStrategy
+        )
+        resolver = strategy.cluster_resolver
+        self.index = resolver.task_id if self.several else 0
+
+        @tf.function
+        def gather(values):
+            def replica(values):
+                context = tf.distribute.get_replica_context()
+                own = tf.one_hot(
+                    context.replica_id_in_sync_group,
+                    context.num_replicas_in_sync,
+                )
+                return context.all_reduce(
+                    tf.distribute.ReduceOp.SUM, own[:, None] * values
+                )
+
+            return strategy.run(replica, args=(values,))
+
+        self._gather = gather
+
+    def gather(self, values):
+        """Everybody's values; all workers must call it, in the same order.
+
+        Args:
+            values: list of numbers that float32 holds.
+
+        Returns:
+            float32 array, a row for each replica, the same on all workers.
+        """
+        values = np.asarray(values, np.float32)
+        if not self.several:
+            return values[None]
+        rows = self._gather(tf.constant(values))
+        return self._strategy.experimental_local_results(rows)[0].numpy()
+
+
+def is_accelerator(strategy):
+    """Whether the step runs on a GPU or TPU."""
+    if isinstance(strategy, PjrtDevices):
+        return strategy.platform != "cpu"
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return True
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def has_fast_bfloat16(strategy):
+    """Whether the devices multiply bfloat16 faster than float32."""
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return True
+    if isinstance(strategy, PjrtDevices) and is_accelerator(strategy):
+        return strategy.has_fast_bfloat16
+    gpus = tf.config.list_physical_devices("GPU")
+    if is_accelerator(strategy):
+        # From Ampere on; a T4 has no bfloat16.
+        details = map(tf.config.experimental.get_device_details, gpus)
+        return all(d.get("compute_capability", (0,)) >= (8, 0) for d in details)
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = file.read().split()
+    except OSError:
+        return False
+    return bool({"amx_bf16", "avx512_bf16"} & set(flags))
+
+
+def is_chief(strategy):
+    """Whether this process is the one that writes files."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    cluster = tf.train.ClusterSpec(resolver.cluster_spec()).as_dict()
+    chief = "chief" if "chief" in cluster else "worker"
+    return (resolver.task_type, resolver.task_id) == (chief, 0)
+
+
+def _detect():
+    if "TF_CONFIG" in os.environ:
+        return "multiworker"
+    if glob.glob("/dev/accel*") or os.environ.get("TPU_NAME"):
+        return "tpu"
+    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+
+
+def _tpu(replicas):
+    del replicas  # A TPU slice is used whole.
+    try:
+        # "local" is the TPU VM this process runs on.
+        name = os.environ.get("TPU_NAME", "local")
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        if name != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        strategy = tf.distribute.TPUStrategy(resolver)
+    except (ValueError, tf.errors.OpError, RuntimeError) as error:
+        raise ValueError(
+            "No TPU answers this TensorFlow; on a TPU VM install "
+            f"simclr[tpu], not [cpu]. ({str(error).splitlines()[0]})"
+        ) from error
+    return strategy, f"{strategy.num_replicas_in_sync} TPU cores"
+
+
+def _gpu(replicas):
+    gpus = tf.config.list_physical_devices("GPU")
+    if len(gpus) < max(1, replicas):
+        raise ValueError(
+            f"{len(gpus)} GPUs are visible, {max(1, replicas)} are asked for; "
+            "install simclr[gpu] or use --strategy=cpu."
+        )
+    gpus = gpus[: replicas or len(gpus)]
+    tf.config.set_visible_devices(gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if len(gpus) == 1:
+        return tf.distribute.get_strategy(), "1 GPU"
+    return tf.distribute.MirroredStrategy(), f"{len(gpus)} GPUs"
+
+
+def _cpu(replicas):
+    tf.config.set_visible_devices([], "GPU")
+    if replicas <= 1:
+        # The default strategy: same interface, none of the copying.
+        return tf.distribute.get_strategy(), f"CPU, {os.cpu_count()} cores"
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * replicas,
+    )
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    return (
+        tf.distribute.MirroredStrategy(devices),
+        f"CPU, {replicas} logical replicas",
+    )
+
+
+def _multiworker(replicas):
+    del replicas  # TF_CONFIG says who takes part.
+    try:
+        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+    except (KeyError, ValueError):
+        raise ValueError(
+            "--strategy=multiworker needs TF_CONFIG, a JSON text with the "
+            "cluster's workers and this process's task."
+        ) from None
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    return strategy, (
+        f"{len(workers)} workers, {strategy.num_replicas_in_sync} replicas"
+    )

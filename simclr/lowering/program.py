@@ -1,0 +1,209 @@
+"""A config's training step as the program of one replica among many."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from simclr import config as config_lib
+from simclr.data import batches
+from simclr.data.views import augment, device_crop
+from simclr.lowering import xla
+from simclr.training.tasks import TASKS
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A training step, lowered.
+
+    Attributes:
+        hlo: bytes, a serialized HLO module. Its parameters are the flattened
+            batch, then `variables`; its results those in `results`, then the
+            updated variables.
+        graph: tf.Graph that it was lowered from.
+        results: names of what the step returns, in order.
+        variables: list of tf.Variable that it reads.
+        updated: list of int, which of them it writes.
+    """
+
+    hlo: bytes
+    graph: tf.Graph
+    results: list
+    variables: list
+    updated: list
+
+
+def build_task(config, *, num_examples, num_classes):
+    """The config's task, built outside any strategy, to be lowered.
+
+    Args:
+        config: Config.
+        num_examples: images in an epoch.
+        num_classes: classes among the labels; 0: there are none.
+    """
+    policy = keras.config.dtype_policy()
+    try:
+        return TASKS[config.task](
+            config, num_examples=num_examples, num_classes=num_classes
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def lower_task(task, *, replicas, on_device=True):
+    """Lowers the very step that simclr/training/loop.py repeats.
+
+    Augmentation of the views' colours, encoder, batch norm over all replicas,
+    loss over the global batch, optimizer; with train.microbatch, gradient
+    caching.
+
+    Args:
+        task: a task that was built outside any strategy.
+        replicas: R.
+        on_device: bool, colour the views in the step.
+
+    Returns:
+        Program.
+
+    Raises:
+        ValueError: a batch that the replicas cannot share, or an operation
+            that XLA cannot run, with the line that made it.
+    """
+    config = task.config
+    n = _rows_of_a_replica(config, replicas)
+    spec = batches.batch_spec(
+        n,
+        image_size=config.data.image_size,
+        on_device=on_device,
+        views=task.views,
+        classes=task.num_classes if config.distill.cache else 0,
+    )
+    return _lower(
+        lambda batch: task.train_step(xla.InReplica(), batch),
+        spec,
+        replicas=replicas,
+        precision=config.train.precision,
+    )
+
+
+def lower_with_crops(task, *, replicas, side):
+    """Lowers the step with all that comes before it but the images.
+
+    Takes stored images and cuts the views out itself (views/device_crop.py).
+    Everything else that is random is what the input pipeline would draw.
+
+    Args:
+        task: a task that was built outside any strategy.
+        replicas: R.
+        side: S of the stored images, pixels.
+
+    Returns:
+        Program, whose batch is "extents" int32 [n, 2], "images" uint8
+        [n, S, S, 3], "label" and "replaced" int32 [n] and "step" int64 [].
+
+    Raises:
+        ValueError: as lower_task.
+    """
+    config = task.config
+    n = _rows_of_a_replica(config, replicas)
+
+    def step(batch):
+        place = tf.distribute.get_replica_context().replica_id_in_sync_group
+        numbers = {"seed": config.seed, "batch_size": config.batch_size}
+        draws = augment.draw(batch["step"], **numbers)
+        draws["box"] = device_crop.draw(batch["step"], **numbers)
+        draws = {  # This replica's rows of the global batch's.
+            name: tf.slice(
+                x,
+                [place * n, *[0] * (len(x.shape) - 1)],
+                [n, task.views, *x.shape[2:]],
+            )
+            for name, x in draws.items()
+        }
+        views = device_crop.random_crops(
+            batch["images"],
+            batch["extents"],
+            draws.pop("box"),
+            draws["flip"],
+            size=config.data.image_size,
+            area=config.augment.crop_area,
+        )
+        share = {f"view{i + 1}": view for i, view in enumerate(views)}
+        share |= {name: batch[name] for name in ("label", "replaced")}
+        return task.train_step(xla.InReplica(), share | {"draws": draws})
+
+    images = {
+        "images": tf.TensorSpec([n, side, side, 3], tf.uint8),
+        "extents": tf.TensorSpec([n, 2], tf.int32),
+        "label": tf.TensorSpec([n], tf.int32),
+        "replaced": tf.TensorSpec([n], tf.int32),
+        "step": tf.TensorSpec([], tf.int64),
+    }
+    return _lower(
+        step, images, replicas=replicas, precision=config.train.precision
+    )
+
+
+def lower_encoder(config, encoder, *, rows, side):
+    """Lowers an encoder as evaluation runs it, for one device.
+
+    Args:
+        config: Config of the encoder's run.
+        encoder: Keras model, built outside any strategy.
+        rows: n, images in a batch.
+        side: S of the stored images, pixels.
+
+    Returns:
+        Program, whose batch is "boxes" int32 [n, 4], each image's part that is
+        seen (center_crop.seen), and "images" uint8 [n, S, S, 3]; its one result
+        "h" is float32 [n, f].
+    """
+    size = config_lib.eval_image_size(config)
+
+    def embed(batch):
+        views = device_crop.resize(batch["images"], batch["boxes"], size=size)
+        views = tf.clip_by_value(views / 255.0, 0.0, 1.0)
+        h = encoder(
+            tf.cast(views, keras.config.dtype_policy().compute_dtype),
+            training=False,
+        )["h"]
+        return {"h": tf.cast(h, tf.float32)}
+
+    images = {
+        "images": tf.TensorSpec([rows, side, side, 3], tf.uint8),
+        "boxes": tf.TensorSpec([rows, 4], tf.int32),
+    }
+    return _lower(embed, images, replicas=1, precision=config.train.precision)
+
+
+def _rows_of_a_replica(config, replicas):
+    """n; ValueError where the replicas cannot share a batch."""
+    for name, images in (
+        ("batch_size", config.batch_size),
+        ("train.microbatch", config.train.microbatch),
+    ):
+        if images % replicas:
+            raise ValueError(
+                f"{name}={images} does not divide by {replicas} replicas."
+            )
+    return config.batch_size // replicas
+
+
+def _lower(function, spec, *, replicas, precision):
+    """The Program of a function of one batch to a dict."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        function = xla.replica_function(function, [spec], num_replicas=replicas)
+        hlo = xla.hlo(function, [spec], stage="hlo_serialized")
+        traced = function.get_concrete_function(*tf.nest.flatten(spec))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    variables, updated = xla.variables(traced)
+    return Program(
+        hlo=hlo,
+        graph=traced.graph,
+        results=sorted(traced.structured_outputs),
+        variables=variables,
+        updated=updated,
+    )

@@ -1,0 +1,100 @@
+"""A net that names classes: an encoder, layers of its head, a linear layer.
+
+Letters: n images, h w an image's height and width, f features, k classes.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from simclr.models import heads
+from simclr.models.backbones import build_encoder, build_head_up_to
+
+_PARTS = ("stem", "group1", "group2", "group3", "group4", "head")
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A classifier.
+
+    Attributes:
+        models: dict of role -> Keras model: "encoder", "head" where the linear
+            layer takes one of the projection head's, and "classifier".
+    """
+
+    models: dict
+
+    def logits(self, images, training=False):
+        """Logits of a batch.
+
+        Args:
+            images: float [n, h, w, 3] in [0, 1].
+            training: bool, batch norm by the batch's statistics.
+
+        Returns:
+            [n, k], at least float32.
+        """
+        x = self.models["encoder"](images, training=training)["h"]
+        if "head" in self.models:
+            x = self.models["head"](x, training=training)
+        return self.models["classifier"](x)
+
+
+def build(config, num_classes):
+    """The classifier of a config, weights fresh, frozen where it says so.
+
+    Args:
+        config: the Config.
+        num_classes: k.
+
+    Returns:
+        Classifier.
+    """
+    settings = config.classifier
+    encoder = build_encoder(config)
+    width = encoder.output["h"].shape[-1]
+    models = {"encoder": encoder}
+    if settings.from_layer:
+        models["head"] = build_head_up_to(config, width, settings.from_layer)
+        width = models["head"].output.shape[-1]
+    models["classifier"] = heads.linear_probe(
+        width, num_classes, zero_init=settings.zero_init, name="classifier"
+    )
+    _freeze(models, settings.freeze)
+    return Classifier(models)
+
+
+def _freeze(models, last):
+    """Stops training up to a part; its batch norm keeps its statistics too.
+
+    A layer with trainable=False runs its batch norm in inference mode, whatever
+    the call says. (The published TF2 code sets the flag on wrappers before
+    their layers exist, and goes on updating the statistics.)
+    """
+    if last == "none":
+        return
+    frozen = ("normalization", *_PARTS[: _PARTS.index(last) + 1])
+    for layer in models["encoder"].layers:
+        if layer.name.partition("_")[0] in frozen:
+            layer.trainable = False
+    if "head" in frozen and "head" in models:
+        models["head"].trainable = False
+
+
+def probabilities(trained, images, temperature=1.0):
+    """Mean probabilities of several classifiers.
+
+    Args:
+        trained: list of Trained, of the same classes.
+        images: float [n, h, w, 3] in [0, 1].
+        temperature: of the softmax, > 0.
+
+    Returns:
+        [n, k], float32 or float64.
+    """
+    return tf.add_n(
+        [
+            tf.nn.softmax(t.classifier.logits(images) / temperature)
+            for t in trained
+        ]
+    ) / len(trained)

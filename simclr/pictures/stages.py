@@ -1,0 +1,71 @@
+"""A pipeline in one picture: accuracy and size of every stage."""
+
+from simclr.pictures.page import (
+    BLUE,
+    BODY,
+    HEADING,
+    INK,
+    MUTED,
+    RULE,
+    SMALL,
+    TITLE,
+    Page,
+    shorten,
+)
+
+# Inches.
+_WIDTH, _MARGIN, _TOP, _ROW = 10.0, 0.5, 1.25, 0.52
+_NAMES, _BARS = 3.1, 4.4
+
+
+def draw(path, *, title, rows):
+    """Draws a bar a stage, as long as its top-1 accuracy.
+
+    Args:
+        path: of the PNG.
+        title: one line.
+        rows: see report.stages_table; without "top1" there is no bar.
+    """
+    page = Page(_WIDTH, _TOP + _ROW * len(rows) + 0.45)
+    page.text(_MARGIN, 0.35, shorten(title, 60), size=TITLE, bold=True)
+    page.text(
+        _MARGIN,
+        0.8,
+        "top-1 accuracy on held-out images, and the size of the net",
+        size=BODY,
+        color=MUTED,
+    )
+    best = max((row["top1"] or 0.0 for row in rows), default=0.0)
+    for i, row in enumerate(rows):
+        y = _TOP + _ROW * i
+        page.text(_MARGIN, y, shorten(row["name"], 30), size=HEADING)
+        page.text(
+            _MARGIN,
+            y + 0.2,
+            f"{row['kind']}, {row['net']}",
+            size=SMALL,
+            color=MUTED,
+        )
+        left = _MARGIN + _NAMES
+        page.bar(left, y, _BARS, 0.3, RULE)
+        if row["top1"] is None:
+            continue
+        color = BLUE if row["top1"] == best else MUTED
+        page.bar(left, y, _BARS * row["top1"], 0.3, color)
+        page.text(
+            left + _BARS + 0.15,
+            y + 0.02,
+            f"{100 * row['top1']:.1f} %",
+            size=HEADING,
+            color=INK,
+            bold=row["top1"] == best,
+        )
+        page.text(
+            left + _BARS + 0.15,
+            y + 0.2,
+            f"{row['parameters'] / 1e6:.2f} M, "
+            f"{row['images_per_second']:,.0f} images/s",
+            size=SMALL,
+            color=MUTED,
+        )
+    page.save(path)

@@ -1,0 +1,121 @@
+"""Checkpoints: one .npz file a step, written whole or not at all.
+
+A checkpoint is NumPy's zip of arrays: one per variable under its path, plus
+"step". It is read without pickle, by NumPy alone, and every array carries a
+CRC, so that a damaged file is noticed. Writing goes to a temporary name in the
+same folder and is renamed at the end: a crash never leaves a half checkpoint
+under a finished one's name, and never touches an older one.
+"""
+
+import os
+import re
+import zipfile
+
+import numpy as np
+
+_NAME = re.compile(r"step_(\d+)\.npz$")
+
+
+def save(folder, step, variables, keep=3):
+    """Writes `variables` as the checkpoint of `step`; keeps the last `keep`.
+
+    Args:
+        folder: where checkpoints live; made when missing.
+        step: int, steps done.
+        variables: dict of name -> variable or array.
+        keep: how many of the newest checkpoints stay.
+
+    Returns:
+        Path of the file written.
+    """
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"step_{step:09d}.npz")
+    temporary = path + ".tmp"
+    arrays = {name: np.asarray(v) for name, v in variables.items()}
+    with open(temporary, "wb") as file:
+        np.savez(file, step=np.int64(step), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    for old in finished(folder)[:-keep]:
+        os.remove(old)
+    for name in os.listdir(folder):
+        if name.endswith(".npz.tmp"):  # Left by a run that was killed.
+            os.remove(os.path.join(folder, name))
+    return path
+
+
+def finished(folder):
+    """Paths of the checkpoints in `folder`, oldest first."""
+    if not os.path.isdir(folder):
+        return []
+    names = [name for name in os.listdir(folder) if _NAME.match(name)]
+    names.sort(key=lambda name: int(_NAME.match(name).group(1)))
+    return [os.path.join(folder, name) for name in names]
+
+
+def read(path):
+    """All arrays of a checkpoint.
+
+    Returns:
+        (step, dict of name -> array).
+
+    Raises:
+        ValueError: the file is damaged or is no checkpoint.
+    """
+    try:
+        with open(path, "rb") as file:
+            zipped = np.load(file, allow_pickle=False)
+            arrays = {name: zipped[name] for name in zipped.files}
+        step = int(arrays.pop("step"))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        AttributeError,  # A bare .npy has no `files`.
+        zipfile.BadZipFile,
+    ) as e:
+        raise ValueError(f"{path} is not a whole checkpoint ({e}).") from e
+    return step, arrays
+
+
+def read_newest(folder, warn=print):
+    """The newest whole checkpoint: (step, arrays), or None when there is none.
+
+    A damaged one (a full disk, a bad copy) is passed over with a warning.
+    """
+    for path in reversed(finished(folder)):
+        try:
+            return read(path)
+        except ValueError as error:
+            warn(f"Passing over a damaged checkpoint: {error}")
+    return None
+
+
+def assign(variables, arrays):
+    """Puts `arrays` into `variables`; every name and shape must agree.
+
+    Args:
+        variables: dict of name -> Keras variable.
+        arrays: dict of name -> array, as `read` returns.
+
+    Raises:
+        ValueError: names that are missing, extra or of another shape, listed.
+    """
+    problems = [
+        f"{name} is missing" for name in variables if name not in arrays
+    ]
+    problems += [f"{name} is extra" for name in arrays if name not in variables]
+    problems += [
+        f"{name} has shape {arrays[name].shape}, not {tuple(v.shape)}"
+        for name, v in variables.items()
+        if name in arrays and arrays[name].shape != tuple(v.shape)
+    ]
+    if problems:
+        more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
+        raise ValueError(
+            f"The checkpoint does not fit: {'; '.join(problems[:8])}{more}."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])

@@ -1,0 +1,149 @@
+"""The run folder: runs/NAME/{config.json, run.json, metrics.jsonl, ...}."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+
+from simclr import config as config_lib
+from simclr.runs import checkpoint
+
+_SPLITS = frozenset(["train", "test", "val", "validation"])
+
+
+@contextlib.contextmanager
+def open_run(workdir, config, facts):
+    """Starts a run folder, or checks that it may be resumed.
+
+    A context manager that holds the folder: nobody else trains into it.
+
+    Args:
+        workdir: folder of the run; made when missing.
+        config: Config of the run.
+        facts: dict for run.json; facts["data"] must agree on resuming.
+
+    Raises:
+        ValueError: the folder holds another config or was trained on other
+            images, another process trains into it, or it is a file or a gs://
+            address.
+    """
+    if "://" in workdir:
+        raise ValueError(
+            f"--workdir={workdir}: a run folder is on a local disk; copy it "
+            "afterwards with gcloud storage rsync."
+        )
+    if os.path.exists(workdir) and not os.path.isdir(workdir):
+        raise ValueError(f"--workdir={workdir} is a file, not a folder.")
+    os.makedirs(workdir, exist_ok=True)
+    with _locked(workdir):
+        # Without a checkpoint there is nothing that a new start could lose.
+        if checkpoint.finished(checkpoints(workdir)):
+            _require_same(workdir, config, facts)
+        else:
+            _require_own_config(workdir)
+            write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
+            write(workdir, "config.json", config_lib.to_json(config))
+        yield
+
+
+@contextlib.contextmanager
+def _locked(workdir):
+    """Holds the folder until the process ends, however it ends."""
+    with open(os.path.join(workdir, "lock"), "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"Another process trains into {workdir}; choose another "
+                "--workdir, or wait for it."
+            ) from None
+        except OSError:  # A disk without locks.
+            pass
+        yield
+
+
+def _require_own_config(workdir):
+    """A config.json of something else is no run to start over."""
+    try:
+        read_config(workdir)
+    except ValueError as error:
+        if os.path.exists(os.path.join(workdir, "config.json")):
+            raise ValueError(
+                f"{workdir} holds a config.json that is not a run's ({error}); "
+                "choose another --workdir."
+            ) from None
+
+
+def _require_same(workdir, config, facts):
+    changes = config_lib.differences(read_config(workdir), config)
+    if changes:
+        raise ValueError(
+            f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
+            "another --workdir, or delete that folder."
+        )
+    old = read_facts(workdir)["data"]
+    if old != facts["data"]:
+        raise ValueError(
+            f"{workdir} was trained on other images ({old['images']} of "
+            f"fingerprint {old['fingerprint']}, now {facts['data']['images']} "
+            f"of {facts['data']['fingerprint']}); choose another --workdir."
+        )
+
+
+def read_config(workdir):
+    """The Config of a run folder.
+
+    Raises:
+        ValueError: there is no run in the folder.
+    """
+    try:
+        with open(os.path.join(workdir, "config.json")) as file:
+            return config_lib.from_json(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"{workdir} is no run folder: it has no config.json."
+        ) from None
+
+
+def read_facts(workdir):
+    """The facts that `open_run` wrote."""
+    with open(os.path.join(workdir, "run.json")) as file:
+        return json.load(file)
+
+
+def write(workdir, name, text):
+    """Writes a text file of the run whole, or not at all."""
+    path = os.path.join(workdir, name)
+    with open(path + ".tmp", "w") as file:
+        file.write(text)
+    os.replace(path + ".tmp", path)
+
+
+def checkpoints(workdir):
+    """Where a run keeps its checkpoints."""
+    return os.path.join(workdir, "checkpoints")
+
+
+def run_name(spec):
+    """A run's name after its recipe or its images.
+
+    Args:
+        spec: a recipe's path, or words that open a source.
+
+    Returns:
+        str of characters that any disk takes: "train" and "test" alone say
+        little, so the folder above comes along.
+    """
+    path = os.path.splitext(spec)[0] if spec.endswith(".py") else spec
+    kind, colon, rest = path.partition(":")
+    parts = [
+        part
+        for part in re.split(r"[/\\]+", rest if colon else kind)
+        if part not in ("", ".", "~")
+    ]
+    while len(parts) > 1 and re.fullmatch(r"[*?.\-\w]*\*[*?.\-\w]*", parts[-1]):
+        parts.pop()  # A pattern: the folder says what it is.
+    count = 2 if parts and parts[-1].lower() in _SPLITS else 1
+    name = "_".join(parts[-count:])
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.") or "run"

@@ -1,0 +1,56 @@
+"""The list of unreadable images that a run has met."""
+
+import os
+
+from simclr.runs import folder as run_folder
+
+
+class BadImages:
+    """Keeps unreadable_images.tsv, and stops a run that meets too many.
+
+    What earlier sessions of the run have met stays on the list.
+
+    Args:
+        reader: Reader of the training images.
+        workdir: run folder.
+        max_share: share of the images that may be unreadable.
+        worker: index of this process; each keeps its own list, for each reads
+            its own part of every batch.
+    """
+
+    def __init__(self, reader, workdir, max_share, worker=0):
+        self._reader = reader
+        self._workdir = workdir
+        self._max_share = max_share
+        suffix = f".worker{worker}" if worker else ""
+        self._name = f"unreadable_images{suffix}.tsv"
+        self._listed = self._read()
+
+    def check(self):
+        """Writes what is new.
+
+        Raises:
+            ValueError: this session met too many.
+        """
+        bad = self._reader.bad
+        listed = self._listed | bad
+        if len(listed) > len(self._listed):
+            self._listed = listed
+            lines = [f"{name}\t{why}\n" for name, why in sorted(listed.items())]
+            run_folder.write(self._workdir, self._name, "".join(lines))
+        # Of this session alone: listed ones may have been repaired since.
+        if len(bad) > self._max_share * len(self._reader.source):
+            raise ValueError(
+                f"{len(bad)} of {len(self._reader.source)} images are "
+                f"unreadable, over data.max_bad_share={self._max_share:g}; "
+                f"they are listed in {self._workdir}/{self._name}. Run simclr "
+                "check."
+            )
+
+    def _read(self):
+        path = os.path.join(self._workdir, self._name)
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as file:
+            lines = [line.rstrip("\n").partition("\t") for line in file]
+        return {name: reason for name, _, reason in lines}

@@ -1,0 +1,88 @@
+"""Teachers' probabilities, computed once an image and kept in the run folder.
+
+Letters: m = images, k = classes.
+"""
+
+import contextlib
+import os
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from simclr.inference.features import embed
+from simclr.inference.forward import Infer
+from simclr.models import classifier
+from simclr.runs import weights
+from simclr.training.tasks.distill import teachers_classes
+
+_NAME = "teacher_probabilities.npy"
+
+
+def cached_probabilities(config, reader, strategy, workers, workdir, chief):
+    """Mean probabilities of the teachers for every image's centre, and of its
+    mirror image.
+
+    The chief computes them and writes them whole or not at all; a run that
+    goes on finds them there.
+
+    Args:
+        config: the Config of a distillation.
+        reader: Reader of the training images.
+        strategy: tf.distribute strategy.
+        workers: strategy.Workers.
+        workdir: run folder.
+        chief: whether this process writes.
+
+    Returns:
+        float32 [m, k], mapped from the file: it need not fit into memory.
+    """
+    path = os.path.join(workdir, _NAME)
+    shape = len(reader.source), len(teachers_classes(config.distill.teachers))
+    if chief and not _is_there(path, shape):
+        p = teach(config.distill, reader, strategy)
+        with open(path + ".tmp", "wb") as file:
+            np.save(file, p)
+        os.replace(path + ".tmp", path)
+    workers.gather([0.0])  # The others wait here.
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def teach(settings, reader, strategy):
+    """Mean probabilities of teachers, each at its own evaluation size, for
+    an image and its mirror image.
+
+    Args:
+        settings: config.Distill.
+        reader: Reader of the images.
+        strategy: tf.distribute strategy.
+
+    Returns:
+        float32 [m, k].
+    """
+    total = 0.0
+    for path in settings.teachers:
+        with strategy.scope():
+            teacher = weights.load(path)
+
+        def look(x, teacher=teacher):
+            """At the image and its mirror image, as training flips it."""
+            both = tf.concat([x, tf.reverse(x, [2])], 0)
+            p = classifier.probabilities([teacher], both, settings.temperature)
+            return tf.add_n(tf.split(p, 2)) / 2
+
+        infer = Infer(look, strategy)
+        print(f"Teacher   {path} looks at each image once", file=sys.stderr)
+        total += embed(
+            infer,
+            reader,
+            image_size=teacher.image_size,
+            progress=sys.stderr.isatty(),
+        )
+    return np.float32(total / len(settings.teachers))
+
+
+def _is_there(path, shape):
+    with contextlib.suppress(OSError, ValueError):
+        return np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
+    return False

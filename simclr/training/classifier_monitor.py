@@ -1,0 +1,63 @@
+"""Evaluation of a classifier while it trains: accuracy on held-out images."""
+
+import numpy as np
+
+from simclr.config import eval_image_size
+from simclr.data.images.reader import Reader
+from simclr.data.sources.labels import align
+from simclr.data.sources.registry import open_source
+from simclr.evaluation.accuracy import top_k_accuracy
+from simclr.evaluation.split import Part
+from simclr.inference.features import embed_part
+from simclr.inference.forward import Infer
+
+
+class ScoreMonitor:
+    """Scores a classifier on the run's evaluation images, if it has any.
+
+    Args:
+        config: the Config.
+        class_names: list of str, the classifier's.
+        task: the task being trained.
+        strategy: tf.distribute strategy.
+
+    Raises:
+        ValueError: the evaluation images have other classes.
+    """
+
+    note = ""
+
+    def __init__(self, config, class_names, task, strategy):
+        self._part = None
+        self._size = eval_image_size(config)
+        self._infer = Infer(task.classifier.logits, strategy)
+        if not config.data.eval_source:
+            return
+        source = open_source(
+            config.data.eval_source, labels=config.data.eval_labels
+        )
+        align(source, class_names)
+        if source.labels is None:
+            return
+        rng = np.random.default_rng(config.seed)
+        rows = rng.permutation(np.flatnonzero(source.labels >= 0))
+        rows = np.sort(rows[: config.train.eval_images])
+        self._part = Part(Reader(source), rows, source.labels[rows])
+
+    def baselines(self):
+        """Nothing: chance is one over the number of classes."""
+        return {}
+
+    def run(self, say):
+        """Scores the classifier as it is; `say` is not needed.
+
+        Returns:
+            dict of "test_accuracy", top-1; empty without held-out labels.
+        """
+        del say
+        if self._part is None:
+            return {}
+        part, logits = embed_part(
+            self._infer, self._part, image_size=self._size, progress=False
+        )
+        return {"test_accuracy": top_k_accuracy(logits, part.labels)}

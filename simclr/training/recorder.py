@@ -1,0 +1,143 @@
+"""What a training process shows and keeps: the chief's part, and a worker's."""
+
+import os
+
+from simclr.messages.progress import Progress
+from simclr.runs import checkpoint, metrics
+from simclr.runs import folder as run_folder
+from simclr.runs.unreadable import BadImages
+from simclr.training.classifier_monitor import ScoreMonitor
+from simclr.training.monitor import Monitor
+from simclr.training.tensorboard import Writer
+
+
+class Chief:
+    """Writes the run folder and moves the progress bar.
+
+    A context manager, open while the run goes on.
+
+    Args:
+        config: the Config.
+        reader: Reader of the training images.
+        class_names: list of str, or None.
+        task: the task being trained.
+        strategy: tf.distribute strategy.
+        workdir: run folder.
+        step: int, step of the first batch; at 0 the baselines are written.
+    """
+
+    def __init__(
+        self, config, reader, class_names, task, strategy, workdir, step
+    ):
+        self._config, self._task = config, task
+        self._checkpoints = run_folder.checkpoints(workdir)
+        self._num_examples = len(reader.source)
+        self._writer = Writer(workdir, step)
+        self._monitor = (
+            Monitor(config, reader, task, strategy, workdir)
+            if config.task == "pretrain"
+            else ScoreMonitor(config, class_names, task, strategy)
+        )
+        self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
+        self._bar = Progress(task.total_steps, step, config.batch_size)
+        if self._monitor.note:
+            self._bar.say(f"Note: {self._monitor.note}.")
+        if step == 0:
+            self._baselines = self._monitor.baselines()
+            if self._baselines:
+                self._writer.write(0, **self._baselines)
+        else:
+            rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
+            self._baselines = next((r for r in rows if r["step"] == 0), {})
+
+    def progress(self, step, means, images_per_second):
+        """Moves the bar; means of scalars since the last row, and the speed,
+        None before it is known."""
+        shown = {name: means[name] for name in self._task.scalars[:2]}
+        self._bar.update(step, images_per_second, **shown)
+        self._bad_images.check()
+
+    def log(self, step, means, images_per_second):
+        """A row of metrics: means of scalars since the row before."""
+        self._writer.write(
+            step,
+            **means,
+            epoch=step * self._config.batch_size / self._num_examples,
+            images_per_second=images_per_second,
+        )
+
+    def save(self, step, row=()):
+        """A checkpoint; `row` is a dict of sums for a row that is not full."""
+        checkpoint.save(
+            self._checkpoints,
+            step,
+            {**self._task.state, **dict(row)},
+            keep=self._config.train.keep_checkpoints,
+        )
+
+    def kept(self):
+        """The newest checkpoint's name, for people."""
+        kept = checkpoint.finished(self._checkpoints)
+        return os.path.basename(kept[-1]) if kept else "none was written yet"
+
+    def evaluate(self, step):
+        """A row of scores of the encoder as it is."""
+        scores = self._monitor.run(self._bar.say)
+        if not scores:
+            return
+        self._writer.write(step, **scores)
+        shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
+        names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
+        beside = ", ".join(
+            f"{name} {self._baselines[key]:.3f}"
+            for key, name in names.items()
+            if self._baselines.get(key) is not None
+        )
+        shown += f" ({beside})" if beside else ""
+        self._bar.say(f"step {step}  {shown}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bar.close()
+        self._writer.close()
+
+
+class Bystander:
+    """A worker that is not the chief: steps along, lists its bad images.
+
+    Args:
+        config: the Config.
+        reader: Reader of the training images.
+        workdir: run folder.
+        worker: index of this process.
+    """
+
+    def __init__(self, config, reader, workdir, worker):
+        self._bad_images = BadImages(
+            reader, workdir, config.data.max_bad_share, worker
+        )
+
+    def progress(self, step, means, images_per_second):
+        """Only looks after the images."""
+        self._bad_images.check()
+
+    def log(self, step, means, images_per_second):
+        """Nothing."""
+
+    def save(self, step, row=()):
+        """Nothing."""
+
+    def kept(self):
+        """The chief knows."""
+        return "the chief's"
+
+    def evaluate(self, step):
+        """Nothing; the chief's next step waits for nobody but takes longer."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass

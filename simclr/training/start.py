@@ -1,0 +1,85 @@
+"""Starting from weights: another run's, or an import's, as a first guess.
+
+Not resuming (checkpoint.py), which takes everything back and tolerates nothing:
+here only the weights are taken over, the run begins at step 0 with a fresh
+optimizer, and what the weights do not have stays fresh.
+"""
+
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint
+from simclr.training.negatives import start_equal
+
+
+def start_from(weights, models):
+    """Puts weights into models as far as they fit.
+
+    The encoder must fit whole. Of the head and the probe, what has another
+    shape (another number of classes, say) or is not there stays fresh. A
+    memory of negatives starts empty, its momentum nets equal to the others:
+    a run begins here, whatever the weights' own memory held.
+
+    Args:
+        weights: dict of "role/variable path" -> array; see `read_weights`.
+        models: dict of role -> Keras model; one role is "encoder".
+
+    Returns:
+        list of str, a line for each model on what became of it, naming every
+        variable that stays fresh and every weight that is not used.
+
+    Raises:
+        ValueError: the encoder is another one; names what does not fit.
+    """
+    variables = named_variables(**models)
+    checkpoint.assign(
+        _of_role(variables, "encoder"), _of_role(weights, "encoder")
+    )
+    lines = ["encoder: taken over"]
+    for role in models:
+        if role == "encoder":
+            continue
+        followed = role.removeprefix("momentum_")
+        if followed != role:  # Its models come before those that follow them.
+            start_equal(models[role], models[followed])
+            lines.append(f"{role}: starts as the {followed}")
+            continue
+        if role == "memory":
+            lines.append("memory: starts empty")
+            continue
+        ours, theirs = _of_role(variables, role), _of_role(weights, role)
+        fitting = {
+            name: array
+            for name, array in theirs.items()
+            if name in ours and array.shape == tuple(ours[name].shape)
+        }
+        checkpoint.assign({name: ours[name] for name in fitting}, fitting)
+        lines.append(f"{role}: {_account(ours, theirs, fitting)}")
+    unused = sorted({name.partition("/")[0] for name in weights} - set(models))
+    lines += [f"{role}: not used here" for role in unused]
+    return lines
+
+
+def _of_role(named, role):
+    return {k: v for k, v in named.items() if k.startswith(role + "/")}
+
+
+def _account(ours, theirs, fitting):
+    """Words for what a head or a probe got."""
+    if len(fitting) == len(ours) == len(theirs):
+        return "taken over"
+    if not theirs:
+        return "fresh, the weights have none"
+    fresh = [
+        f"{name} ({tuple(ours[name].shape)}"
+        + (
+            f", the weights' is {theirs[name].shape})"
+            if name in theirs
+            else ")"
+        )
+        for name in ours
+        if name not in fitting
+    ]
+    unused = [name for name in theirs if name not in ours]
+    parts = [f"{len(fitting)} of {len(ours)} variables taken over"]
+    parts += [f"fresh: {', '.join(fresh)}"] if fresh else []
+    parts += [f"not used: {', '.join(unused)}"] if unused else []
+    return "; ".join(parts)
