@@ -30,7 +30,7 @@ def test_round_trip_is_exact(tmp_path):
 
 
 def test_keeps_the_newest_and_no_leftovers(tmp_path):
-    (tmp_path / "step_000000001.npz.tmp").write_bytes(b"killed while writing")
+    (tmp_path / ".writing-0123-step_000000001.npz").write_bytes(b"killed")
     for step in (2, 3, 11, 4):
         checkpoint.save(tmp_path, step, variables(), keep=2)
     assert sorted(os.listdir(tmp_path)) == [

@@ -32,7 +32,7 @@ def test_overview(capsys):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("pretrian", "did you mean pretrain"),
+        ("pretrian", "Did you mean pretrain"),
         ("check", "usage: simclr check DATA"),
         ("pretrain photos", "got photos"),
         ("pretrain --lr=1", "Unknown command line flag"),

@@ -30,7 +30,7 @@ def test_slices():
         by_chip = slice_.version in ("v5e", "v6e")
         assert slice_.chips == (count if by_chip else count // 2)
     assert slices.get("v3-8").replicas == 8
-    with pytest.raises(ValueError, match="did you mean v5e-8"):
+    with pytest.raises(ValueError, match="Did you mean v5e-8"):
         slices.get("v5e-9")
 
 

@@ -230,7 +230,7 @@ def test_cache_that_cannot_be_written(root, tmp_path, monkeypatch):
 def test_one_clear_line_for_what_is_not_there(root, tmp_path):
     write(root / "1.png")
     with pytest.raises(
-        OSError, match=r"does not exist; did you mean .*photos\?"
+        OSError, match=r"does not exist. Did you mean .*photos\?"
     ):
         open_source(str(tmp_path / "phots"))
     with pytest.raises(OSError, match="photos exists, but has no 'zebra'"):

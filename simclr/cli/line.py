@@ -5,7 +5,6 @@ help, or one line that says what is wrong.
 """
 
 import dataclasses
-import difflib
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from absl import flags
 
 from simclr.engines import startup
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ def main(argv, commands, usage):
         return 0
     try:
         command, values, arguments = parse(argv, commands)
-    except (flags.Error, ValueError) as error:
+    except (flags.Error, InputError) as error:
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
         return 2
     try:
@@ -60,7 +61,7 @@ def main(argv, commands, usage):
         if values.debug:
             raise
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError | OSError) else 1
+        return 2 if isinstance(error, InputError | OSError) else 1
 
 
 def parse(argv, commands):
@@ -74,20 +75,19 @@ def parse(argv, commands):
         (Command, its FlagValues, its arguments as list of str).
 
     Raises:
-        ValueError: no such command, or a wrong number of arguments.
+        InputError: no such command, or a wrong number of arguments.
         flags.Error: an unknown flag or a bad value.
     """
     name = argv[0]
     if name not in commands:
-        near = difflib.get_close_matches(name, commands, n=1)
-        hint = f"did you mean {near[0]}?" if near else ", ".join(commands)
-        raise ValueError(f"there is no command {name!r}; {hint}")
+        hint = did_you_mean(name, commands) or f" Say {', '.join(commands)}."
+        raise InputError(f"There is no command {name!r}.{hint}")
     command = commands[name]
     values = _flag_values(command)
     arguments = values(argv)[1:]
     if len(arguments) != len(command.arguments):
         wanted = " ".join(["simclr", name, *command.arguments, "[--flags]"])
-        raise ValueError(
+        raise InputError(
             f"usage: {wanted}; got {' '.join(arguments) or 'no argument'}"
         )
     return command, values, arguments
@@ -128,14 +128,19 @@ def _one_line(error):
     """The part of an error that a user can act on."""
     text = str(error).strip() or type(error).__name__
     # What Python code inside the input pipeline raised, without TensorFlow's
-    # wrapping: "...UnknownError ... ValueError: message\nTraceback ...".
-    for kind in ("ValueError: ", "OSError: "):
+    # wrapping: "...UnknownError ... InputError: message\nTraceback ...".
+    for kind in ("InputError: ", "OSError: "):
         if kind in text:
             text = text.split(kind, 1)[1]
             return text.splitlines()[0]
     line = text.splitlines()[0]
-    if isinstance(error, ValueError | OSError | FloatingPointError):
+    if isinstance(error, InputError | OSError | FloatingPointError):
         return line
     if isinstance(error, flags.Error):
         return f"{line} (see --help)"
-    return f"{type(error).__name__}: {line} (--debug shows more)"
+    line = f"{type(error).__name__}: {line}"
+    cause = error.__cause__
+    if cause is not None:
+        why = (str(cause).strip() or "no message").splitlines()[0]
+        line += f" (caused by {type(cause).__name__}: {why})"
+    return f"{line} (--debug shows more)"

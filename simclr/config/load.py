@@ -8,21 +8,22 @@ import runpy
 from simclr.config.rules import get, validate
 from simclr.config.schema import Config
 from simclr.config.values import from_dict, keys, replace
+from simclr.messages.errors import InputError
 
 
 def load(path, overrides=()):
     """Reads `config` from a recipe file, then applies `a.b=value` overrides.
 
     Raises:
-        ValueError: no such recipe, no `config` in it, an unknown key, a value
+        InputError: no such recipe, no `config` in it, an unknown key, a value
             of the wrong type or out of range.
     """
     try:
         config = runpy.run_path(path).get("config")
     except (OSError, ImportError):  # Missing; a folder without __main__.
-        raise ValueError(f"No recipe at {path}.") from None
+        raise InputError(f"No recipe at {path}.") from None
     if not isinstance(config, Config):
-        raise ValueError(f"{path} does not set config = Config(...).")
+        raise InputError(f"{path} does not set config = Config(...).")
     return override(config, overrides)
 
 
@@ -50,7 +51,7 @@ def override(config, overrides):
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"Expected KEY=VALUE, got {text!r}.")
+            raise InputError(f"Expected KEY=VALUE, got {text!r}.")
         config = replace(config, key.strip(), value.strip())
     return validate(config)
 
@@ -69,7 +70,7 @@ def from_json(text):
     """The config that `to_json` wrote.
 
     Raises:
-        ValueError: an unknown key or a wrong type in the text.
+        InputError: an unknown key or a wrong type in the text.
     """
     return validate(from_dict(Config, json.loads(text)))
 

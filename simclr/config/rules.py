@@ -1,5 +1,7 @@
 """Which values a config may hold."""
 
+from simclr.messages.errors import InputError
+
 _CHOICES = {
     "task": ("pretrain", "finetune", "distill"),
     "classifier.freeze": (
@@ -77,24 +79,24 @@ def validate(config):
     """Returns `config`, or raises ValueError naming the first bad value."""
     for key, choices in _CHOICES.items():
         if get(config, key) not in choices:
-            raise ValueError(
+            raise InputError(
                 f"{key} is {get(config, key)!r}; choose one of "
                 f"{', '.join(map(str, choices))}."
             )
     for key in _POSITIVE:
         if not get(config, key) > 0:
-            raise ValueError(f"{key} is {get(config, key)}; it must be > 0.")
+            raise InputError(f"{key} is {get(config, key)}; it must be > 0.")
     for key in _NOT_NEGATIVE:
         value = get(config, key)
         if value is not None and value < 0:
-            raise ValueError(f"{key} is {value}; it must be >= 0.")
+            raise InputError(f"{key} is {value}; it must be >= 0.")
     if config.batch_size < 2:
-        raise ValueError(
+        raise InputError(
             f"batch_size is {config.batch_size}; negatives come from the "
             "batch, so it must be at least 2."
         )
     if config.classifier.from_layer > config.model.head_layers:
-        raise ValueError(
+        raise InputError(
             f"classifier.from_layer is {config.classifier.from_layer}; the "
             f"projection head has {config.model.head_layers} layers."
         )
@@ -102,27 +104,27 @@ def validate(config):
         values = get(config, key)
         for value in values if isinstance(values, tuple) else (values,):
             if not 0 <= value <= 1:
-                raise ValueError(f"{key} is {values}; it must lie in [0, 1].")
+                raise InputError(f"{key} is {values}; it must lie in [0, 1].")
     if config.train.microbatch and config.task != "pretrain":
-        raise ValueError(
+        raise InputError(
             f"train.microbatch is {config.train.microbatch}; it is for "
             f"pretraining. The loss of {config.task} is a mean over images: "
             "lower batch_size."
         )
     if config.memory.size % config.batch_size:
-        raise ValueError(
+        raise InputError(
             f"memory.size is {config.memory.size}; a memory keeps whole "
             f"batches, so it must be a multiple of batch_size, "
             f"{config.batch_size}."
         )
     if config.memory.final_momentum < config.memory.momentum:
-        raise ValueError(
+        raise InputError(
             f"memory.final_momentum is {config.memory.final_momentum}; it "
             "must not be below memory.momentum, "
             f"{config.memory.momentum}: set both."
         )
     if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
-        raise ValueError(
+        raise InputError(
             f"augment.crop_area is {config.augment.crop_area}; it must be "
             "(smallest, largest) with 0 < smallest <= largest."
         )

@@ -10,6 +10,7 @@ import runpy
 
 from simclr import config as config_lib
 from simclr.config import Config
+from simclr.messages.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +42,15 @@ def load(path, overrides=()):
         Pipeline; seed=N is its seed, too.
 
     Raises:
-        ValueError: no such recipe or none of several stages, a stage that
+        InputError: no such recipe or none of several stages, a stage that
             points at none before it, or an override that fits no stage.
     """
     try:
         pipeline = runpy.run_path(path).get("pipeline")
     except (OSError, ImportError):
-        raise ValueError(f"No recipe at {path}.") from None
+        raise InputError(f"No recipe at {path}.") from None
     if not isinstance(pipeline, Pipeline):
-        raise ValueError(
+        raise InputError(
             f"{path} does not set pipeline = Pipeline(...); a recipe of one "
             "stage is for that stage's command."
         )
@@ -110,11 +111,11 @@ def _require_order(path, stages):
     before = []
     for name, config in stages.items():
         if not isinstance(config, Config):
-            raise ValueError(f"{path}: stage {name!r} is no Config.")
+            raise InputError(f"{path}: stage {name!r} is no Config.")
         wanted = [config.init] if config.init else []
         for other in (*wanted, *config.distill.teachers):
             if other not in before:
-                raise ValueError(
+                raise InputError(
                     f"{path}: stage {name!r} builds on {other!r}, which is no "
                     f"stage before it ({', '.join(before) or 'none'})."
                 )

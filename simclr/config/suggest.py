@@ -4,6 +4,7 @@ import numpy as np
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 from simclr.data.images.decode import decode
+from simclr.messages.errors import InputError
 
 # Images read to learn their size.
 _PROBED = 64
@@ -22,11 +23,11 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
         (Config, list of str): the recipe and a line per choice.
 
     Raises:
-        ValueError: too few images, or none of those tried can be read.
+        InputError: too few images, or none of those tried can be read.
     """
     count = len(source)
     if count < 2 * replicas or count < 16:
-        raise ValueError(
+        raise InputError(
             f"{source.name} has {count} images; contrastive training needs at "
             "least 16, and thousands to be of use."
         )
@@ -96,7 +97,7 @@ def _median_side(source):
         except (ValueError, OSError):
             continue
     if not sides:
-        raise ValueError(
+        raise InputError(
             f"None of {len(rows)} images tried in {source.name} can be read; "
             f"run simclr check {source.name}."
         )

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from simclr.config import Augment, Classifier, Optimizer, Train
+from simclr.messages.errors import InputError
 
 _STEPS, _STUDENT_STEPS = 750, 2000
 _PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
@@ -32,10 +33,10 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
         (Config, list of str): the recipe and a line per choice.
 
     Raises:
-        ValueError: there are no labels.
+        InputError: there are no labels.
     """
     if source.labels is None:
-        raise ValueError(
+        raise InputError(
             f"{source.name} has no labels: say --labels=labels.csv (id,label)."
         )
     count = int((source.labels >= 0).sum())

@@ -2,9 +2,11 @@
 
 import ast
 import dataclasses
-import difflib
 import types
 import typing
+
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
 
 
 def keys(kind, prefix=""):
@@ -25,14 +27,11 @@ def replace(config, key, text):
         text: str, the value as on a command line.
 
     Raises:
-        ValueError: no such key, or a value of another type.
+        InputError: no such key, or a value of another type.
     """
     if key not in keys(type(config)):
-        near = difflib.get_close_matches(
-            key, keys(type(config)), n=1, cutoff=0.4
-        )
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"There is no setting {key!r}.{hint}")
+        hint = did_you_mean(key, keys(type(config)), cutoff=0.4)
+        raise InputError(f"There is no setting {key!r}.{hint}")
     return _set(config, key.split("."), key, text)
 
 
@@ -70,11 +69,11 @@ def _checked(key, value, kind):
             kinds = kinds[:1] * len(value)
         if isinstance(value, list | tuple) and len(value) == len(kinds):
             return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
-        raise ValueError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
+        raise InputError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise ValueError(f"{key} takes {_word(kind)}, got {value!r}.")
+        raise InputError(f"{key} takes {_word(kind)}, got {value!r}.")
     return value
 
 
@@ -87,12 +86,12 @@ def from_dict(kind, values, prefix=""):
     """The dataclass `kind` of a dict of dicts, types checked.
 
     Raises:
-        ValueError: a key that it does not have, or a value of another type.
+        InputError: a key that it does not have, or a value of another type.
     """
     hints = typing.get_type_hints(kind)
     for name in values:
         if name not in hints:
-            raise ValueError(f"There is no setting {prefix + name!r}.")
+            raise InputError(f"There is no setting {prefix + name!r}.")
     return kind(
         **{
             name: from_dict(hints[name], value, f"{prefix}{name}.")

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from simclr.data import order
 from simclr.data.views import augment, colour, crop
+from simclr.messages.errors import InputError
 
 
 def training_batches(
@@ -50,17 +51,17 @@ def training_batches(
         where colour is left to the device.
 
     Raises:
-        ValueError: batch_size does not divide by the replicas, or, with two
+        InputError: batch_size does not divide by the replicas, or, with two
             views, is more than the images.
     """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
-        raise ValueError(
+        raise InputError(
             f"batch_size={batch_size} does not divide by {replicas} replicas."
         )
     num_examples = len(reader.source)
     if views == 2 and batch_size > num_examples:
-        raise ValueError(
+        raise InputError(
             f"batch_size={batch_size} is more than the {num_examples} images; "
             "an image would be its own negative. Lower batch_size."
         )

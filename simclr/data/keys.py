@@ -6,6 +6,8 @@ them share their numbers and that switching one off leaves the others alone.
 Append only: another constant is another random number for the same seed.
 """
 
+from simclr.messages.errors import InputError
+
 ORDER, BLOCKS, WINDOWS, ROTATION = 1, 2, 3, 4
 CROP, FLIP = 16, 17
 JITTER, BRIGHTNESS, CONTRAST, SATURATION, HUE = 18, 19, 20, 21, 22
@@ -22,8 +24,8 @@ def pack(seed, purpose):
         purpose: One of this module's constants, below 256.
 
     Raises:
-        ValueError: the seed is out of range.
+        InputError: the seed is out of range.
     """
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed} must be from 0 to {2**32 - 1}.")
+        raise InputError(f"seed={seed} must be from 0 to {2**32 - 1}.")
     return seed * 256 + purpose

@@ -8,6 +8,7 @@ of all examples, so a batch may cross from one epoch to the next.
 import tensorflow as tf
 
 from simclr.data import keys
+from simclr.messages.errors import InputError
 
 # tf.random.experimental.index_shuffle runs 4 rounds of its cipher and takes
 # (seed, epoch) as it comes: with 65,536 examples some epochs are then the same,
@@ -46,7 +47,7 @@ def batch_indices(
         multiple of num_examples holds every index exactly once.
 
     Raises:
-        ValueError: a size below 1 or a seed out of range.
+        InputError: a size below 1 or a seed out of range.
     """
     sizes = {
         "num_examples": num_examples,
@@ -56,7 +57,7 @@ def batch_indices(
     }
     for name, value in sizes.items():
         if value < 1:
-            raise ValueError(f"{name}={value} must be at least 1.")
+            raise InputError(f"{name}={value} must be at least 1.")
 
     rows = tf.range(batch_size, dtype=tf.int64)
     position = tf.cast(step, tf.int64) * batch_size + rows  # [N]

@@ -9,6 +9,8 @@ import tempfile
 
 from absl import logging as absl_logging
 
+from simclr.messages.errors import InputError
+
 _NO_TENSORFLOW = (
     "TensorFlow is not installed: pip install simclr[cpu] for this machine's "
     "CPU, simclr[gpu] for NVIDIA GPUs, or simclr[tpu] on a Cloud TPU VM."
@@ -22,7 +24,7 @@ def require_tensorflow():
     and break each other, so installing this package brings none by itself.
     """
     if importlib.util.find_spec("tensorflow") is None:
-        raise ValueError(_NO_TENSORFLOW)
+        raise InputError(_NO_TENSORFLOW)
 
 
 def be_quiet(debug):

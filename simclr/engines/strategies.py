@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.engines.pjrt_devices import PjrtDevices
+from simclr.messages.errors import InputError
 
 KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
 
@@ -27,15 +28,15 @@ def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
         (strategy, description); call before anything else touches a device.
 
     Raises:
-        ValueError: an unknown kind, or devices that are not there.
+        InputError: an unknown kind, or devices that are not there.
     """
     if kind not in KINDS:
-        raise ValueError(
+        raise InputError(
             f"--strategy={kind}; choose one of {', '.join(KINDS)}."
         )
     if engine == "pjrt":
         if kind == "multiworker":
-            raise ValueError("--engine=pjrt runs on one machine's devices.")
+            raise InputError("--engine=pjrt runs on one machine's devices.")
         devices = PjrtDevices(kind, replicas)
         return devices, devices.description
     if kind == "auto":
@@ -153,7 +154,7 @@ def _tpu(replicas):
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except (ValueError, tf.errors.OpError, RuntimeError) as error:
-        raise ValueError(
+        raise InputError(
             "No TPU answers this TensorFlow; on a TPU VM install "
             f"simclr[tpu], not [cpu]. ({str(error).splitlines()[0]})"
         ) from error
@@ -163,7 +164,7 @@ def _tpu(replicas):
 def _gpu(replicas):
     gpus = tf.config.list_physical_devices("GPU")
     if len(gpus) < max(1, replicas):
-        raise ValueError(
+        raise InputError(
             f"{len(gpus)} GPUs are visible, {max(1, replicas)} are asked for; "
             "install simclr[gpu] or use --strategy=cpu."
         )
@@ -197,7 +198,7 @@ def _multiworker(replicas):
     try:
         workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
     except (KeyError, ValueError):
-        raise ValueError(
+        raise InputError(
             "--strategy=multiworker needs TF_CONFIG, a JSON text with the "
             "cluster's workers and this process's task."
         ) from None

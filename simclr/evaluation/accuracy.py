@@ -5,6 +5,8 @@ Letters: q = queries, k = neighbours, c = classes.
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+
 # Of the weighted kNN that every evaluation has.
 NEIGHBOURS, TEMPERATURE = 20, 0.1
 
@@ -48,10 +50,10 @@ def top_k_accuracy(scores, labels, k=1):
         float in [0, 1].
 
     Raises:
-        ValueError: no labelled row, a label outside [0, c), or k < 1.
+        InputError: no labelled row, a label outside [0, c), or k < 1.
     """
     if k < 1:
-        raise ValueError(f"k is {k}; it must be at least 1.")
+        raise InputError(f"k is {k}; it must be at least 1.")
     rows, labels = labelled_rows(labels, scores.shape[1])
     scores = scores[rows]
     own = scores[np.arange(len(rows)), labels][:, None]  # [q, 1]
@@ -68,16 +70,16 @@ def labelled_rows(labels, num_classes):
         rows: int64 [r]; labels: int64 [r] in [0, num_classes).
 
     Raises:
-        ValueError: there is none, or a label is outside [0, num_classes).
+        InputError: there is none, or a label is outside [0, num_classes).
     """
     labels = np.asarray(labels, np.int64)
     rows = np.flatnonzero(labels != -1)
     if len(rows) == 0:
-        raise ValueError(f"None of the {len(labels)} images has a label.")
+        raise InputError(f"None of the {len(labels)} images has a label.")
     labels = labels[rows]
     bad = labels[(labels < 0) | (labels >= num_classes)]
     if len(bad):
-        raise ValueError(
+        raise InputError(
             f"Label {bad[0]} is not one of {num_classes} classes "
             f"(0 to {num_classes - 1}, or -1 for none)."
         )

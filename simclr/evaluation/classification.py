@@ -7,6 +7,7 @@ softmax of the logits; logarithms of probabilities do as logits too.
 import numpy as np
 
 from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
+from simclr.messages.errors import InputError
 
 _BINS = 15  # Guo et al. 2017.
 
@@ -31,7 +32,7 @@ def measure(logits, labels, class_names):
         "reliability": see reliability.
 
     Raises:
-        ValueError: no labelled row, a label outside [0, k), or logits of
+        InputError: no labelled row, a label outside [0, k), or logits of
             labelled rows that are not finite.
     """
     rows, labels = labelled_rows(labels, logits.shape[1])
@@ -63,7 +64,7 @@ def predict(logits):
         confidence: float64 [q], in [1/k, 1].
 
     Raises:
-        ValueError: logits that are not finite.
+        InputError: logits that are not finite.
     """
     shifted = _shifted(logits)
     total = np.exp(shifted).sum(axis=1, dtype=np.float64)
@@ -81,7 +82,7 @@ def negative_log_likelihood(logits, labels):
         float, >= 0.
 
     Raises:
-        ValueError: logits that are not finite.
+        InputError: logits that are not finite.
     """
     shifted = _shifted(logits)
     total = np.exp(shifted).sum(axis=1, dtype=np.float64)
@@ -215,7 +216,7 @@ def _shifted(logits):
     """Logits less their row's largest, so that no exponential overflows."""
     bad = ~np.isfinite(logits).all(axis=1)
     if bad.any():
-        raise ValueError(
+        raise InputError(
             f"The logits of {bad.sum()} of {len(logits)} images are not finite."
         )
     return logits - logits.max(axis=1, keepdims=True)

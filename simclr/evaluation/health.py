@@ -5,6 +5,8 @@ Letters: m = images, f = features; h = features as they are, u = h / |h|.
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+
 # Rows of a block of pairs: 1024 x 1024 distances at a time.
 _BLOCK = 1024
 # Images whose pairs `health` looks at: 12 million pairs, a second.
@@ -37,7 +39,7 @@ def effective_rank(h):
         0 when all features are zero.
 
     Raises:
-        ValueError: features that are not finite, or no row.
+        InputError: features that are not finite, or no row.
     """
     h = _checked(h)
     # Singular values are the roots of the eigenvalues of the smaller product.
@@ -71,7 +73,7 @@ def alignment(h1, h2):
         they are as unlike as two random directions.
 
     Raises:
-        ValueError: features that are not finite, or no row.
+        InputError: features that are not finite, or no row.
     """
     difference = _unit(_checked(h1)) - _unit(_checked(h2))
     return float(np.sum(np.square(difference), axis=1).mean())
@@ -91,7 +93,7 @@ def uniformity(h):
         evenly over a sphere of many dimensions; NaN for fewer than 2 images.
 
     Raises:
-        ValueError: features that are not finite, or no row.
+        InputError: features that are not finite, or no row.
     """
     u = _unit(_checked(h)).astype(np.float32)
     m = len(u)
@@ -123,7 +125,7 @@ def feature_std(h):
         features are spread evenly over the sphere.
 
     Raises:
-        ValueError: features that are not finite, or no row.
+        InputError: features that are not finite, or no row.
     """
     u = _unit(_checked(h))
     return u.std(axis=0, dtype=np.float64) * np.sqrt(u.shape[1])
@@ -145,7 +147,7 @@ def health(h, h1=None, h2=None):
         finite; `diagnose` then says so.
 
     Raises:
-        ValueError: no row.
+        InputError: no row.
     """
     views = [] if h1 is None or h2 is None else [h1, h2]
     names = ["effective_rank", "uniformity", "feature_std", "dead_features"]
@@ -206,9 +208,9 @@ def diagnose(figures, num_features, num_images):
 def _checked(h):
     h = np.asarray(h)
     if h.ndim != 2 or h.size == 0:
-        raise ValueError(f"Features have shape {h.shape}; expected [m, f].")
+        raise InputError(f"Features have shape {h.shape}; expected [m, f].")
     if not np.all(np.isfinite(h)):
-        raise ValueError("The features are not finite.")
+        raise InputError("The features are not finite.")
     return h
 
 

@@ -14,6 +14,7 @@ from simclr.evaluation.accuracy import (
     votes,
 )
 from simclr.evaluation.full_float32 import full_float32
+from simclr.messages.errors import InputError
 
 # Rows of a block; their similarities take 1024 x 16384 x 4 bytes = 64 MiB,
 # however many images there are.
@@ -49,11 +50,11 @@ def knn_predict(
         float32 [q, c], the sum of votes; 0 for a class without a neighbour.
 
     Raises:
-        ValueError: no labelled row, a label outside [0, num_classes), k < 1,
+        InputError: no labelled row, a label outside [0, num_classes), k < 1,
             temperature <= 0, or features that are not finite.
     """
     if temperature <= 0:
-        raise ValueError(f"temperature is {temperature}; it must be > 0.")
+        raise InputError(f"temperature is {temperature}; it must be > 0.")
     rows, labels = labelled_rows(train_labels, num_classes)
     if len(rows) < len(train_h):  # A copy only where it is needed.
         train_h = train_h[rows]
@@ -76,19 +77,19 @@ def neighbours(h, queries, k=8, progress=False):
         similarity: float32 [q, k], cosines in [-1, 1].
 
     Raises:
-        ValueError: k < 1, fewer than 2 images, a query that is no row of `h`,
+        InputError: k < 1, fewer than 2 images, a query that is no row of `h`,
             or features that are not finite.
     """
     queries = np.asarray(queries, np.int64)
     if len(h) < 2:
-        raise ValueError(f"{len(h)} image(s): there are no neighbours.")
+        raise InputError(f"{len(h)} image(s): there are no neighbours.")
     outside = (queries < 0) | (queries >= len(h))
     if np.any(outside):
-        raise ValueError(
+        raise InputError(
             f"Query {queries[outside][0]} is not one of {len(h)} images."
         )
     if k < 1:
-        raise ValueError(f"k is {k}; it must be at least 1.")
+        raise InputError(f"k is {k}; it must be at least 1.")
     index, similarity = nearest(h, h[queries], k + 1, progress=progress)
     itself = index == queries[:, None]
     # Among more than k duplicates it may be missing: then the last one goes.
@@ -115,15 +116,15 @@ def nearest(h, query_h, k, progress=False):
         similarity: float32 [q, min(k, m)].
 
     Raises:
-        ValueError: k < 1, no row to search among, widths that differ, or
+        InputError: k < 1, no row to search among, widths that differ, or
             features that are not finite.
     """
     if k < 1:
-        raise ValueError(f"k is {k}; it must be at least 1.")
+        raise InputError(f"k is {k}; it must be at least 1.")
     if len(h) == 0:
-        raise ValueError("There is no image to search among.")
+        raise InputError("There is no image to search among.")
     if h.shape[1] != query_h.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"Features of {h.shape[1]} and of {query_h.shape[1]} dimensions "
             "cannot be compared."
         )
@@ -167,5 +168,5 @@ def _unit(h):
     length = np.linalg.norm(h, axis=1, keepdims=True)
     if not np.all(np.isfinite(length)):
         count = np.sum(~np.isfinite(length))
-        raise ValueError(f"{count} row(s) of features are not finite.")
+        raise InputError(f"{count} row(s) of features are not finite.")
     return h / np.maximum(length, 1e-12)

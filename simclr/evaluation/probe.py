@@ -19,6 +19,7 @@ from tqdm import tqdm
 from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
 from simclr.evaluation.full_float32 import full_float32
 from simclr.evaluation.split import held_out
+from simclr.messages.errors import InputError
 
 # Strengths tried, from strong to weak; each starts from the one before. The
 # objective is a mean over rows, so they mean the same for any m.
@@ -86,13 +87,13 @@ def fit_probe(
         Probe.
 
     Raises:
-        ValueError: fewer than two classes among the labels, a label outside
+        InputError: fewer than two classes among the labels, a label outside
             [0, num_classes), or features that are not finite.
     """
     rows, labels = labelled_rows(train_labels, num_classes)
     present, y = np.unique(labels, return_inverse=True)
     if len(present) < 2:
-        raise ValueError(
+        raise InputError(
             f"All {len(rows)} labelled images are of class {present[0]}; a "
             "linear probe needs at least two classes."
         )
@@ -127,7 +128,7 @@ def _standardise(h, rows):
     x = np.array(h[rows], np.float32)
     mean = x.mean(axis=0, dtype=np.float64)
     if not np.all(np.isfinite(mean)):
-        raise ValueError("The features are not finite.")
+        raise InputError("The features are not finite.")
     x -= mean.astype(np.float32)
     scale = np.sqrt(np.mean(np.square(x), axis=0, dtype=np.float64))
     # What is left of a constant dimension is rounding, which must stay tiny.

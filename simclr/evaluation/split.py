@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+
 # Share of the labelled images held out when there is no evaluation source.
 _HELD_OUT = 0.1
 # Fewer labelled images, or fewer classes, say nothing about an encoder.
@@ -73,7 +75,7 @@ def split(reader, eval_reader=None, *, limit=0, look_limit=0, seed=0):
         Parts.
 
     Raises:
-        ValueError: the two sources' class names differ.
+        InputError: the two sources' class names differ.
     """
     rng = np.random.default_rng(seed)
     fit, score, note = _labelled_parts(reader, eval_reader, limit, rng)
@@ -145,7 +147,7 @@ def _labelled(reader):
 
 def _require_same_classes(ours, theirs):
     if ours.class_names != theirs.class_names:
-        raise ValueError(
+        raise InputError(
             f"The classes differ: {ours.name} has {_few(ours.class_names)}, "
             f"{theirs.name} has {_few(theirs.class_names)}."
         )

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from simclr.data.images.center_crop import center_view
+from simclr.messages.errors import InputError
 
 # Batches decoded ahead of the encoder.
 _AHEAD = 3
@@ -53,7 +54,7 @@ def embed(
         float32 [m, f], or a dict of them.
 
     Raises:
-        ValueError: no row, or the reader finds no readable image.
+        InputError: no row, or the reader finds no readable image.
     """
     rows = np.arange(len(reader.source)) if rows is None else np.asarray(rows)
     results = None
@@ -101,10 +102,10 @@ def batches(
             these could not be read is in `reader.bad` by now.
 
     Raises:
-        ValueError: as in `embed`.
+        InputError: as in `embed`.
     """
     if len(rows) == 0:
-        raise ValueError("There is no image to embed.")
+        raise InputError("There is no image to embed.")
     batch_size = min(batch_size, len(rows))
     with tqdm(
         total=len(rows), desc=title, unit="img", disable=not progress
@@ -132,7 +133,7 @@ def embed_part(encoder, part, *, image_size, progress=True):
         h: float32 [m, f], or a dict of them.
 
     Raises:
-        ValueError: as in `embed`, or not one can be read.
+        InputError: as in `embed`, or not one can be read.
     """
     h = embed(
         encoder,
@@ -146,7 +147,7 @@ def embed_part(encoder, part, *, image_size, progress=True):
         [part.reader.source.id(row) not in bad for row in part.rows]
     )
     if not kept.any():
-        raise ValueError(f"None of the {len(kept)} images can be read.")
+        raise InputError(f"None of the {len(kept)} images can be read.")
     return part.take(kept), tf.nest.map_structure(lambda x: x[kept], h)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from simclr import collectives
 from simclr.losses.inputs import projections
+from simclr.messages.errors import InputError
 
 EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
 
@@ -41,10 +42,10 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
             without its lambda}.
 
     Raises:
-        ValueError: the views' shapes differ, or trade_off is below 0.
+        InputError: the views' shapes differ, or trade_off is below 0.
     """
     if trade_off < 0:
-        raise ValueError(f"trade_off={trade_off} must be at least 0.")
+        raise InputError(f"trade_off={trade_off} must be at least 0.")
     z1, z2 = projections(z1, z2)
     num_global = tf.cast(tf.shape(z1)[0] * collectives.num_replicas(), z1.dtype)
     z1, z2 = _normalized(z1, z2, num_global)

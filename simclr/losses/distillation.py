@@ -6,6 +6,7 @@ Shapes: n = images per replica, k = classes.
 import tensorflow as tf
 
 from simclr.losses.inputs import at_least_float32
+from simclr.messages.errors import InputError
 
 
 def distillation(
@@ -37,14 +38,14 @@ def distillation(
             teacher's.
 
     Raises:
-        ValueError: temperature or alpha out of range, or no labels.
+        InputError: temperature or alpha out of range, or no labels.
     """
     if temperature <= 0:
-        raise ValueError(f"temperature={temperature} must be above 0.")
+        raise InputError(f"temperature={temperature} must be above 0.")
     if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha={alpha} must lie in [0, 1].")
+        raise InputError(f"alpha={alpha} must lie in [0, 1].")
     if alpha < 1 and label is None:
-        raise ValueError(f"alpha={alpha} needs labels.")
+        raise InputError(f"alpha={alpha} needs labels.")
     logits, teacher = at_least_float32(logits, teacher_probabilities)
     teacher = tf.stop_gradient(tf.cast(teacher, logits.dtype))
     losses = (

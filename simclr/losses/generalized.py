@@ -20,6 +20,7 @@ import tensorflow as tf
 from simclr import collectives
 from simclr.losses.candidates import gather_views
 from simclr.losses.inputs import at_least_float32, projections
+from simclr.messages.errors import InputError
 
 
 def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
@@ -51,11 +52,11 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
             above. Identical embeddings give 0 and 1 / T + log(2N) - log(d).
 
     Raises:
-        ValueError: the views' shapes differ, the temperature is not > 0, or
+        InputError: the views' shapes differ, the temperature is not > 0, or
             the trade-off is negative.
     """
     if temperature <= 0:
-        raise ValueError(f"temperature={temperature} must be above 0.")
+        raise InputError(f"temperature={temperature} must be above 0.")
     z1, z2 = _projections(z1, z2, unit=True)
     d = z1.shape[1]
     if trade_off is None:
@@ -118,7 +119,7 @@ def swd(z1, z2, *, prior, w, unit, trade_off, scale=1.0):
             mean of c^2.
 
     Raises:
-        ValueError: the views' shapes differ, or the trade-off is negative.
+        InputError: the views' shapes differ, or the trade-off is negative.
     """
     z1, z2 = _projections(z1, z2, unit=unit)
     if unit:
@@ -189,7 +190,7 @@ def _projections(z1, z2, *, unit):
 def _total(z1, z2, distribution, trade_off, *, scale):
     """scale * (alignment + lambda * distribution), and both terms."""
     if trade_off < 0:
-        raise ValueError(f"trade_off={trade_off} must not be below 0.")
+        raise InputError(f"trade_off={trade_off} must not be below 0.")
     alignment = tf.reduce_mean(tf.math.squared_difference(z1, z2)) / 2
     return scale * (alignment + trade_off * distribution), {
         "alignment": alignment,

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 
 def at_least_float32(*tensors):
     """Casts bfloat16 and float16 to float32; float32 and float64 stay.
@@ -22,11 +24,11 @@ def projections(z1, z2):
     """Both views' projections [n, d], in at least float32.
 
     Raises:
-        ValueError: their shapes differ.
+        InputError: their shapes differ.
     """
     z1, z2 = at_least_float32(z1, z2)
     if z1.shape != z2.shape:
-        raise ValueError(
+        raise InputError(
             f"The views' projections differ in shape: {z1.shape}, {z2.shape}."
         )
     return z1, z2

@@ -10,6 +10,7 @@ from simclr import collectives
 from simclr.losses.candidates import gather_views, positions
 from simclr.losses.inputs import projections
 from simclr.losses.nt_xent_blockwise import blockwise
+from simclr.messages.errors import InputError
 
 # Candidates up to which the dense form is faster: on 2 CPU cores it is at 2,048
 # and the blockwise one is at 4,096, on one replica and on four
@@ -59,24 +60,24 @@ def nt_xent(
             whose nearest candidate is their match}.
 
     Raises:
-        ValueError: the views' shapes differ, the memory's rows have another
+        InputError: the views' shapes differ, the memory's rows have another
             length, the temperature is not > 0, block is negative, or the number
             of rows is not static for the blockwise form.
     """
     if temperature <= 0:
-        raise ValueError(f"temperature={temperature} must be above 0.")
+        raise InputError(f"temperature={temperature} must be above 0.")
     if block is not None and block < 0:
-        raise ValueError(f"block={block} must not be negative.")
+        raise InputError(f"block={block} must not be negative.")
     z1, z2 = projections(z1, z2)
     if memory is not None and memory.shape[1] != z1.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"The memory is of {memory.shape[1]} dimensions, the projections "
             f"of {z1.shape[1]}."
         )
     if block is None:
         block = _fastest_block(z1.shape[0], memory)
     if block and z1.shape[0] is None:
-        raise ValueError(f"block={block} needs a static number of rows.")
+        raise InputError(f"block={block} needs a static number of rows.")
     z = tf.math.l2_normalize(tf.concat([z1, z2], axis=0), axis=1)  # [2n, d]
     bias = None
     if memory is not None:

@@ -26,6 +26,8 @@ import inspect
 
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 # Name of the objective, and the module beside this that has it.
 OBJECTIVES = {
     "nt_xent": "nt_xent",
@@ -60,12 +62,12 @@ def scalars(name):
 def check(name, *, memory):
     """Raises ValueError for an unknown objective, or one without a memory."""
     if name not in OBJECTIVES:
-        raise ValueError(
+        raise InputError(
             f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
         )
     if memory and "memory" not in options(name):
         fit = [key for key in OBJECTIVES if "memory" in options(key)]
-        raise ValueError(
+        raise InputError(
             f"memory.size keeps negatives, and {name} has none; it goes with "
             f"{', '.join(fit)}."
         )

@@ -9,6 +9,7 @@ from simclr import config as config_lib
 from simclr.data import batches
 from simclr.data.views import augment, device_crop
 from simclr.lowering import xla
+from simclr.messages.errors import InputError
 from simclr.training.tasks import TASKS
 
 
@@ -66,7 +67,7 @@ def lower_task(task, *, replicas, on_device=True):
         Program.
 
     Raises:
-        ValueError: a batch that the replicas cannot share, or an operation
+        InputError: a batch that the replicas cannot share, or an operation
             that XLA cannot run, with the line that made it.
     """
     config = task.config
@@ -102,7 +103,7 @@ def lower_with_crops(task, *, replicas, side):
         [n, S, S, 3], "label" and "replaced" int32 [n] and "step" int64 [].
 
     Raises:
-        ValueError: as lower_task.
+        InputError: as lower_task.
     """
     config = task.config
     n = _rows_of_a_replica(config, replicas)
@@ -183,7 +184,7 @@ def _rows_of_a_replica(config, replicas):
         ("train.microbatch", config.train.microbatch),
     ):
         if images % replicas:
-            raise ValueError(
+            raise InputError(
                 f"{name}={images} does not divide by {replicas} replicas."
             )
     return config.batch_size // replicas

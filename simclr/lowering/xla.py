@@ -11,6 +11,8 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 from tensorflow.python.framework import auto_control_deps_utils
 
+from simclr.messages.errors import InputError
+
 
 def lower(step, args, *, num_replicas, stage="hlo"):
     """Lowers one replica's program of `step`.
@@ -29,7 +31,7 @@ def lower(step, args, *, num_replicas, stage="hlo"):
         variables that it changed.
 
     Raises:
-        ValueError: called where a strategy is in use; or XLA has no form of an
+        InputError: called where a strategy is in use; or XLA has no form of an
             operation, which is named with the line that made it.
     """
     function = replica_function(step, args, num_replicas=num_replicas)
@@ -42,7 +44,7 @@ def hlo(function, args, *, stage="hlo"):
     try:
         return generate(stage=stage, platform_name="CPU")
     except ValueError as error:
-        raise ValueError(_unsupported(str(error)) or str(error)) from error
+        raise InputError(_unsupported(str(error)) or str(error)) from error
 
 
 def replica_function(step, args, *, num_replicas):
@@ -58,10 +60,10 @@ def replica_function(step, args, *, num_replicas):
         A tf.function of the tensors in the flattened `args`.
 
     Raises:
-        ValueError: called where a strategy is in use.
+        InputError: called where a strategy is in use.
     """
     if tf.distribute.has_strategy():
-        raise ValueError("Lower a step outside any tf.distribute strategy.")
+        raise InputError("Lower a step outside any tf.distribute strategy.")
 
     @tf.function(jit_compile=True)
     def replica_step(*tensors):
@@ -84,13 +86,13 @@ def variables(traced):
             results.
 
     Raises:
-        ValueError: it uses a tensor from outside that is no variable, and so
+        InputError: it uses a tensor from outside that is no variable, and so
             would be one more parameter.
     """
     by_handle = {id(v.handle): v for v in traced.graph.variables}
     for outside, inside in traced.graph.captures:
         if id(outside) not in by_handle:
-            raise ValueError(
+            raise InputError(
                 "The step uses a tensor that was made outside of it and is no "
                 f"variable, {inside.name}: make it inside, or a variable."
             )
@@ -145,7 +147,7 @@ class XlaReplicaContext(tf.distribute.ReplicaContext):
             tf.distribute.ReduceOp.SUM,
             tf.distribute.ReduceOp.MEAN,
         ):
-            raise ValueError(f"reduce_op={reduce_op!r} is not a ReduceOp.")
+            raise InputError(f"reduce_op={reduce_op!r} is not a ReduceOp.")
         total = tf.nest.map_structure(self._sum, value)
         if reduce_op == tf.distribute.ReduceOp.SUM:
             return total

@@ -6,6 +6,7 @@ Letters: n rows, f features, d projection dimensions, k classes.
 import keras
 from keras import layers
 
+from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 from simclr.models.resnet import at_least_float32
 
@@ -34,14 +35,14 @@ def projection_head(
         float32): a later stage may start from any of them.
 
     Raises:
-        ValueError: num_layers or hidden_dim is below 0.
+        InputError: num_layers or hidden_dim is below 0.
     """
     for name, value in {
         "num_layers": num_layers,
         "hidden_dim": hidden_dim,
     }.items():
         if value < 0:
-            raise ValueError(f"{name}={value} must be at least 0.")
+            raise InputError(f"{name}={value} must be at least 0.")
     wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
     x = keras.Input((in_dim,), dtype=wide, name="layer0")
     inputs, ends = x, {"layer0": x}

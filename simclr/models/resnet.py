@@ -6,6 +6,7 @@ Letters: n images, h w an image's height and width, f features.
 import keras
 from keras import layers
 
+from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 
 # Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
@@ -63,24 +64,24 @@ def resnet(
         least float32).
 
     Raises:
-        ValueError: an unknown depth or stem, or a width or ratio below 0.
+        InputError: an unknown depth or stem, or a width or ratio below 0.
     """
     blocks = BLOCKS.get(depth)
     if blocks is None:
         known = ", ".join(map(str, BLOCKS))
-        raise ValueError(f"depth={depth}; choose one of {known}.")
+        raise InputError(f"depth={depth}; choose one of {known}.")
     if stem not in _STEMS:
-        raise ValueError(f"stem={stem!r}; choose one of {', '.join(_STEMS)}.")
+        raise InputError(f"stem={stem!r}; choose one of {', '.join(_STEMS)}.")
     if normalization not in NORMALIZATIONS:
-        raise ValueError(
+        raise InputError(
             f"normalization={normalization!r}; choose one of "
             f"{', '.join(NORMALIZATIONS)}."
         )
     for name, value in {"sk_ratio": sk_ratio, "se_ratio": se_ratio}.items():
         if value < 0:
-            raise ValueError(f"{name}={value} must be at least 0.")
+            raise InputError(f"{name}={value} must be at least 0.")
     if width <= 0:
-        raise ValueError(f"width={width} must be above 0.")
+        raise InputError(f"width={width} must be above 0.")
     channels = max(8, round(64 * width / 8) * 8)
     block = _bottleneck_block if depth >= 50 else _basic_block
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+
 
 def named_variables(**parts):
     """Names every variable of models and optimizers once: "encoder/...".
@@ -13,14 +15,14 @@ def named_variables(**parts):
         dict of "role/variable path" -> Keras variable.
 
     Raises:
-        ValueError: two variables of a part share a path.
+        InputError: two variables of a part share a path.
     """
     named = {}
     for role, part in parts.items():
         for variable in part.variables:
             name = f"{role}/{variable.path}"
             if name in named:
-                raise ValueError(f"Two variables are called {name}.")
+                raise InputError(f"Two variables are called {name}.")
             named[name] = variable
     return named
 

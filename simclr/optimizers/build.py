@@ -2,6 +2,7 @@
 
 import keras
 
+from simclr.messages.errors import InputError
 from simclr.optimizers.lars import LARS
 
 
@@ -56,7 +57,7 @@ def build_optimizer(
         before the first step.
 
     Raises:
-        ValueError: an unknown name, or what LARS refuses.
+        InputError: an unknown name, or what LARS refuses.
         RuntimeError: this Keras sums gradients in a way not known here.
     """
     if not hasattr(keras.optimizers.Optimizer, "_all_reduce_sum_gradients"):
@@ -79,7 +80,7 @@ def build_optimizer(
         return _SGD(learning_rate, momentum=momentum, nesterov=True, name=name)
     if name == "adam":
         return _Adam(learning_rate, name=name)
-    raise ValueError(f"optimizer {name!r}; choose one of lars, sgd, adam.")
+    raise InputError(f"optimizer {name!r}; choose one of lars, sgd, adam.")
 
 
 def no_decay_variables(*models):

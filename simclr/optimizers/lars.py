@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 VARIANTS = ("classic", "popular", "barlow")
 
 
@@ -48,7 +50,7 @@ class LARS(keras.optimizers.Optimizer):
         name: name of the optimizer.
 
     Raises:
-        ValueError: an unknown variant, nesterov with "barlow", a momentum
+        InputError: an unknown variant, nesterov with "barlow", a momentum
             outside [0, 1], or a number below its range.
     """
 
@@ -71,21 +73,21 @@ class LARS(keras.optimizers.Optimizer):
             learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
         )
         if variant not in VARIANTS:
-            raise ValueError(
+            raise InputError(
                 f"variant={variant!r}; choose one of {', '.join(VARIANTS)}."
             )
         if nesterov and variant == "barlow":
-            raise ValueError("LARS's variant 'barlow' has no nesterov.")
+            raise InputError("LARS's variant 'barlow' has no nesterov.")
         if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum={momentum} must be within [0, 1].")
+            raise InputError(f"momentum={momentum} must be within [0, 1].")
         for key, value in {
             "weight_decay": weight_decay,
             "excluded_lr_factor": excluded_lr_factor,
         }.items():
             if value < 0:
-                raise ValueError(f"{key}={value} must not be below 0.")
+                raise InputError(f"{key}={value} must not be below 0.")
         if trust_coefficient <= 0:
-            raise ValueError(
+            raise InputError(
                 f"trust_coefficient={trust_coefficient} must be above 0."
             )
         self.momentum = momentum
@@ -103,17 +105,17 @@ class LARS(keras.optimizers.Optimizer):
         of them must be trained.
 
         Raises:
-            ValueError: the optimizer is built already.
+            InputError: the optimizer is built already.
         """
         if self.built:
-            raise ValueError("exclude() comes before build().")
+            raise InputError("exclude() comes before build().")
         self.excluded = sorted({*self.excluded, *(v.path for v in variables)})
 
     def build(self, variables):
         """Makes one momentum slot per Keras variable.
 
         Raises:
-            ValueError: an excluded path is not among `variables`: a model
+            InputError: an excluded path is not among `variables`: a model
                 whose paths changed (a loaded Sequential's do) would otherwise
                 be decayed where it must not.
         """
@@ -122,7 +124,7 @@ class LARS(keras.optimizers.Optimizer):
         paths = [v.path for v in variables]
         unknown = sorted(set(self.excluded) - set(paths))
         if unknown:
-            raise ValueError(
+            raise InputError(
                 f"{len(unknown)} excluded variables are not among the trained "
                 f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
             )

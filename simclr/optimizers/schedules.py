@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 
 def total_steps(epochs, num_examples, batch_size):
     """Steps of a run, as published: whole batches in `epochs`, and one more.
@@ -32,7 +34,7 @@ def scaled_lr(base_lr, batch_size, scaling="linear"):
             "none".
 
     Raises:
-        ValueError: an unknown scaling.
+        InputError: an unknown scaling.
     """
     factors = {
         "linear": batch_size / 256,
@@ -40,7 +42,7 @@ def scaled_lr(base_lr, batch_size, scaling="linear"):
         "none": 1.0,
     }
     if scaling not in factors:
-        raise ValueError(
+        raise InputError(
             f"scaling={scaling!r}; choose one of {', '.join(factors)}."
         )
     return base_lr * factors[scaling]
@@ -58,19 +60,19 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             SimCLR, 0.001 for Barlow Twins.
 
     Raises:
-        ValueError: a number of steps or the share is out of range.
+        InputError: a number of steps or the share is out of range.
     """
 
     def __init__(self, peak_lr, warmup_steps, total_steps, final_share=0.0):
         super().__init__()
         if warmup_steps < 0:
-            raise ValueError(
+            raise InputError(
                 f"warmup_steps={warmup_steps} must not be below 0."
             )
         if total_steps < 1:
-            raise ValueError(f"total_steps={total_steps} must be at least 1.")
+            raise InputError(f"total_steps={total_steps} must be at least 1.")
         if not 0 <= final_share <= 1:
-            raise ValueError(
+            raise InputError(
                 f"final_share={final_share} must be within [0, 1]."
             )
         self.peak_lr = peak_lr

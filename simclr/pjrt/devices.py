@@ -2,6 +2,8 @@
 
 import os
 
+from simclr.messages.errors import InputError
+
 
 def devices(kind="auto", count=0):
     """Some of jax's devices.
@@ -14,7 +16,7 @@ def devices(kind="auto", count=0):
         list of jax devices of one kind.
 
     Raises:
-        ValueError: jax is missing, or has not so many of that kind.
+        InputError: jax is missing, or has not so many of that kind.
     """
     if kind == "cpu":
         # Or else jax would start the others, too.
@@ -22,7 +24,7 @@ def devices(kind="auto", count=0):
     try:
         import jax
     except ImportError:
-        raise ValueError("jax is not installed: pip install jax.") from None
+        raise InputError("jax is not installed: pip install jax.") from None
     # Keras counts steps in int64, which jax would make int32.
     jax.config.update("jax_enable_x64", True)
     if kind == "cpu":
@@ -30,11 +32,11 @@ def devices(kind="auto", count=0):
     try:
         found = jax.devices(None if kind == "auto" else kind)
     except RuntimeError as error:
-        raise ValueError(
+        raise InputError(
             f"jax has no {kind} here: {str(error).splitlines()[0]}"
         ) from error
     if len(found) < count:
-        raise ValueError(
+        raise InputError(
             f"{count} replicas need {count} devices, and jax has {len(found)} "
             f"({found[0].platform}); another number: --replicas."
         )

@@ -9,11 +9,13 @@ import re
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+
 
 def require():
     """Raises ValueError, naming the extra, where jax is missing."""
     if importlib.util.find_spec("jax") is None:
-        raise ValueError(
+        raise InputError(
             "This needs jax: pip install simclr[aot] (Python 3.11 or newer)."
         )
 

@@ -17,6 +17,8 @@ import time
 
 import numpy as np
 
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import files
 from simclr.pjrt.image_store import Stored
@@ -55,7 +57,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         stopped = train(**vars(arguments))
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (InputError, OSError, FloatingPointError) as error:
         print(f"train.pyz: {error}", file=sys.stderr)
         return 1 if isinstance(error, FloatingPointError) else 2
     return EXIT_STOPPED if stopped else 0
@@ -74,26 +76,26 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
         "" when finished, else why it stopped.
 
     Raises:
-        ValueError: the folder is not a lowered run, or devices are missing.
+        InputError: the folder is not a lowered run, or devices are missing.
         FloatingPointError: the loss or a gradient was not finite.
     """
     signature = _signature(run)
     config = run_folder.read_config(run)
     devices = jax_devices.devices(platform, signature["replicas"])
-    _say(f"Devices   {len(devices)} x {devices[0].device_kind}")
+    say(f"Devices   {len(devices)} x {devices[0].device_kind}")
     with run_folder.open_run(run, config, run_folder.read_facts(run)):
         newest = checkpoint.read_newest(run_folder.checkpoints(run))
         if newest is None:
-            raise ValueError(f"{run} has no whole checkpoint: lower it again.")
+            raise InputError(f"{run} has no whole checkpoint: lower it again.")
         step, arrays = newest
         old = step_loop.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
         stored = Stored(run, "images", devices, images)
         where = "on the device" if stored.on_device else "on the host"
-        _say(f"Images    {len(stored):,} of {stored.side} pixels, {where}")
+        say(f"Images    {len(stored):,} of {stored.side} pixels, {where}")
         started = time.monotonic()
         engine = Lowered(run, signature["step"], devices, arrays)
-        _say(f"Compiled  in {time.monotonic() - started:.0f} s")
+        say(f"Compiled  in {time.monotonic() - started:.0f} s")
         boundaries = Boundaries(config, len(stored), signature["total_steps"])
         alone = Alone()
         with (
@@ -114,9 +116,7 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
                 not_finite=_not_finite,
             )
     if stopped:
-        _say(
-            f"Stopped by {stopped}; saved. The same command goes on from here."
-        )
+        say(f"Stopped by {stopped}; saved. The same command goes on from here.")
     return stopped
 
 
@@ -192,7 +192,7 @@ class Outlook:
             left = (self._total - step) * self._config.batch_size
             hours = left / speed / 3600
             shown += f"  {speed:,.0f} images/s  {hours:.2f} hours left"
-        _say(shown)
+        say(shown)
 
     def log(self, step, means, speed):
         """A row of metrics."""
@@ -224,7 +224,7 @@ class Outlook:
             return
         knn = self._scorer.knn()
         self._rows.write(step, knn=knn)
-        _say(f"step {step}  knn {knn:.4f}")
+        say(f"step {step}  knn {knn:.4f}")
 
     def __enter__(self):
         return self
@@ -238,7 +238,7 @@ def _signature(run):
         with open(files.path(run, "signature.json")) as file:
             return json.load(file)
     except FileNotFoundError:
-        raise ValueError(
+        raise InputError(
             f"{run} is not lowered: say simclr lower --workdir={run}."
         ) from None
 
@@ -250,7 +250,3 @@ def _not_finite(step, norms, last):
         f"{len(norms)} gradients are not). Last good checkpoint: {last}. Lower "
         "optimizer.base_lr or lengthen optimizer.warmup_epochs."
     )
-
-
-def _say(text):
-    print(text, file=sys.stderr, flush=True)

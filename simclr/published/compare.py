@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 _IMAGES = 2
 TOLERANCE = 1e-4  # Relative; float32 over some hundred layers.
 
@@ -22,7 +24,7 @@ def largest_difference(encoder, folder, image_size):
         The largest difference, relative to the largest feature.
 
     Raises:
-        ValueError: no SavedModel, or one without "final_avg_pool".
+        InputError: no SavedModel, or one without "final_avg_pool".
     """
     images = np.random.Generator(np.random.PCG64(0)).random(
         (_IMAGES, image_size, image_size, 3), np.float32
@@ -31,17 +33,17 @@ def largest_difference(encoder, folder, image_size):
         module = _load(folder)
     except (OSError, ValueError, tf.errors.OpError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"--check={folder}: {reason}") from None
+        raise InputError(f"--check={folder}: {reason}") from None
     outputs = _call(module, tf.constant(images), folder)
     if "final_avg_pool" not in outputs:
-        raise ValueError(
+        raise InputError(
             f"--check={folder}: it has no output final_avg_pool, only "
             f"{', '.join(sorted(outputs))}."
         )
     theirs = outputs["final_avg_pool"].numpy()
     ours = encoder(images, training=False)["h"].numpy()
     if ours.shape != theirs.shape:
-        raise ValueError(
+        raise InputError(
             f"--check={folder}: it gives features of shape {theirs.shape}, "
             f"the imported encoder {ours.shape}."
         )
@@ -64,4 +66,4 @@ def _call(module, images, folder):
             signature = module.signatures[name]
             [argument] = signature.structured_input_signature[1]
             return signature(**{argument: images})
-    raise ValueError(f"--check={folder}: it is not callable.")
+    raise InputError(f"--check={folder}: it is not callable.")

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 
 from simclr.config import Model
+from simclr.messages.errors import InputError
 from simclr.models.resnet import BLOCKS
 from simclr.published import projection_layers as heads_lib
 from simclr.published.names import canonical, table
@@ -45,7 +46,7 @@ def detect(source):
         shape, and every key of the file has a place.
 
     Raises:
-        ValueError: no known encoder, or weights that are missing, extra or of
+        InputError: no known encoder, or weights that are missing, extra or of
             another shape, listed.
     """
     found = _heads(source)
@@ -73,7 +74,7 @@ def detect(source):
     shapes = {path: source.shapes[key] for path, key in found.paths.items()}
     problems += _problems(expected, shapes, found.paths)
     if problems:
-        raise ValueError(_refusal(net, problems))
+        raise InputError(_refusal(net, problems))
     if found.num_layers == 0:
         notes.append(
             "no projection head in the file: z = h, model.head_layers is 0"
@@ -167,14 +168,14 @@ def _encoder(source, keys):
                 best = rank, style, net, paths, problems
     if best is None or not best[3]:
         some = ", ".join(sorted(keys)[:3]) or "nothing"
-        raise ValueError(
+        raise InputError(
             "It holds no encoder of a known kind (base_model/..., resnet/... "
             f"or layer1.0...), but {some}."
         )
     _, style, net, paths, problems = best
     notes = []
     if not net.bottleneck and net.sk_ratio and style == "tf1" and not problems:
-        raise ValueError(
+        raise InputError(
             f"{describe(net)} from a TF1 program: its basic blocks with "
             "sk_ratio compute another function than the published TF2 nets."
         )

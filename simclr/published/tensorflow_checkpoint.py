@@ -14,6 +14,7 @@ import re
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
+from simclr.messages.errors import InputError
 from simclr.published.weights_file import Source
 
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -61,7 +62,7 @@ def read(prefix):
         Source.
 
     Raises:
-        ValueError: it is damaged or no checkpoint.
+        InputError: it is damaged or no checkpoint.
     """
     reader = _whole(prefix, lambda: tf.train.load_checkpoint(prefix))
     shapes = dict(reader.get_variable_to_shape_map())
@@ -126,7 +127,7 @@ def _object_names(prefix, text):
     try:
         graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(text)
     except Exception as error:  # protobuf's DecodeError.
-        raise ValueError(f"{prefix} is damaged ({error}).") from None
+        raise InputError(f"{prefix} is damaged ({error}).") from None
     full_names, paths = {}, {}
     queue, seen = collections.deque([(0, ())]), {0}
     places = {}
@@ -158,10 +159,10 @@ def _whole(prefix, step):
     except (
         tf.errors.OpError,
         RuntimeError,
-        ValueError,
+        InputError,
         LookupError,  # The reader's word for a file that is cut off.
     ) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(
+        raise InputError(
             f"{prefix} is not a whole checkpoint ({reason})."
         ) from None

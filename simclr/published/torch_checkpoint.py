@@ -8,6 +8,7 @@ import collections
 import importlib.util
 import re
 
+from simclr.messages.errors import InputError
 from simclr.published.weights_file import Source
 
 # What wraps the net in a full checkpoint: DistributedDataParallel, the method.
@@ -25,11 +26,11 @@ def read(path):
         Source.
 
     Raises:
-        ValueError: PyTorch is missing, or the file is damaged, no checkpoint,
+        InputError: PyTorch is missing, or the file is damaged, no checkpoint,
             or holds more than tensors.
     """
     if importlib.util.find_spec("torch") is None:
-        raise ValueError(
+        raise InputError(
             f"Reading {path} needs PyTorch: pip install simclr[torch]"
         )
     import torch
@@ -38,7 +39,7 @@ def read(path):
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # RuntimeError, UnpicklingError, EOFError, ...
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(
+        raise InputError(
             f"{path} is not a whole PyTorch checkpoint of tensors alone "
             f"({reason})."
         ) from None
@@ -51,7 +52,7 @@ def read(path):
             state = state[key]
             break
     if not isinstance(state, dict):
-        raise ValueError(f"{path} holds no weights by name.")
+        raise InputError(f"{path} holds no weights by name.")
     tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
     source = from_shapes({k: tuple(v.shape) for k, v in tensors.items()})
     source.left |= left

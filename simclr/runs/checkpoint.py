@@ -13,6 +13,9 @@ import zipfile
 
 import numpy as np
 
+from simclr.storage import whole
+from simclr.messages.errors import InputError
+
 _NAME = re.compile(r"step_(\d+)\.npz$")
 
 
@@ -30,18 +33,12 @@ def save(folder, step, variables, keep=3):
     """
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"step_{step:09d}.npz")
-    temporary = path + ".tmp"
     arrays = {name: np.asarray(v) for name, v in variables.items()}
-    with open(temporary, "wb") as file:
+    with whole.whole_file(path, "wb") as file:
         np.savez(file, step=np.int64(step), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
     for old in finished(folder)[:-keep]:
         os.remove(old)
-    for name in os.listdir(folder):
-        if name.endswith(".npz.tmp"):  # Left by a run that was killed.
-            os.remove(os.path.join(folder, name))
+    whole.remove_unfinished(folder)
     return path
 
 
@@ -61,7 +58,7 @@ def read(path):
         (step, dict of name -> array).
 
     Raises:
-        ValueError: the file is damaged or is no checkpoint.
+        InputError: the file is damaged or is no checkpoint.
     """
     try:
         with open(path, "rb") as file:
@@ -70,13 +67,13 @@ def read(path):
         step = int(arrays.pop("step"))
     except (
         OSError,
-        ValueError,
+        InputError,
         KeyError,
         EOFError,
         AttributeError,  # A bare .npy has no `files`.
         zipfile.BadZipFile,
     ) as e:
-        raise ValueError(f"{path} is not a whole checkpoint ({e}).") from e
+        raise InputError(f"{path} is not a whole checkpoint ({e}).") from e
     return step, arrays
 
 
@@ -101,7 +98,7 @@ def assign(variables, arrays):
         arrays: dict of name -> array, as `read` returns.
 
     Raises:
-        ValueError: names that are missing, extra or of another shape, listed.
+        InputError: names that are missing, extra or of another shape, listed.
     """
     problems = [
         f"{name} is missing" for name in variables if name not in arrays
@@ -114,7 +111,7 @@ def assign(variables, arrays):
     ]
     if problems:
         more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
-        raise ValueError(
+        raise InputError(
             f"The checkpoint does not fit: {'; '.join(problems[:8])}{more}."
         )
     for name, variable in variables.items():

@@ -6,6 +6,8 @@ import json
 import os
 import re
 
+from simclr.storage.whole import write_whole
+from simclr.messages.errors import InputError
 from simclr import config as config_lib
 from simclr.runs import checkpoint
 
@@ -24,17 +26,17 @@ def open_run(workdir, config, facts):
         facts: dict for run.json; facts["data"] must agree on resuming.
 
     Raises:
-        ValueError: the folder holds another config or was trained on other
+        InputError: the folder holds another config or was trained on other
             images, another process trains into it, or it is a file or a gs://
             address.
     """
     if "://" in workdir:
-        raise ValueError(
+        raise InputError(
             f"--workdir={workdir}: a run folder is on a local disk; copy it "
             "afterwards with gcloud storage rsync."
         )
     if os.path.exists(workdir) and not os.path.isdir(workdir):
-        raise ValueError(f"--workdir={workdir} is a file, not a folder.")
+        raise InputError(f"--workdir={workdir} is a file, not a folder.")
     os.makedirs(workdir, exist_ok=True)
     with _locked(workdir):
         # Without a checkpoint there is nothing that a new start could lose.
@@ -54,7 +56,7 @@ def _locked(workdir):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError(
+            raise InputError(
                 f"Another process trains into {workdir}; choose another "
                 "--workdir, or wait for it."
             ) from None
@@ -69,7 +71,7 @@ def _require_own_config(workdir):
         read_config(workdir)
     except ValueError as error:
         if os.path.exists(os.path.join(workdir, "config.json")):
-            raise ValueError(
+            raise InputError(
                 f"{workdir} holds a config.json that is not a run's ({error}); "
                 "choose another --workdir."
             ) from None
@@ -78,13 +80,13 @@ def _require_own_config(workdir):
 def _require_same(workdir, config, facts):
     changes = config_lib.differences(read_config(workdir), config)
     if changes:
-        raise ValueError(
+        raise InputError(
             f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
             "another --workdir, or delete that folder."
         )
     old = read_facts(workdir)["data"]
     if old != facts["data"]:
-        raise ValueError(
+        raise InputError(
             f"{workdir} was trained on other images ({old['images']} of "
             f"fingerprint {old['fingerprint']}, now {facts['data']['images']} "
             f"of {facts['data']['fingerprint']}); choose another --workdir."
@@ -95,13 +97,13 @@ def read_config(workdir):
     """The Config of a run folder.
 
     Raises:
-        ValueError: there is no run in the folder.
+        InputError: there is no run in the folder.
     """
     try:
         with open(os.path.join(workdir, "config.json")) as file:
             return config_lib.from_json(file.read())
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(
+        raise InputError(
             f"{workdir} is no run folder: it has no config.json."
         ) from None
 
@@ -114,10 +116,7 @@ def read_facts(workdir):
 
 def write(workdir, name, text):
     """Writes a text file of the run whole, or not at all."""
-    path = os.path.join(workdir, name)
-    with open(path + ".tmp", "w") as file:
-        file.write(text)
-    os.replace(path + ".tmp", path)
+    write_whole(os.path.join(workdir, name), text)
 
 
 def checkpoints(workdir):

@@ -4,6 +4,8 @@ import json
 import math
 import os
 
+from simclr.storage.whole import whole_file
+
 
 class Rows:
     """Appends rows to the metrics.jsonl of a run.
@@ -19,9 +21,8 @@ class Rows:
             for row in read(path)
             if row["step"] < step or (row["step"] == step and "loss" in row)
         ]
-        with open(path + ".tmp", "w") as file:
+        with whole_file(path) as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
-        os.replace(path + ".tmp", path)
         self._file = open(path, "a")  # noqa: SIM115  Lives as long as the run.
 
     def write(self, step, **values):

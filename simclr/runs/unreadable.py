@@ -2,6 +2,7 @@
 
 import os
 
+from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
 
 
@@ -30,7 +31,7 @@ class BadImages:
         """Writes what is new.
 
         Raises:
-            ValueError: this session met too many.
+            InputError: this session met too many.
         """
         bad = self._reader.bad
         listed = self._listed | bad
@@ -40,7 +41,7 @@ class BadImages:
             run_folder.write(self._workdir, self._name, "".join(lines))
         # Of this session alone: listed ones may have been repaired since.
         if len(bad) > self._max_share * len(self._reader.source):
-            raise ValueError(
+            raise InputError(
                 f"{len(bad)} of {len(self._reader.source)} images are "
                 f"unreadable, over data.max_bad_share={self._max_share:g}; "
                 f"they are listed in {self._workdir}/{self._name}. Run simclr "

@@ -8,6 +8,7 @@ import os
 
 import keras
 
+from simclr.messages.errors import InputError
 from simclr.models.variables import named_variables
 from simclr import config as config_lib
 from simclr.models import classifier as classifier_lib
@@ -45,7 +46,7 @@ def describe(workdir):
         num_classes: k.
 
     Raises:
-        ValueError: the folder is no run, or the run is no classifier.
+        InputError: the folder is no run, or the run is no classifier.
     """
     config = run_folder.read_config(workdir)
     facts = run_folder.read_facts(workdir)
@@ -59,7 +60,7 @@ def describe(workdir):
             if imported
             else "it was pretrained without labels"
         )
-        raise ValueError(
+        raise InputError(
             f"{workdir} is no classifier: {why}. Make one with simclr finetune "
             f"--init={workdir}."
         )
@@ -83,13 +84,13 @@ def load(workdir):
         Trained.
 
     Raises:
-        ValueError: as for `describe`, or there is no checkpoint.
+        InputError: as for `describe`, or there is no checkpoint.
     """
     workdir = os.path.expanduser(workdir)
     config, class_names, num_classes = describe(workdir)
     found = checkpoint.read_newest(run_folder.checkpoints(workdir))
     if found is None:
-        raise ValueError(f"{workdir} has no checkpoint yet.")
+        raise InputError(f"{workdir} has no checkpoint yet.")
     step, arrays = found
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.train.precision)
@@ -124,17 +125,17 @@ def read_weights(path, class_names=None):
         the linear layers, too, of a run that knows other classes.
 
     Raises:
-        ValueError: there is no checkpoint at `path`, or it is damaged.
+        InputError: there is no checkpoint at `path`, or it is damaged.
     """
     if os.path.isdir(path):
         found = checkpoint.read_newest(run_folder.checkpoints(path))
         if found is None:
-            raise ValueError(f"--init={path}: there is no checkpoint in it.")
+            raise InputError(f"--init={path}: there is no checkpoint in it.")
         _, arrays = found
     elif os.path.exists(path):
         _, arrays = checkpoint.read(path)
     else:
-        raise ValueError(f"--init={path} does not exist.")
+        raise InputError(f"--init={path} does not exist.")
     left_out = ("optimizer/", "row/")
     if os.path.isdir(path) and class_names:
         theirs = run_folder.read_facts(path)["classes"]

@@ -7,9 +7,8 @@ only; a cache that cannot be written or read is a cache that is not there.
 import contextlib
 import hashlib
 import os
-import tempfile
 
-WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
+from simclr.storage.whole import write_whole
 
 
 def path_for(kind, *key):
@@ -37,26 +36,4 @@ def write(path, data):
     """Caches bytes at `path` where that is possible."""
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_atomically(path, data)
-
-
-def write_atomically(path, data):
-    """Writes a file that is there whole or not at all, after any crash.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(os.path.abspath(path)), prefix=WRITING
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 hides it from the team.
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+        write_whole(path, data)

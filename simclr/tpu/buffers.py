@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 
+from simclr.messages.errors import InputError
 from simclr.tpu import compiler, hlo_text, slices
 
 # Of a device's memory, bytes: what the runtime keeps (a quarter GiB of v5e's)
@@ -65,7 +66,7 @@ def assign(slice_, hlo):
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         last = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-        raise ValueError(
+        raise InputError(
             f"The TPU's compiler ended with status {done.returncode}: {last}"
         )
     kind, *facts = json.loads(lines[-1])
@@ -74,7 +75,7 @@ def assign(slice_, hlo):
     if kind == "refused":
         raise compiler.Refused(*facts)
     if kind == "error":
-        raise ValueError(*facts)
+        raise InputError(*facts)
     compiled = compiler.Compiled(**facts[0])
     if compiled.memory > slice_.device.hbm - RESERVED:
         raise compiler.DoesNotFit(compiled.memory)

@@ -9,6 +9,7 @@ import importlib
 import os
 import re
 
+from simclr.messages.errors import InputError
 from simclr.pjrt import executable
 from simclr.tpu import hlo_text
 
@@ -71,7 +72,7 @@ def require():
     """Raises ValueError, naming the extra, where jax or libtpu is missing."""
     for name in ("jax", "libtpu"):
         if importlib.util.find_spec(name) is None:
-            raise ValueError(
+            raise InputError(
                 f"The TPU compiler needs {name}, which is not installed: "
                 "pip install simclr[aot] (Python 3.11 or newer)."
             )
@@ -91,7 +92,7 @@ def compile_for(slice_, hlo):
     Raises:
         DoesNotFit: a device's memory is too small.
         Refused: there is something in it that a TPU does not run.
-        ValueError: jax or libtpu is missing, or does not know the slice.
+        InputError: jax or libtpu is missing, or does not know the slice.
     """
     require()
     for name, value in _ENVIRONMENT.items():
@@ -135,7 +136,7 @@ def _devices(slice_):
             **small,
         )
     except Exception as error:  # jaxlib has several kinds.
-        raise ValueError(
+        raise InputError(
             f"The installed libtpu does not know {slice_.name}: "
             f"{str(error).splitlines()[0]}"
         ) from error

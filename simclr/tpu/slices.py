@@ -7,7 +7,9 @@ networks", Communications of the ACM 63(7).
 """
 
 import dataclasses
-import difflib
+
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
 
 GIB = 2**30
 
@@ -83,14 +85,12 @@ def get(name):
     """The slice of a name.
 
     Raises:
-        ValueError: there is none of that name here.
+        InputError: there is none of that name here.
     """
     if name not in _GRIDS:
-        near = difflib.get_close_matches(name, _GRIDS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(
-            f"--topology={name} is not known; there are {', '.join(_GRIDS)}"
-            f"{hint}"
+        raise InputError(
+            f"--topology={name} is not known; there are {', '.join(_GRIDS)}."
+            f"{did_you_mean(name, _GRIDS)}"
         )
     version, grid = name.split("-")[0], _GRIDS[name]
     device, chips = DEVICES[version], 1

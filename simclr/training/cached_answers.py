@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from simclr.inference.features import embed
 from simclr.inference.forward import Infer
+from simclr.messages.say import say
 from simclr.models import classifier
 from simclr.runs import weights
+from simclr.storage.whole import whole_file
 from simclr.training.tasks.distill import teachers_classes
 
 _NAME = "teacher_probabilities.npy"
@@ -41,9 +43,8 @@ def cached_probabilities(config, reader, strategy, workers, workdir, chief):
     shape = len(reader.source), len(teachers_classes(config.distill.teachers))
     if chief and not _is_there(path, shape):
         p = teach(config.distill, reader, strategy)
-        with open(path + ".tmp", "wb") as file:
+        with whole_file(path, "wb") as file:
             np.save(file, p)
-        os.replace(path + ".tmp", path)
     workers.gather([0.0])  # The others wait here.
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
@@ -72,7 +73,7 @@ def teach(settings, reader, strategy):
             return tf.add_n(tf.split(p, 2)) / 2
 
         infer = Infer(look, strategy)
-        print(f"Teacher   {path} looks at each image once", file=sys.stderr)
+        say(f"Teacher   {path} looks at each image once")
         total += embed(
             infer,
             reader,

@@ -19,17 +19,18 @@ projection dimensions.
 import tensorflow as tf
 
 from simclr import collectives
+from simclr.messages.errors import InputError
 
 
 def prepare(batch_size, microbatch):
     """Makes TensorFlow ready for the loops of a step.
 
     Raises:
-        ValueError: the microbatch does not go up in the batch.
+        InputError: the microbatch does not go up in the batch.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size % microbatch or microbatch % replicas:
-        raise ValueError(
+        raise InputError(
             f"train.microbatch is {microbatch}; it must divide batch_size, "
             f"{batch_size}, and be a multiple of the {replicas} replicas."
         )

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import math
-import sys
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +14,8 @@ from simclr.data import batches
 from simclr.data.images.reader import Reader
 from simclr.engines.engine import make_engine
 from simclr.engines.strategies import Workers, is_accelerator, is_chief
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.runs import checkpoint, step_loop, weights
 from simclr.runs import folder as run_folder
 from simclr.runs.schedule import Boundaries
@@ -38,7 +39,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         "" when the run is finished, else why it stopped before.
 
     Raises:
-        ValueError: a config or folder that cannot be trained; see rundir.
+        InputError: a config or folder that cannot be trained; see rundir.
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
@@ -48,9 +49,9 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
     workers = Workers(strategy)
     chief = is_chief(strategy)
     if chief:
-        print(f"Labels    {_labels(source)}", file=sys.stderr)
+        say(f"Labels    {_labels(source)}")
         for note in source.notes:
-            print(f"Note      {note}", file=sys.stderr)
+            say(f"Note      {note}")
     with contextlib.ExitStack() as stack:
         if chief:
             facts = facts_of(
@@ -157,7 +158,7 @@ def restore(task, class_names, workdir, chief):
         arrays = weights.read_weights(task.config.init, class_names)
         for line in start.start_from(arrays, task.models):
             if chief:
-                print(f"Weights   {line}", file=sys.stderr)
+                say(f"Weights   {line}")
     return 0, sums
 
 
@@ -166,7 +167,7 @@ def _require_same_start(workers, step, config):
     digest = hashlib.blake2b(config_lib.to_json(config).encode(), digest_size=2)
     mine = [step, int(digest.hexdigest(), 16)]
     if np.any(workers.gather(mine) != np.float32(mine)):
-        raise ValueError(
+        raise InputError(
             "The workers do not start alike (same step, same config): the run "
             "folder must lie on a disk that all of them share."
         )

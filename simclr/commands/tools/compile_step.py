@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-import os
-import sys
 
 from simclr import config as config_lib
 from simclr.commands.tools.compiled_step import RecipeStep
 from simclr.commands.train import launch
 from simclr.data.sources.registry import open_source
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
+from simclr.storage.whole import write_whole
 from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
 from simclr.tpu.slices import GIB
 
@@ -51,25 +52,25 @@ def run(
         bool, whether the recipe's batch fits into each of them.
 
     Raises:
-        ValueError: bad input; jax or libtpu missing; a step that a TPU cannot
+        InputError: bad input; jax or libtpu missing; a step that a TPU cannot
             run, with the line that is to blame.
     """
     if not recipe:
-        raise ValueError("Say --config=RECIPE.")
+        raise InputError("Say --config=RECIPE.")
     if not topologies:
-        raise ValueError("Say --topology=SLICE, such as v5e-8.")
+        raise InputError("Say --topology=SLICE, such as v5e-8.")
     compiler.require()
     chosen = [slices.get(name) for name in topologies]
     config = config_lib.load(recipe, overrides)
     images, classes = _size_of_data(
         launch.with_images(config.data, source=data), images, classes
     )
-    _say(
+    say(
         f"Recipe    {recipe} ({launch.describe_net(config)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )
-    step = RecipeStep(config, images=images, classes=classes, say=_say)
+    step = RecipeStep(config, images=images, classes=classes, say=say)
     facts = [
         {"recipe": recipe, "settings": list(overrides)}
         | _on_slice(slice_, config, images, step, search=search, code=code)
@@ -84,7 +85,7 @@ def _on_slice(slice_, config, images, step, *, search, code):
     """Says what the recipe needs of a slice; the same as a dict."""
     device = slice_.device
     kind = "chip" if device.per_chip == 1 else "core"
-    _say(
+    say(
         f"Slice     {slice_.name}: {slice_.replicas} replicas; a {kind} has "
         f"{device.hbm / GIB:g} GiB at {device.bandwidth / 1e9:,.0f} GB/s and "
         f"{device.flops / 1e12:g} TFLOP/s in bfloat16"
@@ -99,7 +100,7 @@ def _on_slice(slice_, config, images, step, *, search, code):
         "fits": answer.compiled is not None,
     }
     if answer.compiled is None:
-        _say(
+        say(
             f"Memory    {answer.needed / GIB:.2f} GiB of {device.hbm / GIB:g} "
             f"a {kind}: does not fit"
         )
@@ -121,23 +122,23 @@ def _describe(answer, slice_, config, kind):
     seconds = line.step * total_steps
     speed = config.batch_size / line.step
     program_size = f"{compiled.code / GIB:.2f}" if compiled.code else "unknown"
-    _say(
+    say(
         f"Memory    {compiled.memory / GIB:.2f} GiB of "
         f"{slice_.device.hbm / GIB:g} a {kind}: fits (weights, optimizer and "
         f"batch {compiled.state / GIB:.2f}, activations "
         f"{compiled.temporary / GIB:.2f}, program {program_size})"
     )
-    _say(
+    say(
         f"A step    {compiled.flops / 1e12:.3g} TFLOP and "
         f"{compiled.bytes_accessed / 1e9:.3g} GB of memory traffic a {kind}; "
         f"{count} collectives of {traffic / 1e6:.1f} MB"
     )
-    _say(
+    say(
         f"Roofline  {1e3 * line.compute:.3g} ms of compute, "
         f"{1e3 * line.memory:.3g} of memory, {1e3 * line.network:.3g} of "
         f"network: at best {1e3 * line.step:.3g} ms, {speed:,.0f} images/s"
     )
-    _say(
+    say(
         f"The run   {config.epochs:g} epochs, {total_steps:,} steps: at best "
         f"{seconds / 3600:.3g} hours, {seconds / 3600 * slice_.chips:.3g} "
         "chip-hours"
@@ -177,15 +178,15 @@ def _largest(config, slice_, images, step, answer, kind):
     )
     batch = fits * replicas
     if not batch:
-        _say(f"Largest   no batch fits into a {kind}'s memory")
+        say(f"Largest   no batch fits into a {kind}'s memory")
         return 0
     ending = (
         f"; {too_many * replicas:,} do not" if too_many else ", all that may be"
     )
-    _say(f"Largest   a batch of {batch:,} fits{ending}")
+    say(f"Largest   a batch of {batch:,} fits{ending}")
     if config.batch_size > batch and config.task == "pretrain":
         at_a_time = _microbatch(config, batch, replicas, look)
-        _say(
+        say(
             f"          a batch of {config.batch_size:,} fits by gradient "
             f"caching: --set train.microbatch={at_a_time}"
             if at_a_time
@@ -218,7 +219,7 @@ def _size_of_data(data, images, classes):
         try:
             source = open_source(data.source, labels=data.labels)
         except (ValueError, OSError) as error:
-            raise ValueError(
+            raise InputError(
                 f"{data.source} is not at hand ({error}); say --images=NUMBER "
                 "and --classes=NUMBER (0: no labels)."
             ) from error
@@ -230,10 +231,4 @@ def _size_of_data(data, images, classes):
 
 
 def _write(path, facts):
-    with open(f"{path}.new", "w") as file:
-        json.dump(facts, file, indent=2)
-    os.replace(f"{path}.new", path)
-
-
-def _say(text):
-    print(text, file=sys.stderr, flush=True)
+    write_whole(path, json.dumps(facts, indent=2))

@@ -7,6 +7,7 @@ import time
 import keras
 
 from simclr.lowering import program, xla
+from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler
 from simclr.tpu.slices import GIB
 
@@ -58,7 +59,7 @@ class RecipeStep:
             Answer.
 
         Raises:
-            ValueError: a TPU cannot run it, with the line that is to blame.
+            InputError: a TPU cannot run it, with the line that is to blame.
         """
         lowered, total_steps = self._traced(
             batch_size, microbatch, slice_.replicas
@@ -72,7 +73,7 @@ class RecipeStep:
             compiled, needed = None, error.needed
         except compiler.Refused as error:
             where = xla.made_at(lowered.graph, str(error))
-            raise ValueError(
+            raise InputError(
                 f"The TPU's compiler refuses the step: {error}"
                 f"{where and f' (made at {where})'}"
             ) from error

@@ -1,9 +1,8 @@
 """`simclr doctor`: why no accelerator is seen, and what to type."""
 
-import sys
-
 from simclr.doctor import facts
 from simclr.doctor.diagnosis import diagnose
+from simclr.messages.say import say
 
 
 def run(collect=facts.collect):
@@ -15,7 +14,7 @@ def run(collect=facts.collect):
     Returns:
         bool, whether all is well.
     """
-    print("Asking TensorFlow, in a process of its own ...", file=sys.stderr)
+    say("Asking TensorFlow, in a process of its own ...")
     findings = diagnose(collect())
     for finding in findings:
         print(f"{'ok    ' if finding.good else 'wrong '}{finding.text}")

@@ -4,7 +4,6 @@ import collections
 import hashlib
 import os
 import re
-import sys
 
 import keras
 import numpy as np
@@ -12,6 +11,8 @@ import tensorflow as tf
 
 from simclr import __version__
 from simclr.config import Config, Data, validate
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.models.backbones import build_encoder, build_head
 from simclr.models.variables import named_variables
 from simclr.published import compare, detect, tensorflow_checkpoint
@@ -43,7 +44,7 @@ def run(path, *, workdir="", check=""):
         True when the encoder is as the SavedModel's, or there was no check.
 
     Raises:
-        ValueError: no checkpoint, one that fits no known net, or a folder that
+        InputError: no checkpoint, one that fits no known net, or a folder that
             holds another run.
     """
     source = _open(path)
@@ -95,7 +96,7 @@ def run(path, *, workdir="", check=""):
 def _open(path):
     """The Source of whatever kind of checkpoint `path` is."""
     if "://" in path:
-        raise ValueError(
+        raise InputError(
             f"{path}: a checkpoint is read from a local disk; fetch it with "
             "gcloud storage cp -r."
         )
@@ -103,12 +104,12 @@ def _open(path):
     if prefix:
         return tensorflow_checkpoint.read(prefix)
     if not os.path.exists(path):
-        raise ValueError(f"There is no checkpoint at {path}.")
+        raise InputError(f"There is no checkpoint at {path}.")
     if os.path.isfile(path) and _TORCH_FILE.fullmatch(path):
         from simclr.published import torch_checkpoint
 
         return torch_checkpoint.read(path)
-    raise ValueError(
+    raise InputError(
         f"{path} is no checkpoint: give a TensorFlow prefix (model.ckpt-N), "
         "its folder, a SavedModel's folder, or a .pth file."
     )
@@ -161,10 +162,9 @@ def _same(config, arrays, folder):
         f"Check     largest relative difference {difference:.2g} from {folder}"
     )
     if not same:
-        print(
+        say(
             f"simclr: the imported encoder differs by {difference:.2g} from "
-            f"{folder}, more than {compare.TOLERANCE:g}; nothing was written.",
-            file=sys.stderr,
+            f"{folder}, more than {compare.TOLERANCE:g}; nothing was written."
         )
     return same
 
@@ -184,7 +184,7 @@ def _write(workdir, config, facts, arrays):
     if begun:
         old = run_folder.read_facts(workdir).get("imported", {})
         if old.get("weights") != facts["imported"]["weights"]:
-            raise ValueError(
+            raise InputError(
                 f"{workdir} holds another run; choose another --workdir, or "
                 "delete that folder."
             )

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import sys
 import zipfile
 
 import numpy as np
@@ -16,10 +15,13 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.evaluation.split import split
 from simclr.lowering import program
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.pjrt import executable
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import BadImages
+from simclr.storage.whole import whole_file, whole_path, write_whole
 from simclr.training import loop
 from simclr.training.tasks import TASKS
 
@@ -33,6 +35,10 @@ _BUNDLED = (
     "config/values",
     "evaluation/__init__",
     "evaluation/accuracy",
+    "messages/__init__",
+    "messages/errors",
+    "messages/hints",
+    "messages/say",
     "pjrt/__init__",
     "pjrt/devices",
     "pjrt/executable",
@@ -48,6 +54,8 @@ _BUNDLED = (
     "runs/schedule",
     "runs/step_loop",
     "runs/stopping",
+    "storage/__init__",
+    "storage/whole",
 )
 _MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"
 # A stored image's side, at most, to a view's: crops are seldom the whole image.
@@ -79,7 +87,7 @@ def run(
         Path of the run folder.
 
     Raises:
-        ValueError: bad input, jax missing, or a step that XLA cannot run.
+        InputError: bad input, jax missing, or a step that XLA cannot run.
     """
     executable.require()
     config, workdir = _config(
@@ -93,7 +101,7 @@ def run(
         eval_labels=eval_labels,
     )
     if config.task == "distill" and config.distill.cache:
-        raise ValueError(
+        raise InputError(
             "The teachers' cached answers do not come along: say --set "
             "distill.cache=False."
         )
@@ -115,7 +123,7 @@ def run(
         )
         folder = os.path.join(workdir, "lowered")
         os.makedirs(folder, exist_ok=True)
-        _say(
+        say(
             f"Run       {workdir} ({launch.describe_net(config)}, "
             f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
             f"{task.total_steps:,} steps, from step {step:,})"
@@ -137,7 +145,7 @@ def run(
         text = json.dumps(signature, indent=1) + "\n"
         run_folder.write(folder, "signature.json", text)
         bundle_runner(os.path.join(workdir, "train.pyz"))
-    _say(
+    say(
         f"Next      copy {workdir} to a machine with jax and NumPy, there "
         f"python {os.path.basename(workdir)}/train.pyz"
     )
@@ -149,7 +157,7 @@ def _config(recipe, workdir, overrides, init, **images):
     if recipe:
         config = config_lib.load(recipe)
         if config.task != "pretrain":
-            raise ValueError(
+            raise InputError(
                 f"{recipe} is for simclr {config.task}: start that, stop it, "
                 "and say simclr lower --workdir=RUN."
             )
@@ -157,7 +165,7 @@ def _config(recipe, workdir, overrides, init, **images):
     elif workdir:
         config = run_folder.read_config(workdir)
     else:
-        raise ValueError("Say --config=RECIPE, or --workdir of a run.")
+        raise InputError("Say --config=RECIPE, or --workdir of a run.")
     config = dataclasses.replace(
         config,
         data=launch.with_images(config.data, **images),
@@ -203,7 +211,7 @@ def _parts(config, reader):
         )
     parts = split(reader, eval_reader, limit=_SCORED, seed=config.seed)
     if parts.note:
-        _say(f"Note      {parts.note}")
+        say(f"Note      {parts.note}")
     return parts, eval_reader
 
 
@@ -238,10 +246,8 @@ def _write_program(folder, name, lowered):
     file = f"{name}.stablehlo"
     module = executable.portable(executable.stablehlo(lowered.hlo))
     path = os.path.join(folder, file)
-    with open(path + ".tmp", "wb") as out:
-        out.write(module)
-    os.replace(path + ".tmp", path)
-    _say(f"Lowered   {path} ({len(module) / 1e6:.1f} MB)")
+    write_whole(path, module)
+    say(f"Lowered   {path} ({len(module) / 1e6:.1f} MB)")
     return {"file": file}
 
 
@@ -252,7 +258,7 @@ def _store(folder, name, reader, config, side):
         reader, path, side=side, view=config_lib.eval_image_size(config)
     )
     _write_arrays(folder, f"{name}_rows.npz", dataclasses.asdict(rows))
-    _say(
+    say(
         f"Stored    {path} ({len(rows.label):,} images of {side} pixels, "
         f"{os.path.getsize(path) / 1e6:,.0f} MB)"
     )
@@ -260,20 +266,17 @@ def _store(folder, name, reader, config, side):
 
 def _write_arrays(folder, name, arrays):
     path = os.path.join(folder, name)
-    with open(path + ".tmp", "wb") as file:
+    with whole_file(path, "wb") as file:
         np.savez(file, **arrays)
-    os.replace(path + ".tmp", path)
 
 
 def bundle_runner(path):
     """Writes the runner as one file that Python runs, without TensorFlow."""
     root = os.path.dirname(os.path.abspath(simclr.__file__))
-    with zipfile.ZipFile(path + ".tmp", "w") as bundle:
+    with (
+        whole_path(path) as unfinished,
+        zipfile.ZipFile(unfinished, "w") as bundle,
+    ):
         bundle.writestr("__main__.py", _MAIN)
         for name in _BUNDLED:
             bundle.write(os.path.join(root, f"{name}.py"), f"simclr/{name}.py")
-    os.replace(path + ".tmp", path)
-
-
-def _say(text):
-    print(text, file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from simclr.engines.strategies import (
     is_chief,
     make_strategy,
 )
+from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 
@@ -41,10 +42,10 @@ def run(
         "" when finished, else why the run stopped early (saved).
 
     Raises:
-        ValueError: bad input, before any work.
+        InputError: bad input, before any work.
     """
     if not init and not recipe:
-        raise ValueError(
+        raise InputError(
             "Say --init=RUN, the pretrained run to start from (with "
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
@@ -128,7 +129,7 @@ def write_labels(images, fraction, seed, workdir, strategy):
         Path of the labels.csv, for this stage and the later ones.
 
     Raises:
-        ValueError: the folder holds other labels, or as for few_labels.
+        InputError: the folder holds other labels, or as for few_labels.
     """
     source = open_source(images.source, labels=images.labels)
     text = to_csv(source, few_labels(source, fraction, seed))
@@ -136,7 +137,7 @@ def write_labels(images, fraction, seed, workdir, strategy):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             if file.read() != text:
-                raise ValueError(
+                raise InputError(
                     f"{path} holds other labels than --label_fraction="
                     f"{fraction:g} gives; choose another --workdir."
                 )

@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-import sys
 
 from simclr import config as config_lib
 from simclr.data.sources import registry
 from simclr.engines.strategies import is_chief
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.training import loop
@@ -26,12 +27,12 @@ def choose(recipe, workdir, suggest, task):
         (Config, list of str).
 
     Raises:
-        ValueError: the recipe is of another stage.
+        InputError: the recipe is of another stage.
     """
     if recipe:
         config = config_lib.load(recipe)
         if config.task != task:
-            raise ValueError(
+            raise InputError(
                 f"{recipe} is a recipe for simclr {config.task}, not {task}."
             )
         return config, [f"recipe {recipe}"]
@@ -76,7 +77,7 @@ def images_of(run, data, *, same_classes):
         config.Data.
 
     Raises:
-        ValueError: the run has no images of its own (an import).
+        InputError: the run has no images of its own (an import).
     """
     if data:
         images = dataclasses.replace(
@@ -86,7 +87,7 @@ def images_of(run, data, *, same_classes):
             return images
         return dataclasses.replace(images, eval_source="", eval_labels="")
     if run_folder.read_facts(run).get("imported"):
-        raise ValueError(
+        raise InputError(
             f"{run} holds imported weights and has no images of its own: say "
             "--data=IMAGES."
         )
@@ -166,7 +167,7 @@ def speaker(strategy):
     """A function that prints a line, on the chief alone."""
     if not is_chief(strategy):
         return lambda text: None
-    return lambda text: print(text, file=sys.stderr, flush=True)
+    return say
 
 
 def _absolute_file(path):

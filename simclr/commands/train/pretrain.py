@@ -12,6 +12,7 @@ from simclr.engines.strategies import (
     is_accelerator,
     make_strategy,
 )
+from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 
@@ -37,10 +38,10 @@ def run(
         "" when finished, else why the run stopped early (saved).
 
     Raises:
-        ValueError: bad input, before any work.
+        InputError: bad input, before any work.
     """
     if not recipe and not data:
-        raise ValueError("Say --data=FOLDER (your images) or --config=RECIPE.")
+        raise InputError("Say --data=FOLDER (your images) or --config=RECIPE.")
     strategy, devices = make_strategy(strategy_kind, replicas, engine)
     workdir = workdir or os.path.join(
         "runs", run_folder.run_name(recipe or registry.absolute(data))

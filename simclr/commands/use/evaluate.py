@@ -18,6 +18,7 @@ from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode, in_batches
+from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
 from simclr.pictures import run as run_pictures
@@ -92,16 +93,16 @@ def score(
         The dict written to results.json.
 
     Raises:
-        ValueError: no run, no checkpoint, or data that cannot be scored.
+        InputError: no run, no checkpoint, or data that cannot be scored.
     """
     config = run_folder.read_config(workdir)
     found = checkpoint.read_newest(run_folder.checkpoints(workdir), warn=print)
     if found is None:
-        raise ValueError(f"{workdir} has no checkpoint yet.")
+        raise InputError(f"{workdir} has no checkpoint yet.")
     step, arrays = found
     imported = run_folder.read_facts(workdir).get("imported")
     if imported and not data:
-        raise ValueError(
+        raise InputError(
             f"{workdir} holds imported weights and has no images of its own: "
             "say --data=IMAGES."
         )

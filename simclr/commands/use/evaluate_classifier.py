@@ -16,6 +16,7 @@ from simclr.evaluation import classification, report
 from simclr.evaluation.split import Part
 from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
+from simclr.messages.errors import InputError
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
 from simclr.runs import folder as run_folder
@@ -84,7 +85,7 @@ def score(
         The dict written to results.json.
 
     Raises:
-        ValueError: no classifier, no checkpoint, no labelled images, or
+        InputError: no classifier, no checkpoint, no labelled images, or
             classes that it does not know.
     """
     config, class_names, num_classes = weights.describe(workdir)
@@ -157,7 +158,7 @@ def _images(workdir, settings, data, labels, eval_data, eval_labels):
     """
     own = settings.eval_source
     if eval_labels and not (eval_data or own):
-        raise ValueError("--eval_labels go with --eval_data, which is missing.")
+        raise InputError("--eval_labels go with --eval_data, which is missing.")
     if eval_data or (own and not data and not labels):
         eval_data = eval_data or own
         if eval_data == own:
@@ -166,7 +167,7 @@ def _images(workdir, settings, data, labels, eval_data, eval_labels):
     elif data:
         source = open_source(data, labels=labels)
     elif settings.labels in ("", "none"):
-        raise ValueError(
+        raise InputError(
             f"{workdir} has no held-out images to score: say "
             "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
             "sub-folders are the classes."
@@ -195,7 +196,7 @@ def match_classes(source, class_names, num_classes):
         list of str [k].
 
     Raises:
-        ValueError: the images have classes that the classifier does not know.
+        InputError: the images have classes that the classifier does not know.
     """
     if class_names is None:
         class_names = [str(i) for i in range(num_classes)]
@@ -213,7 +214,7 @@ def _labelled(source, allowed, max_images, seed):
     labelled = False if labels is None else labels >= 0
     rows = np.flatnonzero(allowed & labelled)
     if len(rows) == 0:
-        raise ValueError(
+        raise InputError(
             f"{source.name} has no labelled images to score: say "
             "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
             "sub-folders are the classes."

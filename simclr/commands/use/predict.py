@@ -1,7 +1,6 @@
 """`simclr predict`: a classifier's answers for new images, as a CSV file."""
 
 import collections
-import contextlib
 import csv
 import os
 import sys
@@ -14,8 +13,10 @@ from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import make_strategy
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
+from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.runs import weights
+from simclr.storage.whole import whole_file
 
 _HEADER = ["id", "label", "probability"]
 _SHOWN = 5  # Classes named in the summary.
@@ -46,14 +47,14 @@ def run(
         strategy_kind, replicas: see make_strategy.
 
     Raises:
-        ValueError: no classifier, no checkpoint, fewer classes than `top`, or
+        InputError: no classifier, no checkpoint, fewer classes than `top`, or
             `out` is a file of something else.
         OSError: `out` cannot be written.
     """
     _, class_names, num_classes = weights.describe(workdir)
     class_names = class_names or [str(i) for i in range(num_classes)]
     if top > num_classes:
-        raise ValueError(
+        raise InputError(
             f"--top={top}: the classifier has {num_classes} classes."
         )
     _require_ours(out)
@@ -72,7 +73,7 @@ def run(
     reader = Reader(source)
     counts = collections.Counter()
     started = time.monotonic()
-    with _whole_file(out) as file:
+    with whole_file(out, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for start, p in batches(
@@ -104,35 +105,22 @@ def _require_ours(out):
     """A file of something else is not overwritten."""
     folder = os.path.dirname(out) or "."
     if not os.path.isdir(folder):
-        raise ValueError(f"--out={out}: there is no folder {folder}.")
+        raise InputError(f"--out={out}: there is no folder {folder}.")
     if not os.path.lexists(out):
         return
     if os.path.isfile(out):
         with open(out, encoding="utf-8", errors="replace") as file:
             if file.readline().startswith(",".join(_HEADER)):
                 return
-    raise ValueError(
+    raise InputError(
         f"{out} exists and is no file of predictions; choose another --out."
     )
-
-
-@contextlib.contextmanager
-def _whole_file(path):
-    """A text file that gets its name at the end, or leaves nothing."""
-    unfinished = f"{path}.tmp"
-    with open(unfinished, "w", newline="", encoding="utf-8") as file:
-        try:
-            yield file
-        except BaseException:
-            os.unlink(unfinished)
-            raise
-    os.replace(unfinished, path)
 
 
 def _list_unreadable(path, bad):
     """Writes id and reason, as a run's unreadable_images.tsv has them."""
     if bad:
-        with _whole_file(path) as file:
+        with whole_file(path) as file:
             file.writelines(f"{name}\t{why}\n" for name, why in bad.items())
         print(f"{len(bad):,} unreadable images are left out, see {path}")
     elif os.path.exists(path):  # Of earlier predictions, now replaced.

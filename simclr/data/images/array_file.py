@@ -2,13 +2,13 @@
 
 import concurrent.futures
 import dataclasses
-import os
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from simclr.data.images.center_crop import seen
+from simclr.storage.whole import whole_path
 
 # Images whose sizes tell how large the others are.
 _SAMPLE = 256
@@ -67,8 +67,14 @@ def store(reader, path, *, side, view):
         ValueError: a hundred images in a row are unreadable.
     """
     num = len(reader.source)
+    with whole_path(path) as unfinished:
+        return _fill(reader, unfinished, num, side, view)
+
+
+def _fill(reader, path, num, side, view):
+    """Writes the images to `path`; returns Rows."""
     images = np.lib.format.open_memmap(
-        path + ".tmp", mode="w+", dtype=np.uint8, shape=(num, side, side, 3)
+        path, mode="w+", dtype=np.uint8, shape=(num, side, side, 3)
     )
     rows = Rows(
         extents=np.zeros([num, 2], np.int32),
@@ -92,7 +98,6 @@ def store(reader, path, *, side, view):
         for _ in tqdm(done, "Storing", total=num, unit="img"):
             pass
     images.flush()
-    os.replace(path + ".tmp", path)
     return rows
 
 

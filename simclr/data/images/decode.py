@@ -36,6 +36,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from simclr.messages.errors import InputError
+
 # Pillow's remarks on odd metadata, which would break progress bars.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -102,7 +104,7 @@ def decode(data):
         uint8 [h, w, 3] RGB.
 
     Raises:
-        ValueError: the image is unreadable or refused; the message is the
+        InputError: the image is unreadable or refused; the message is the
             reason alone, "truncated" or the like.
     """
     image, _ = _open(data)
@@ -124,14 +126,14 @@ def decode(data):
             return np.asarray(image)
         # A damaged file makes Pillow raise anything.
         except Exception as error:
-            raise ValueError(_reason(error)) from None
+            raise InputError(_reason(error)) from None
 
 
 def header(data):
     """Reads the format, mode and size of an image, without its pixels.
 
     Raises:
-        ValueError: as for decode, as far as the first bytes tell.
+        InputError: as for decode, as far as the first bytes tell.
     """
     image, name = _open(data)
     return Header(name, image.mode, image.width, image.height)
@@ -145,28 +147,28 @@ def _open(data):
         # the whole process, warns before it raises, and knows no JPEG scale.
         return plugin(io.BytesIO(data)), name
     except Exception as error:
-        raise ValueError(_reason(error)) from None
+        raise InputError(_reason(error)) from None
 
 
 def _format(data):
     if not data:
-        raise ValueError("empty file")
+        raise InputError("empty file")
     for magic, name, plugin in _PLUGINS:
         if data.startswith(magic):
             return name, plugin
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WebP", WebPImagePlugin.WebPImageFile
-    raise ValueError(_not_an_image(data))
+    raise InputError(_not_an_image(data))
 
 
 def _refuse_size(image):
     width, height = image.size
     pixels = width * height
     if min(width, height) < MIN_SIDE:
-        raise ValueError(f"too small: {width} x {height} pixels")
+        raise InputError(f"too small: {width} x {height} pixels")
     limit = MAX_PIXELS if _decodes_scaled(image) else MAX_FULL_PIXELS
     if pixels > limit:
-        raise ValueError(
+        raise InputError(
             f"too large: {width} x {height} pixels, over "
             f"{limit // 10**6} million"
         )

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from simclr.data.images.decode import decode
+from simclr.messages.errors import InputError
 
 # Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
 # take 150 MB) are then decoded once, not once an epoch.
@@ -46,7 +47,7 @@ class Reader:
             replaced: bool, it is another image's.
 
         Raises:
-            ValueError: a hundred images in a row are unreadable.
+            InputError: a hundred images in a row are unreadable.
         """
         image, found = self._load(int(index))
         return image, found != int(index)
@@ -60,7 +61,7 @@ class Reader:
             found: int64, the index of the image that was loaded.
 
         Raises:
-            ValueError: as for load.
+            InputError: as for load.
         """
         image, found = self._load(int(index))
         labels = self.source.labels
@@ -86,7 +87,7 @@ class Reader:
                 continue
             self._keep(candidate, image)
             return image, candidate
-        raise ValueError(
+        raise InputError(
             f"{tries} images in a row cannot be read, from "
             f"{self.source.id(index)!r} on: "
             f"{self.bad[self.source.id(index)]}. Run simclr check "

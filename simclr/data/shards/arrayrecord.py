@@ -8,7 +8,9 @@ import functools
 import os
 import shutil
 
+from simclr.messages.errors import InputError
 from simclr.storage import cache, files
+from simclr.storage.whole import write_whole
 
 # Options of the library for reading one record here and one there.
 _AT_RANDOM = "readahead_buffer_size:0,max_parallelism:0"
@@ -40,7 +42,7 @@ def walk(path):
     """Yields the data of every record, bytes.
 
     Raises:
-        ValueError: not an ArrayRecord file, or cut off; names the file.
+        InputError: not an ArrayRecord file, or cut off; names the file.
         OSError: it cannot be read.
     """
     reader = _reader(path)
@@ -67,7 +69,7 @@ def _reader(path):
         local, _AT_RANDOM, file_reader_buffer_size=_BUFFER_BYTES
     )
     if not reader.ok():
-        raise ValueError(
+        raise InputError(
             f"{path} is no whole ArrayRecord file: another format, or cut "
             "off. Copy or pack it again."
         )
@@ -95,7 +97,7 @@ def _copy_to_cache(path):
             f"{free / 1e9:.1f} GB left. Set XDG_CACHE_HOME to a larger disk, "
             "or pack the images as TFRecord, which is read from where it is."
         )
-    cache.write_atomically(local, files.read_file(path))
+    write_whole(local, files.read_file(path))
     return local
 
 

@@ -11,6 +11,8 @@ copies nothing, and can skip the image when only the label is wanted:
 A `buffer` is anything that gives bytes for buffer[start:stop].
 """
 
+from simclr.messages.errors import InputError
+
 _BYTES_LIST, _INT64_LIST = 1, 3
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
@@ -26,7 +28,7 @@ def find_features(buffer, stop):
         dict of str -> (start, stop) of that Feature message in the buffer.
 
     Raises:
-        ValueError: the bytes are not an example.
+        InputError: the bytes are not an example.
     """
     found = {}
     for number, _, start, end in _fields(buffer, 0, stop):
@@ -95,9 +97,9 @@ def _fields(buffer, start, stop):
         elif wire in (_FIXED32, _FIXED64):
             end = start + (4 if wire == _FIXED32 else 8)
         else:
-            raise ValueError("not a tf.train.Example")
+            raise InputError("not a tf.train.Example")
         if end > stop:
-            raise ValueError("not a tf.train.Example, or cut off")
+            raise InputError("not a tf.train.Example, or cut off")
         yield tag >> 3, wire, start, end
         start = end
 
@@ -112,7 +114,7 @@ def _varint(buffer, start):
         value |= (byte & 0x7F) << (7 * i)
         if byte < 0x80:
             return value, start + i + 1
-    raise ValueError("not a tf.train.Example")
+    raise InputError("not a tf.train.Example")
 
 
 def _to_varint(value):

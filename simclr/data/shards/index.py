@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from simclr.data.shards import arrayrecord, example, tfrecord
+from simclr.messages.errors import InputError
 from simclr.storage import cache, files
 
 SUFFIX = ".index"
@@ -118,7 +119,7 @@ def index_shard(path, *, file_format, keys):
         ShardIndex.
 
     Raises:
-        ValueError: another format, damaged, not examples, or without an image
+        InputError: another format, damaged, not examples, or without an image
             in the first record; names the file.
         OSError: it cannot be read.
     """
@@ -165,13 +166,13 @@ def _walk(path, num_bytes, file_format, keys):
         try:
             features = example.find_features(buffer, size)
             if not labels and first_of(features, keys.image) is None:
-                raise ValueError(no_image(features, keys))
+                raise InputError(no_image(features, keys))
             label = first_of(features, keys.label)
             label = label and example.first_int(buffer, label)
             name = first_of(features, keys.id)
             name = name and example.first_bytes(buffer, name)
         except ValueError as error:
-            raise ValueError(f"{path}, record {len(labels)}: {error}") from None
+            raise InputError(f"{path}, record {len(labels)}: {error}") from None
         offsets.append(offset)
         sizes.append(size)
         labels.append(-1 if label is None else label)

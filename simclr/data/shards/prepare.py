@@ -21,7 +21,8 @@ from simclr.data.images.check import read_all, write_csv
 from simclr.data.shards import arrayrecord, example
 from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
-from simclr.storage import cache, files
+from simclr.messages.errors import InputError
+from simclr.storage import files, whole
 
 # A TFRecord file frames each record with 16 bytes.
 _TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
@@ -63,16 +64,16 @@ def prepare(
         Prepared.
 
     Raises:
-        ValueError: bad arguments, a folder with something else in it, or no
+        InputError: bad arguments, a folder with something else in it, or no
             readable image at all.
         OSError: the folder cannot be written.
     """
     if file_format not in _WRITERS:
-        raise ValueError(
+        raise InputError(
             f"file_format is {file_format!r}; choose arrayrecord or tfrecord."
         )
     if not shard_bytes >= 1:
-        raise ValueError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
+        raise InputError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
     plan = {
         "complete": False,
         "source": source.name,
@@ -103,18 +104,16 @@ def prepare(
 def _begin(out_dir, plan):
     """The plan in the folder if it is this one, else this one in it."""
     if files.is_remote(out_dir):
-        raise ValueError(
+        raise InputError(
             f"{out_dir}: shards are written to a local folder; copy them "
             "afterwards (gcloud storage cp -r)."
         )
     os.makedirs(out_dir, exist_ok=True)
-    for name in os.listdir(out_dir):
-        if name.startswith(cache.WRITING):  # Left by a kill.
-            os.unlink(os.path.join(out_dir, name))
+    whole.remove_unfinished(out_dir)
     path = os.path.join(out_dir, MANIFEST)
     if not os.path.exists(path):
         if os.listdir(out_dir):
-            raise ValueError(
+            raise InputError(
                 f"{out_dir} holds other files; give a new or an empty folder."
             )
         _write_plan(out_dir, plan)
@@ -123,7 +122,7 @@ def _begin(out_dir, plan):
         old = json.load(file)
     for key in _SAME:
         if old.get(key) != plan[key]:
-            raise ValueError(
+            raise InputError(
                 f"{out_dir} was begun with another {key.replace('_', ' ')} "
                 f"({_short(old.get(key))}, not {_short(plan[key])}); give a "
                 "new or an empty folder."
@@ -158,7 +157,7 @@ def _pack(source, out_dir, plan, progress):
         shard.finish(out_dir, plan)
     plan["bad"] += bad
     if not plan["shards"]:
-        raise ValueError(
+        raise InputError(
             f"{source.name}: not one of {len(source):,} images can be read, "
             f"such as {plan['bad'][0][0]!r}: {plan['bad'][0][1]}."
         )
@@ -174,7 +173,7 @@ class _Shard:
     def __init__(self, out_dir, number, file_format):
         self.data_bytes = 0
         self._file = f"images-{number:05d}.{file_format}"
-        self._path = os.path.join(out_dir, "." + self._file)
+        self._path = whole.unfinished_path(os.path.join(out_dir, self._file))
         self._file_format = file_format
         self._writer = _WRITERS[file_format](self._path)
         self._sizes, self._labels, self._ids, self._bad = [], [], [], []
@@ -193,8 +192,6 @@ class _Shard:
     def finish(self, out_dir, plan):
         """Closes the file, gives it its name, and notes it in the plan."""
         self._writer.close()
-        with open(self._path, "rb+") as file:
-            os.fsync(file.fileno())
         num_bytes = os.path.getsize(self._path)
         framed, end = {}, 0
         if self._file_format == "tfrecord":
@@ -207,8 +204,8 @@ class _Shard:
             num_bytes=num_bytes, labels=self._labels, ids=self._ids, **framed
         )
         path = os.path.join(out_dir, self._file)
-        cache.write_atomically(path + shard_index.SUFFIX, index.to_bytes())
-        os.replace(self._path, path)
+        whole.write_whole(path + shard_index.SUFFIX, index.to_bytes())
+        whole.finish(self._path, path)
         plan["shards"].append(
             {
                 "file": self._file,
@@ -233,7 +230,7 @@ _WRITERS = {"arrayrecord": arrayrecord.writer, "tfrecord": _tfrecord_writer}
 
 def _write_plan(out_dir, plan):
     text = json.dumps(plan, indent=1) + "\n"
-    cache.write_atomically(os.path.join(out_dir, MANIFEST), text.encode())
+    whole.write_whole(os.path.join(out_dir, MANIFEST), text.encode())
 
 
 def _summary(prepared, out_dir):

@@ -18,6 +18,7 @@ from simclr.data.shards import (
     index as shard_index,
 )
 from simclr.data.source import Source, labels_or_none
+from simclr.messages.errors import InputError
 from simclr.storage import files
 
 # Written by `simclr prepare` beside its shards.
@@ -81,7 +82,7 @@ class RecordSource(Source):
         span = shard_index.first_of(features, self._keys.image)
         image = span and example.first_bytes(data, span)
         if image is None:
-            raise ValueError(shard_index.no_image(features, self._keys))
+            raise InputError(shard_index.no_image(features, self._keys))
         return image
 
     def fingerprint(self):
@@ -122,7 +123,7 @@ def open_records(pattern, name, *, file_format):
         file_format: "tfrecord" or "arrayrecord".
 
     Raises:
-        ValueError, OSError: nothing matches, or a shard is bad.
+        InputError, OSError: nothing matches, or a shard is bad.
     """
     paths = _match(files.expand(pattern), name)
     return open_shards(
@@ -137,7 +138,7 @@ def open_prepared(folder, name):
         RecordSource, or None if the folder is another one.
 
     Raises:
-        ValueError, OSError: it is unfinished or damaged.
+        InputError, OSError: it is unfinished or damaged.
     """
     manifest = _read_manifest(files.expand(folder))
     if not manifest:
@@ -158,7 +159,7 @@ def open_shards(paths, name, *, file_format, keys):
         RecordSource.
 
     Raises:
-        ValueError, OSError: a shard is bad, or all are empty.
+        InputError, OSError: a shard is bad, or all are empty.
     """
 
     def index(path):
@@ -176,7 +177,7 @@ def open_shards(paths, name, *, file_format, keys):
             )
         )
     if not sum(map(len, indexes)):
-        raise ValueError(f"{name}: {len(paths)} files without a record.")
+        raise InputError(f"{name}: {len(paths)} files without a record.")
     source = RecordSource(
         name,
         paths,
@@ -222,7 +223,7 @@ def _read_manifest(folder):
     """What `simclr prepare` wrote into a folder; {} if it did not.
 
     Raises:
-        ValueError: it has not finished.
+        InputError: it has not finished.
     """
     try:
         manifest = json.loads(files.read_file(posixpath.join(folder, MANIFEST)))
@@ -231,7 +232,7 @@ def _read_manifest(folder):
     except (OSError, ValueError, AttributeError):  # None, or somebody else's.
         return {}
     if not manifest["complete"]:
-        raise ValueError(
+        raise InputError(
             f"{folder} is not finished: run the same `simclr prepare` again, "
             "it goes on from where it was."
         )

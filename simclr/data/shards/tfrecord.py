@@ -8,6 +8,7 @@ are jumped over.
 
 import struct
 
+from simclr.messages.errors import InputError
 from simclr.storage import files
 
 _HEADER, _FOOTER = 12, 4
@@ -52,7 +53,7 @@ def walk(path):
         in parts.
 
     Raises:
-        ValueError: not a TFRecord file, or cut off; the message names it.
+        InputError: not a TFRecord file, or cut off; the message names it.
         OSError: it cannot be read.
     """
     end, _ = files.stat(path)
@@ -65,7 +66,7 @@ def walk(path):
                 raise _cut_off(path, position, end)
             size, check = struct.unpack("<QI", head)
             if check != _masked_crc32c(head[:8]):
-                raise ValueError(_not_records(path, position, head))
+                raise InputError(_not_records(path, position, head))
             start = position + _HEADER
             position = start + size + _FOOTER
             if position > end:

@@ -1,6 +1,5 @@
 """A folder of photos: any depth, no preparation, labels if it has them."""
 
-import difflib
 import hashlib
 import os
 
@@ -8,6 +7,8 @@ import numpy as np
 
 from simclr.data.source import Source
 from simclr.data.sources.manifest import list_images
+from simclr.messages.errors import InputError
+from simclr.messages.hints import near
 from simclr.storage import files
 
 # No image is that large; a file that is would fill the memory.
@@ -26,7 +27,7 @@ class FolderSource(Source):
     images each on average, and they are not all called train, test or alike.
 
     Raises:
-        ValueError, OSError: no such folder, or no image in it.
+        InputError, OSError: no such folder, or no image in it.
     """
 
     def __init__(self, path, name):
@@ -41,7 +42,7 @@ class FolderSource(Source):
         ]
         self._note_unreadable(manifest)
         if not self._paths:
-            raise ValueError(_nothing_there(path, manifest))
+            raise InputError(_nothing_there(path, manifest))
         self._note_lost_classes(manifest)
         if _folders_are_classes(manifest):
             counts = [len(images) for images in manifest.folders.values()]
@@ -60,7 +61,7 @@ class FolderSource(Source):
         with open(os.path.join(self._root, self._paths[index]), "rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise ValueError("larger than 1 GiB")
+            raise InputError("larger than 1 GiB")
         return data
 
     def fingerprint(self):
@@ -104,21 +105,20 @@ def _require_folder(given, root):
     if os.path.exists(root):
         records = "tfrecord" in os.path.basename(root)
         hint = f" Of records, say tfrecord:{given}." if records else ""
-        raise ValueError(
+        raise InputError(
             f"{given!r} is a file; give the folder that holds the images.{hint}"
         )
     parent = os.path.dirname(root)
     while not os.path.isdir(parent):
         root, parent = parent, os.path.dirname(parent)
-    near = difflib.get_close_matches(
-        os.path.basename(root), files.list_folder(parent), n=1
-    )
+    name = os.path.basename(root)
+    meant = near(name, files.list_folder(parent))
     hint = (
-        f"did you mean {os.path.join(parent, near[0])}?"
-        if near
-        else (f"{parent} exists, but has no {os.path.basename(root)!r}.")
+        f"Did you mean {os.path.join(parent, meant)}?"
+        if meant
+        else f"{parent} exists, but has no {name!r}."
     )
-    raise FileNotFoundError(f"{given!r} does not exist; {hint}")
+    raise FileNotFoundError(f"{given!r} does not exist. {hint}")
 
 
 def _nothing_there(given, manifest):

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 
+from simclr.messages.errors import InputError
 from simclr.storage import files
 
 
@@ -25,7 +26,7 @@ def read_labels(path, source):
             sorted; numbers by their value.
 
     Raises:
-        ValueError: bad header, no rows, ids that are unknown, ambiguous or
+        InputError: bad header, no rows, ids that are unknown, ambiguous or
             labelled twice; says how many.
         OSError: the file cannot be read.
     """
@@ -54,14 +55,14 @@ def read_labels(path, source):
         ("have two different labels", twice),
     ):
         if names:
-            raise ValueError(
+            raise InputError(
                 f"{path}: {len(names):,} of {len(rows):,} ids {what}, such "
                 f"as {names[0]!r}; the source has ids such as "
                 f"{source.id(0)!r}."
             )
     class_names = sorted(set(named.values()) - {""}, key=_by_value)
     if not class_names:
-        raise ValueError(f"{path} labels nothing: {len(rows):,} rows.")
+        raise InputError(f"{path} labels nothing: {len(rows):,} rows.")
     if set(class_names) <= set(source.class_names or ()):
         class_names = list(source.class_names)
     number = {name: i for i, name in enumerate(class_names)} | {"": -1}
@@ -84,12 +85,12 @@ def few_labels(source, fraction, seed=0):
         / classes), at least one, or all where it has fewer.
 
     Raises:
-        ValueError: no labels, or a fraction out of range.
+        InputError: no labels, or a fraction out of range.
     """
     if not 0 < fraction <= 1:
-        raise ValueError(f"--label_fraction={fraction:g} must lie in (0, 1].")
+        raise InputError(f"--label_fraction={fraction:g} must lie in (0, 1].")
     if source.labels is None:
-        raise ValueError(
+        raise InputError(
             f"--label_fraction takes a part of the labels, and {source.name} "
             "has none: give --labels=labels.csv."
         )
@@ -123,7 +124,7 @@ def align(source, class_names):
         class_names: list of str, the classifier's.
 
     Raises:
-        ValueError: the source has classes that the classifier does not know.
+        InputError: the source has classes that the classifier does not know.
     """
     if source.labels is None or source.class_names == class_names:
         return
@@ -135,7 +136,7 @@ def align(source, class_names):
         if name not in number
     ]
     if unknown:
-        raise ValueError(
+        raise InputError(
             f"{source.name} has classes that are not the classifier's "
             f"{len(class_names)} ({', '.join(class_names[:3])}, ...), such as "
             f"{unknown[0]!r}."
@@ -151,7 +152,7 @@ def _rows(path):
             reader = csv.DictReader(file, skipinitialspace=True)
             header = [name.strip() for name in reader.fieldnames or []]
             if "id" not in header or "label" not in header:
-                raise ValueError(
+                raise InputError(
                     f"{path} begins with {','.join(header)!r}; its first line "
                     "must name the columns id,label."
                 )
@@ -161,7 +162,7 @@ def _rows(path):
                 for row in reader
             ]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a UTF-8 CSV file: {error}") from None
+        raise InputError(f"{path} is not a UTF-8 CSV file: {error}") from None
 
 
 def _by_value(name):

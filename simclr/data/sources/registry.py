@@ -1,8 +1,9 @@
 """The words that open a source of images, and what opens it."""
 
-import difflib
 import os
 
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
 from simclr.storage import files
 
 
@@ -23,7 +24,7 @@ def open_source(spec, labels=""):
         Source with at least one image.
 
     Raises:
-        ValueError, OSError: no such source, an empty one, or labels that do
+        InputError, OSError: no such source, an empty one, or labels that do
             not fit it; one line that says what to do.
     """
     source = _open(spec)
@@ -63,20 +64,19 @@ def _open(spec):
     kind, colon, rest = spec.partition(":")
     if colon and kind in _KINDS:
         if not rest:
-            raise ValueError(f"{spec!r} names nothing after {kind}:.")
+            raise InputError(f"{spec!r} names nothing after {kind}:.")
         return _KINDS[kind](rest, spec)
     if _is_sample(spec):
         return _sample(spec)
     if not spec:
-        raise ValueError("The name of a source is empty: give a folder.")
+        raise InputError("The name of a source is empty: give a folder.")
     if (
         colon
         and not files.is_remote(spec)
         and not os.path.exists(files.expand(spec))
     ):
-        near = difflib.get_close_matches(kind, _KINDS, n=1)
-        hint = f" Did you mean {near[0]}:{rest}?" if near else ""
-        raise ValueError(
+        hint = did_you_mean(kind, _KINDS, f"{{}}:{rest}")
+        raise InputError(
             f"{spec!r} is no source: there is no {kind!r}, only "
             f"{', '.join(_KINDS)}, sample or a path.{hint}"
         )
@@ -88,7 +88,7 @@ def _folder(path, spec):
     from simclr.data.sources.folder import FolderSource
 
     if files.is_remote(path):
-        raise ValueError(
+        raise InputError(
             f"{path!r}: remote images are read from shards. Pack them with "
             f"`simclr prepare`, then say tfrecord:{path.rstrip('/')}."
         )

@@ -3,6 +3,7 @@
 import os
 
 from simclr.data.shards.records import open_prepared
+from simclr.messages.errors import InputError
 
 # Made by simclr/data/sources/make_sample.py; its MIT licence lies beside it.
 _DATA = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -20,11 +21,11 @@ def open_sample(name):
         records.RecordSource: grey 28 x 28 images with labels.
 
     Raises:
-        ValueError: another name.
+        InputError: another name.
     """
     split = name.partition("/")[2] or "train"
     if split not in SPLITS:
-        raise ValueError(
+        raise InputError(
             f"{name!r}: the sample has sample/train and sample/test (for a "
             f"folder of that name say ./{name})."
         )

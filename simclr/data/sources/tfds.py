@@ -13,6 +13,7 @@ import re
 from simclr.data.shards import index as shard_index
 from simclr.data.shards import records
 from simclr.data.sources import tfds_download
+from simclr.messages.errors import InputError
 from simclr.storage import files
 
 _FORMATS = {"tfrecord": "tfrecord", "array_record": "arrayrecord"}
@@ -32,7 +33,7 @@ def open_tfds(rest, name):
         records.RecordSource; ids as tfds's own `tfds_id`.
 
     Raises:
-        ValueError, OSError: not prepared and no network, no such config,
+        InputError, OSError: not prepared and no network, no such config,
             version or split, or a set without images; says what is there.
     """
     root = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -51,7 +52,7 @@ def open_tfds(rest, name):
         folder = posixpath.join(folder, config)
     elif not any(map(_is_version, names)):
         if len(configs) != 1:
-            raise ValueError(
+            raise InputError(
                 f"{name}: say which config: {dataset}/"
                 f"{{{','.join(configs)}}}/SPLIT."
             )
@@ -84,7 +85,7 @@ def _open_split(folder, split, name):
     _require(split, splits, "split", folder)
     kind = info.get("fileFormat", "tfrecord")
     if kind not in _FORMATS:
-        raise ValueError(
+        raise InputError(
             f"{name} is stored as {kind}; only {' and '.join(_FORMATS)} can "
             "be read."
         )
@@ -107,12 +108,12 @@ def _open_split(folder, split, name):
         for i in range(len(lengths))
     ]
     if not paths:
-        raise ValueError(f"{name}: split {split!r} of {folder} is empty.")
+        raise InputError(f"{name}: split {split!r} of {folder} is empty.")
     features = _read_json(folder, "features.json")
     features = features.get("featuresDict", {}).get("features", {})
     image = _feature("image", features, ".Image")
     if not image:
-        raise ValueError(
+        raise InputError(
             f"{name} has no image; its features are {', '.join(features)}."
         )
     label = _feature("label", features, ".ClassLabel")
@@ -161,7 +162,7 @@ def _read_json(folder, file):
 
 def _require(name, names, what, folder):
     if name not in names:
-        raise ValueError(
+        raise InputError(
             f"{folder} has no {what} {name!r}, only {', '.join(names)}."
         )
 

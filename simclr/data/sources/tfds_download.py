@@ -5,13 +5,14 @@ retries a download for about 200 seconds before it fails on a machine without a
 network, so the hosts it would ask are tried first.
 """
 
-import difflib
 import os
 import socket
-import sys
 import urllib.parse
 import urllib.request
 
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
+from simclr.messages.say import say
 from simclr.storage import files
 
 _TIMEOUT_S = 3.0  # Of a connection, to the first host that answers.
@@ -27,7 +28,7 @@ def download(dataset, parts, root):
         root: where prepared data sets lie.
 
     Raises:
-        ValueError: there is no such data set, or it must be fetched by hand.
+        InputError: there is no such data set, or it must be fetched by hand.
         OSError: no network, or the download failed; says what to do.
     """
     import tensorflow_datasets as tfds
@@ -42,9 +43,8 @@ def download(dataset, parts, root):
     except ValueError:
         names = files.list_folder(root)
         names += tfds.list_builders(with_community_datasets=False)
-        near = difflib.get_close_matches(dataset, names, n=1)
-        hint = f" Did you mean tfds:{near[0]}?" if near else ""
-        raise ValueError(
+        hint = did_you_mean(dataset, names, "tfds:{}")
+        raise InputError(
             f"There is no tfds data set {dataset!r}, neither prepared in "
             f"{root} nor known to tensorflow-datasets.{hint}"
         ) from None
@@ -52,7 +52,7 @@ def download(dataset, parts, root):
     by_hand = builder_class.MANUAL_DOWNLOAD_INSTRUCTIONS
     manual = os.path.join(root, "downloads", "manual")
     if by_hand and not (os.path.isdir(manual) and os.listdir(manual)):
-        raise ValueError(
+        raise InputError(
             f"tfds data set {dataset!r} is not prepared in {root}, and its "
             f"files must be fetched by hand into {manual}: "
             f"{' '.join(by_hand.split())} Or set TFDS_DATA_DIR to where it is "
@@ -60,7 +60,7 @@ def download(dataset, parts, root):
         )
     if not by_hand:
         _require_network(dataset, builder_class.url_infos or {}, root)
-    print(f"Preparing tfds data set {dataset} in {root}", file=sys.stderr)
+    say(f"Preparing tfds data set {dataset} in {root}")
     try:
         builder = tfds.builder(
             "/".join(filter(None, [dataset, config])),

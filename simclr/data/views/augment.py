@@ -8,6 +8,7 @@ here and draw none themselves.
 import tensorflow as tf
 
 from simclr.data import keys
+from simclr.messages.errors import InputError
 
 _PER_IMAGE = {
     "flip": keys.FLIP,
@@ -48,10 +49,10 @@ def draw(step, *, seed, batch_size):
                 sigma lies; one per view and step, repeated in every row.
 
     Raises:
-        ValueError: batch_size below 1 or a seed out of range.
+        InputError: batch_size below 1 or a seed out of range.
     """
     if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} must be at least 1.")
+        raise InputError(f"batch_size={batch_size} must be at least 1.")
     step = tf.cast(step, tf.int64)
 
     def bits(purpose, shape, dtype):

@@ -7,6 +7,8 @@ and none is below a tenth of the image, because a crop must cover that much.
 
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 ASPECT = (3 / 4, 4 / 3)  # Width / height.
 MIN_COVERED = 0.1  # Of the object's area; the object is the whole image.
 _ATTEMPTS = 100  # Then the whole image.
@@ -32,12 +34,12 @@ def random_crops(
         uint8 [v, s, s, 3].
 
     Raises:
-        ValueError: a size below 1, or areas not 0 < smallest <= largest <= 1.
+        InputError: a size below 1, or areas not 0 < smallest <= largest <= 1.
     """
     if size < 1:
-        raise ValueError(f"size={size} must be at least 1 pixel.")
+        raise InputError(f"size={size} must be at least 1 pixel.")
     if not 0 < area[0] <= area[1] <= 1:
-        raise ValueError(f"area={area} must be 0 < smallest <= largest <= 1.")
+        raise InputError(f"area={area} must be 0 < smallest <= largest <= 1.")
     views = []
     for view in range(crop_seeds.shape[0]):
         begin, extent = crop_box(tf.shape(image), crop_seeds[view], area)

@@ -7,6 +7,8 @@ a CPU). Arithmetic only, so that XLA compiles it for any device.
 
 import tensorflow as tf
 
+from simclr.messages.errors import InputError
+
 
 def jitter(
     planes,
@@ -36,7 +38,7 @@ def jitter(
         float [n, 3, h, w] in [0, 1].
 
     Raises:
-        ValueError: a negative strength or an unknown rule.
+        InputError: a negative strength or an unknown rule.
     """
     strengths = {
         "brightness": brightness,
@@ -46,9 +48,9 @@ def jitter(
     }
     for name, strength in strengths.items():
         if strength < 0:
-            raise ValueError(f"{name}={strength} must be at least 0.")
+            raise InputError(f"{name}={strength} must be at least 0.")
     if brightness_rule not in ("multiply", "add"):
-        raise ValueError(
+        raise InputError(
             f"brightness_rule={brightness_rule!r} must be 'multiply' or 'add'."
         )
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from simclr.data.sources.labels import align
 from simclr.data.sources.registry import open_source
 from simclr.losses.distillation import distillation
+from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.runs import weights
 from simclr.training.tasks.task import Task
@@ -36,7 +37,7 @@ class Distill(Task):
                 raise
             source.labels = source.class_names = None
         if config.distill.alpha < 1 and source.labels is None:
-            raise ValueError(
+            raise InputError(
                 f"distill.alpha={config.distill.alpha:g} needs labels, and "
                 f"{source.name} has none: give --labels, or alpha 1."
             )
@@ -48,7 +49,7 @@ class Distill(Task):
         self.teachers = []
         if not self.config.distill.cache:
             if not self.config.distill.teachers:
-                raise ValueError(
+                raise InputError(
                     "There is no teacher: say --set distill.teachers=RUN, or "
                     "--set distill.cache=True for a step without it."
                 )
@@ -102,16 +103,16 @@ def teachers_classes(paths):
     they are called by their numbers.
 
     Raises:
-        ValueError: no teacher, one that is no classifier, or other classes.
+        InputError: no teacher, one that is no classifier, or other classes.
     """
     if not paths:
-        raise ValueError("There is no teacher: say --teacher=RUN.")
+        raise InputError("There is no teacher: say --teacher=RUN.")
     found = None
     for path in paths:
         _, names, count = weights.describe(path)
         names = names or [str(i) for i in range(count)]
         if found is not None and names != found:
-            raise ValueError(
+            raise InputError(
                 f"The teachers' classes differ: {paths[0]} has {len(found)} "
                 f"({', '.join(found[:3])}, ...), {path} has {len(names)} "
                 f"({', '.join(names[:3])}, ...)."

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from simclr.data.sources.registry import open_source
 from simclr.data.sources.subset import Subset
+from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.training.tasks.task import Task
 
@@ -25,13 +26,13 @@ class Finetune(Task):
         """Those with a label."""
         source = open_source(config.data.source, labels=config.data.labels)
         if source.labels is None:
-            raise ValueError(
+            raise InputError(
                 f"{source.name} has no labels: fine-tuning needs some. Give "
                 "--labels=labels.csv (id,label)."
             )
         rows = np.flatnonzero(source.labels >= 0)
         if len(np.unique(source.labels[rows])) < 2:
-            raise ValueError(
+            raise InputError(
                 f"All {len(rows)} labelled images of {source.name} are of one "
                 "class; fine-tuning needs at least two."
             )

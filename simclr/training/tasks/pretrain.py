@@ -9,6 +9,7 @@ import tensorflow as tf
 from simclr import collectives
 from simclr.data.sources.registry import open_source
 from simclr.losses import objectives
+from simclr.messages.errors import InputError
 from simclr.models import heads
 from simclr.models.backbones import build_encoder, build_head
 from simclr.training import gradient_cache
@@ -33,7 +34,7 @@ class Pretrain(Task):
         # are told to flee it. Epochs being shuffled, their share is
         # (K / images)^2 / 2: 1 in 8 at this limit, 1 in 760 on ImageNet.
         if 2 * config.memory.size > len(source):
-            raise ValueError(
+            raise InputError(
                 f"memory.size={config.memory.size} is more than half of the "
                 f"{len(source)} images of {source.name}: too many images would "
                 "be their own negatives."

@@ -1,0 +1,29 @@
+"""What a user may have meant."""
+
+import difflib
+
+
+def near(word, known, cutoff=0.6):
+    """The known word nearest to a mistyped one.
+
+    Args:
+        word: str.
+        known: iterable of str.
+        cutoff: likeness, from 0 to 1, below which there is none.
+
+    Returns:
+        str; "" where nothing is near.
+    """
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return found[0] if found else ""
+
+
+def did_you_mean(word, known, form="{}", cutoff=0.6):
+    """The end of a message on a mistyped word: " Did you mean ...?" or "".
+
+    Args:
+        word, known, cutoff: as in `near`.
+        form: how the known word is shown, a format string.
+    """
+    found = near(word, known, cutoff)
+    return f" Did you mean {form.format(found)}?" if found else ""

@@ -1,0 +1,75 @@
+"""Files that are there whole or not at all: write aside, then rename."""
+
+import contextlib
+import os
+import uuid
+
+_WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
+
+
+def unfinished_path(path):
+    """A new name beside `path`, for a file that is not whole yet."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(folder, f"{_WRITING}{uuid.uuid4().hex[:12]}-{name}")
+
+
+def finish(unfinished, path):
+    """Gives a written file its name, once it is on the disk."""
+    with open(unfinished, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+@contextlib.contextmanager
+def whole_path(path):
+    """A path to write to; what lies there takes the name `path` at the end.
+
+    A crash leaves what was at `path` as it was. An error removes the rest.
+
+    Args:
+        path: local file to make or replace.
+
+    Yields:
+        Path of a file in the same folder, not yet there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    unfinished = unfinished_path(path)
+    try:
+        yield unfinished
+        finish(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
+
+
+@contextlib.contextmanager
+def whole_file(path, mode="w", **options):
+    """An open file that takes the name `path` when it is closed.
+
+    Args:
+        path: as in `whole_path`.
+        mode, **options: as for `open`; a text is UTF-8.
+
+    Yields:
+        file object.
+    """
+    if "b" not in mode:
+        options.setdefault("encoding", "utf-8")
+    with whole_path(path) as unfinished, open(unfinished, mode, **options) as f:
+        yield f
+
+
+def write_whole(path, content):
+    """Writes a text or bytes as a whole file."""
+    with whole_file(path, "w" if isinstance(content, str) else "wb") as file:
+        file.write(content)
+
+
+def remove_unfinished(folder):
+    """Removes what processes that were killed left in a folder."""
+    for name in os.listdir(folder):
+        if name.startswith(_WRITING):
+            os.unlink(os.path.join(folder, name))
