@@ -20,11 +20,11 @@ from simclr import config as config_lib
 from simclr.commands.tools.lower import bundle_runner
 from simclr.config import Train
 from simclr.data.views import augment, device_crop
-from simclr.lowering import program
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import image_store, runner
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
+from simclr.training.tasks.outside import build_task
 from tests import tiny, tiny_classifier
 from tests.test_pjrt import train as pretrain
 from tests.test_pjrt import write_recipe
@@ -85,7 +85,7 @@ def lowered(recipe, tmp_path_factory):
 def test_the_runner_trains_as_tensorflow_does(recipe, lowered):
     """The same images, boxes and draws through the task, eagerly built."""
     config = config_lib.load(str(recipe))
-    task = program.build_task(config, num_examples=64, num_classes=2)
+    task = build_task(config, num_examples=64, num_classes=2)
     images = np.load(f"{lowered}/lowered/images.npy")
     kept = np.load(f"{lowered}/lowered/images_rows.npz")
     order = image_store.Order(config.seed, len(images))

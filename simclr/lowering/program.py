@@ -10,7 +10,6 @@ from simclr.data import batches
 from simclr.data.views import augment, device_crop
 from simclr.lowering import xla
 from simclr.messages.errors import InputError
-from simclr.training.tasks import TASKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,23 +31,6 @@ class Program:
     results: list
     variables: list
     updated: list
-
-
-def build_task(config, *, num_examples, num_classes):
-    """The config's task, built outside any strategy, to be lowered.
-
-    Args:
-        config: Config.
-        num_examples: images in an epoch.
-        num_classes: classes among the labels; 0: there are none.
-    """
-    policy = keras.config.dtype_policy()
-    try:
-        return TASKS[config.task](
-            config, num_examples=num_examples, num_classes=num_classes
-        )
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def lower_task(task, *, replicas, on_device=True):

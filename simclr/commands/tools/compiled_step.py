@@ -10,6 +10,7 @@ from simclr.lowering import program, xla
 from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler
 from simclr.tpu.slices import GIB
+from simclr.training.tasks.outside import build_task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +98,7 @@ class RecipeStep:
                 self._config.train, microbatch=microbatch
             ),
         )
-        task = program.build_task(
+        task = build_task(
             config, num_examples=self._images, num_classes=self._classes
         )
         lowered = program.lower_task(

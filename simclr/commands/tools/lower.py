@@ -24,6 +24,7 @@ from simclr.runs.unreadable import BadImages
 from simclr.storage.whole import whole_file, whole_path, write_whole
 from simclr.training import loop
 from simclr.training.tasks import TASKS
+from simclr.training.tasks.outside import build_task
 
 # What train.pyz holds: nothing that imports TensorFlow.
 _BUNDLED = (
@@ -110,7 +111,7 @@ def run(
     parts, eval_reader = _parts(config, reader)
     facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
     with run_folder.open_run(workdir, config, facts):
-        task = program.build_task(
+        task = build_task(
             config,
             num_examples=len(source),
             num_classes=len(class_names or ()),
