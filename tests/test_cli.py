@@ -67,7 +67,7 @@ def test_debug_shows_the_traceback():
 
 
 def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
-    find_spec = "simclr.startup.importlib.util.find_spec"
+    find_spec = "simclr.engines.startup.importlib.util.find_spec"
     monkeypatch.setattr(find_spec, lambda name: None)
     for line in (
         "pretrain --data=x",
