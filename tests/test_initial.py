@@ -11,6 +11,7 @@ from simclr.models.resnet import resnet
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
+from simclr.runs import weights as weights_lib
 from simclr.training import loop, negatives, start
 from tests import tiny
 
@@ -145,9 +146,9 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
 
 def test_weights_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        start.read_weights(str(tmp_path / "nowhere"))
+        weights_lib.read_weights(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="no checkpoint in it"):
-        start.read_weights(str(tmp_path))
+        weights_lib.read_weights(str(tmp_path))
     (tmp_path / "x.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="not a whole checkpoint"):
-        start.read_weights(str(tmp_path / "x.npz"))
+        weights_lib.read_weights(str(tmp_path / "x.npz"))

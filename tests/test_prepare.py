@@ -151,7 +151,7 @@ def test_shards_keep_to_their_size(tmp_path):
 KILLED = textwrap.dedent(
     """
     import os, signal, sys
-    from simclr.data.prepare import prepare
+    from simclr.data.shards.prepare import prepare
     from tests.images import ListSource, encoded
 
     class Deadly(ListSource):

@@ -264,9 +264,11 @@ def test_opening_needs_no_tensorflow(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded())
     code = (
         "import sys\n"
-        "from simclr.data import check, prepare, reader, sources\n"
-        "check.check(sources.open_source(sys.argv[1]), progress=False)\n"
-        "sources.open_source('sample')\n"
+        "from simclr.data.images import check, reader\n"
+        "from simclr.data.shards import prepare\n"
+        "from simclr.data.sources.registry import open_source\n"
+        "check.check(open_source(sys.argv[1]), progress=False)\n"
+        "open_source('sample')\n"
         "sys.exit('tensorflow' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)])

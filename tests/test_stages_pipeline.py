@@ -18,7 +18,7 @@ from tests import tiny
 RECIPE = """
 import dataclasses
 from simclr.config import Classifier, Distill, Optimizer, Train
-from simclr.pipeline_recipe import Pipeline
+from simclr.config.stages import Pipeline
 from tests import tiny
 
 pretrain = dataclasses.replace(

@@ -13,8 +13,8 @@ import zipfile
 
 import numpy as np
 
-from simclr.storage import whole
 from simclr.messages.errors import InputError
+from simclr.storage import whole
 
 _NAME = re.compile(r"step_(\d+)\.npz$")
 

@@ -6,10 +6,10 @@ import json
 import os
 import re
 
-from simclr.storage.whole import write_whole
-from simclr.messages.errors import InputError
 from simclr import config as config_lib
+from simclr.messages.errors import InputError
 from simclr.runs import checkpoint
+from simclr.storage.whole import write_whole
 
 _SPLITS = frozenset(["train", "test", "val", "validation"])
 

@@ -8,10 +8,10 @@ import os
 
 import keras
 
-from simclr.messages.errors import InputError
-from simclr.models.variables import named_variables
 from simclr import config as config_lib
+from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
+from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 
