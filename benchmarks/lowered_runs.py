@@ -29,7 +29,7 @@ import sys
 import time
 
 from simclr.pjrt import devices as jax_devices
-from simclr.pjrt.image_store import Stored
+from simclr.pjrt.image_store import ImageStore
 from simclr.pjrt.runner import Lowered
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
@@ -51,7 +51,7 @@ OBJECTIVES = {
         "optimizer.base_lr=0.25",
         "optimizer.weight_decay=5e-4",
     ),
-    "memory": ("memory.size=4096", "memory.momentum=0.99"),
+    "queue": ("negatives.size=4096", "negatives.momentum=0.99"),
     "barlow_twins": (
         "loss.name=barlow_twins",
         "model.joint_views=False",
@@ -199,8 +199,8 @@ def timed(run, device):
     started = time.monotonic()
     engine = Lowered(run, signature["step"], [device], arrays)
     compiled = time.monotonic() - started
-    stored = Stored(run, "images", [device], "device")
-    batches = stored.batches(config, 0, engine.executable)
+    store = ImageStore(run, "images", [device], "device")
+    batches = store.batches(config, 0, engine.executable)
     sums = {"steps": 0.0, "loss": 0.0}
     engine.train_steps(batches, WARM_UP, sums)
     times = []

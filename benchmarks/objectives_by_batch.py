@@ -31,7 +31,7 @@ BATCHES = (64, 256, 1024)
 AT_A_TIME = 256
 OBJECTIVES = {
     "SimCLR": (),
-    "SimCLR + memory": ("memory.size=4096", "memory.momentum=0.99"),
+    "SimCLR + queue": ("negatives.size=4096", "negatives.momentum=0.99"),
     "decoupled": ("loss.name=decoupled_nt_xent",),
     "sliced Wasserstein": ("loss.name=swd_hypersphere",),
     "Barlow Twins": (

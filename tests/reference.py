@@ -3,10 +3,10 @@
 import numpy as np
 
 
-def nt_xent(z1, z2, temperature, memory=()):
+def nt_xent(z1, z2, temperature, negatives=()):
     """Eq. 1 and Algorithm 1 of Chen et al. 2020, one anchor at a time.
 
-    Rows of a memory, of length 1, stand beside the other views.
+    Negatives of length 1 stand beside the other views.
     """
     z = np.concatenate([z1, z2]).astype(np.float64)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
@@ -15,14 +15,16 @@ def nt_xent(z1, z2, temperature, memory=()):
         j = (i + len(z1)) % len(z)
         similarity = z @ z[i] / temperature
         others = np.delete(similarity, i)
-        others = np.append(others, [row @ z[i] / temperature for row in memory])
+        others = np.append(
+            others, [row @ z[i] / temperature for row in negatives]
+        )
         top = others.max()
         log_sum = top + np.log(np.exp(others - top).sum())
         losses.append(log_sum - similarity[j])
     return np.mean(losses)
 
 
-def contrastive_accuracy(z1, z2, memory=()):
+def contrastive_accuracy(z1, z2, negatives=()):
     """Share of views whose nearest candidate is their match."""
     z = np.concatenate([z1, z2]).astype(np.float64)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
@@ -30,7 +32,7 @@ def contrastive_accuracy(z1, z2, memory=()):
     for i in range(len(z)):
         similarity = z @ z[i]
         similarity[i] = -np.inf
-        similarity = np.append(similarity, [row @ z[i] for row in memory])
+        similarity = np.append(similarity, [row @ z[i] for row in negatives])
         hits += np.argmax(similarity) == (i + len(z1)) % len(z)
     return hits / len(z)
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from simclr.config import Augment
-from simclr.data.views import augment, blur, colour, jitter
+from simclr.data.views import blur, colour, jitter, view_draws
 from tests import reference_augment
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")
@@ -36,53 +36,53 @@ def images(n=16, size=20, seed=0):
 
 
 def draws_of(step=3, n=16, seed=1):
-    return augment.draw(step, seed=seed, batch_size=n)
+    return view_draws.draw(step, seed=seed, batch_size=n)
 
 
 def of_view(draws, view):
     return {name: x[:, view] for name, x in draws.items()}
 
 
-def colour_views(settings, n=16, one_by_one=False, compiled=False):
+def colour_views(augment, n=16, one_by_one=False, compiled=False):
     """Both views of the same images, [2, n, h, w, 3]."""
 
     @tf.function(jit_compile=compiled)
     def run(x, draws):
         return colour.colour_views(
-            [x, x], draws, settings, one_by_one=one_by_one
+            [x, x], draws, augment, one_by_one=one_by_one
         )
 
     return np.stack(run(tf.constant(images(n)), draws_of(n=n)))
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
-def test_colour_matches_the_published_operations(settings):
-    views = colour_views(settings)
+@pytest.mark.parametrize("augment", SETTINGS.values(), ids=SETTINGS.keys())
+def test_colour_matches_the_published_operations(augment):
+    views = colour_views(augment)
     assert views.dtype == np.float32
-    strength = settings.color_strength
+    strength = augment.color_strength
     for view, image in np.ndindex(2, 16):
         draws = of_view(draws_of(), view)
         expected = reference_augment.colour(
             images()[image] / 255,
             {name: x[image].numpy() for name, x in draws.items()},
-            brightness=strength * settings.brightness,
-            contrast=strength * settings.contrast,
-            saturation=strength * settings.saturation,
-            hue=strength * settings.hue,
-            brightness_rule=settings.brightness_rule,
-            jitter_prob=settings.jitter_prob,
-            gray_prob=settings.gray_prob,
-            blur_prob=settings.blur_probs[view],
-            solarize_prob=settings.solarize_probs[view],
+            brightness=strength * augment.brightness,
+            contrast=strength * augment.contrast,
+            saturation=strength * augment.saturation,
+            hue=strength * augment.hue,
+            brightness_rule=augment.brightness_rule,
+            jitter_prob=augment.jitter_prob,
+            gray_prob=augment.gray_prob,
+            blur_prob=augment.blur_probs[view],
+            solarize_prob=augment.solarize_probs[view],
         )
         np.testing.assert_allclose(views[view, image], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("settings", [Augment(), BARLOW], ids=["v2", "barlow"])
-def test_host_and_device_agree(settings):
-    device = colour_views(settings, compiled=True)
-    eager = colour_views(settings)
-    host = colour_views(settings, one_by_one=True)
+@pytest.mark.parametrize("augment", [Augment(), BARLOW], ids=["v2", "barlow"])
+def test_host_and_device_agree(augment):
+    device = colour_views(augment, compiled=True)
+    eager = colour_views(augment)
+    host = colour_views(augment, one_by_one=True)
     np.testing.assert_allclose(device, eager, atol=1e-5)
     np.testing.assert_allclose(host, eager, atol=1e-5)
     assert device.min() >= 0 and device.max() <= 1
@@ -107,21 +107,21 @@ def test_host_work_runs_in_tf_data():
 
 
 def test_one_image_alone_is_as_in_its_batch():
-    settings = dataclasses.replace(BARLOW, solarize_probs=(0.5, 0.5))
-    together = colour_views(settings)
+    augment = dataclasses.replace(BARLOW, solarize_probs=(0.5, 0.5))
+    together = colour_views(augment)
     for i in range(16):
         x = tf.constant(images()[i : i + 1])
         draws = {name: x[i : i + 1] for name, x in draws_of().items()}
-        alone = np.stack(colour.colour_views([x, x], draws, settings))
+        alone = np.stack(colour.colour_views([x, x], draws, augment))
         np.testing.assert_allclose(alone[:, 0], together[:, i], atol=1e-6)
 
 
 def test_float64_stays():
     x = tf.constant(images() / 255)
     draws = of_view(draws_of(), 0)
-    settings = {"blur_prob": 0.5, "solarize_prob": 0.5}
-    batch = colour.colour(x, draws, **settings)
-    one_by_one = colour.colour_one_by_one(x, draws, **settings)
+    augment = {"blur_prob": 0.5, "solarize_prob": 0.5}
+    batch = colour.colour(x, draws, **augment)
+    one_by_one = colour.colour_one_by_one(x, draws, **augment)
     assert batch.dtype == one_by_one.dtype == tf.float64
     np.testing.assert_allclose(one_by_one, batch, atol=1e-12)
 
@@ -191,10 +191,10 @@ def test_golden_statistics(rule, strength):
     draws = tf.data.Dataset.range(count // rows)
     draws = draws.map(lambda step: draws_of(step, rows)).unbatch().batch(count)
     x = tf.tile(GOLDEN["smooth"][None], [count, 1, 1, 1])
-    settings = Augment(color_strength=strength, brightness_rule=rule)
-    settings = dataclasses.replace(settings, blur_probs=(0.0, 0.0))
+    augment = Augment(color_strength=strength, brightness_rule=rule)
+    augment = dataclasses.replace(augment, blur_probs=(0.0, 0.0))
     draws = next(iter(draws))
-    found, _ = colour.colour_views([x, x], draws, settings, one_by_one=True)
+    found, _ = colour.colour_views([x, x], draws, augment, one_by_one=True)
     found = found.numpy()
 
     version = {"multiply": "v2", "add": "v1"}[rule]

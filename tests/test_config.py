@@ -61,10 +61,10 @@ def test_overrides_keep_their_types():
         ("augment.crop_area=(0.5, 0.1)", "smallest <= largest"),
         ("epochs", "Expected KEY=VALUE"),
         ("loss.block=-1", "loss.block is -1; it must be >= 0"),
-        ("memory.size=-256", "memory.size is -256; it must be >= 0"),
-        ("memory.size=1000", "must be a multiple of batch_size, 256"),
-        ("memory.momentum=1.5", "must lie in"),
-        ("memory.momentum=0.9999", "final_momentum is 0.999.*set both"),
+        ("negatives.size=-256", "negatives.size is -256; it must be >= 0"),
+        ("negatives.size=1000", "must be a multiple of batch_size, 256"),
+        ("negatives.momentum=1.5", "must lie in"),
+        ("negatives.momentum=0.9999", "final_momentum is 0.999.*set both"),
     ],
 )
 def test_bad_overrides_say_what_is_wrong(text, message):

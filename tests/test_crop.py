@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data.views import augment, colour, crop
+from simclr.data.views import colour, crop, view_draws
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")
 SEEDS = tf.constant([[1, 2], [3, 4]])
@@ -93,7 +93,7 @@ def test_golden_views():
     count = 2000
 
     def view(step):
-        draws = augment.draw(step, seed=0, batch_size=1)
+        draws = view_draws.draw(step, seed=0, batch_size=1)
         one = {name: x[:, 0] for name, x in draws.items()}
         image = tf.constant(np.round(255 * GOLDEN["img"]), tf.uint8)
         views = crop.random_crops(

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data.views import augment
+from simclr.data.views import view_draws
 
 CHANCES = ("flip", "jitter", "gray", "blur", "solarize")
 AMOUNTS = ("brightness", "contrast", "saturation", "hue")
 
 
 def draw(step=5, n=8, seed=3):
-    return augment.draw(step, seed=seed, batch_size=n)
+    return view_draws.draw(step, seed=seed, batch_size=n)
 
 
 def assert_same(found, expected):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.config import Loss, Memory, Train
+from simclr.config import Loss, Negatives, Train
 from simclr.engines.engine import TensorFlowEngine
 from simclr.models import backbones
 from simclr.models.batch_norm import BatchNorm
@@ -24,7 +24,7 @@ BATCH, MICRO = 16, 8
 COUNT = BATCH // MICRO
 CASES = {
     "nt_xent with a memory": {
-        "memory": Memory(size=2 * BATCH, momentum=0.9),
+        "negatives": Negatives(size=2 * BATCH, momentum=0.9),
         "optimizer": dataclasses.replace(
             tiny.CONFIG.optimizer, name="sgd", weight_decay=0.1
         ),
@@ -62,11 +62,13 @@ class OneGraph(Pretrain):
         return tuple(tf.reshape(x, [-1, x.shape[-1]]) for x in (h, z1, z2))
 
     def after_update(self, views, step):
-        if self.memory is not None:
-            self.memory.follow(step)
-            keys = [self.memory.keys(views[1][i::COUNT]) for i in range(COUNT)]
+        if self.negatives is not None:
+            self.negatives.follow(step)
+            keys = [
+                self.negatives.project(views[1][i::COUNT]) for i in range(COUNT)
+            ]
             keys = tf.stack(keys, 1)
-            self.memory.remember(tf.reshape(keys, [-1, keys.shape[-1]]))
+            self.negatives.remember(tf.reshape(keys, [-1, keys.shape[-1]]))
 
 
 def build(kind, strategy, microbatch, changes):
@@ -151,7 +153,7 @@ def test_four_replicas_follow_one(tmp_path, on_device):
         augment=dataclasses.replace(
             tiny.CONFIG.augment, place="device" if on_device else "host"
         ),
-        memory=Memory(size=2 * BATCH),
+        negatives=Negatives(size=2 * BATCH),
         train=Train(
             precision="float64", microbatch=MICRO, log_steps=1, eval_epochs=0
         ),

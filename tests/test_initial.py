@@ -48,7 +48,7 @@ def test_a_memory_starts_anew():
     online, anew = models(), models()
     parts = (
         online
-        | negatives.Memory(
+        | negatives.MomentumNegatives(
             [online["encoder"], online["head"]],
             [anew["encoder"], anew["head"]],
             size=4,
@@ -64,7 +64,7 @@ def test_a_memory_starts_anew():
         assert lines[3:] == [
             "momentum_encoder: starts as the encoder",
             "momentum_head: starts as the head",
-            "memory: starts empty",
+            "negatives: starts empty",
         ]
         named = named_variables(**parts)
         for role in ("encoder", "head"):
@@ -74,8 +74,8 @@ def test_a_memory_starts_anew():
                 np.testing.assert_array_equal(
                     named[f"momentum_{name}"], given[name]
                 )
-        assert not named["memory/queue/keys"].numpy().any()
-        assert named["memory/queue/filled"] == 0
+        assert not named["negatives/queue/projections"].numpy().any()
+        assert named["negatives/queue/filled"] == 0
 
 
 def test_another_number_of_classes_gets_a_new_probe():

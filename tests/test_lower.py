@@ -19,7 +19,7 @@ from simclr import __main__ as cli
 from simclr import config as config_lib
 from simclr.commands.tools.lower import bundle_runner
 from simclr.config import Train
-from simclr.data.views import augment, device_crop
+from simclr.data.views import device_crop, view_draws
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import image_store, runner
 from simclr.runs import checkpoint, metrics
@@ -95,7 +95,7 @@ def test_the_runner_trains_as_tensorflow_does(recipe, lowered):
     assert len(found) == 51
     for step in range(12):
         index = order.rows(step, config.batch_size)
-        draws = augment.draw(step, **numbers)
+        draws = view_draws.draw(step, **numbers)
         view1, view2 = device_crop.random_crops(
             images[index],
             tf.constant(kept["extents"][index]),

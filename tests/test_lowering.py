@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from simclr import collectives
-from simclr.config import Augment, Config, Data, Memory, Model, Train
-from simclr.data.views import augment
+from simclr.config import Augment, Config, Data, Model, Negatives, Train
+from simclr.data.views import view_draws
 from simclr.lowering import xla
 from simclr.optimizers.lars import LARS
 from simclr.training.tasks import Pretrain
@@ -70,14 +70,14 @@ def lowered(request):
         model=Model(
             depth=18, width=0.125, stem="cifar", normalization="imagenet"
         ),
-        memory=Memory(size=memory),
+        negatives=Negatives(size=memory),
         train=Train(precision=precision),
     )
     try:
         task = Pretrain(config, num_examples=1000, num_classes=10)
     finally:
         keras.config.set_dtype_policy("float32")
-    draws = augment.draw(0, seed=0, batch_size=config.batch_size)
+    draws = view_draws.draw(0, seed=0, batch_size=config.batch_size)
     view = tf.TensorSpec([PER_REPLICA, SIZE, SIZE, 3], tf.uint8)
     count = tf.TensorSpec([PER_REPLICA], tf.int32)
     batch = {
@@ -105,7 +105,7 @@ def test_step_is_fit_for_a_tpu(lowered):
     norms = 20 + 3  # ResNet-18's, the head's.
     assert found["all-reduce"] > 2 * norms + 2
     assert found["convolution"] >= 3 * 20 - 1  # Forward, two gradients.
-    if task.memory is not None:  # One more forward.
+    if task.negatives is not None:  # One more forward.
         assert found["convolution"] >= 4 * 20 - 1
 
 

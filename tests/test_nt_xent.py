@@ -18,10 +18,10 @@ def unit_rows(count=12, d=5, seed=1):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def on_replicas(strategy, z1, z2, temperature, **memory):
+def on_replicas(strategy, z1, z2, temperature, **negatives):
     """Each replica's loss and accuracy, and the gradient in both views."""
     losses, scalars, gradient = objectives.on_replicas(
-        strategy, nt_xent, z1, z2, temperature=temperature, **memory
+        strategy, nt_xent, z1, z2, temperature=temperature, **negatives
     )
     return losses, scalars["accuracy"], gradient
 
@@ -162,47 +162,54 @@ def test_views_of_different_shape_are_an_error():
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
 def test_memory_matches_the_reference(strategy, temperature, filled):
     """Rows that are not filled do not count, whatever they hold."""
-    memory = unit_rows()
+    negatives = unit_rows()
     losses, accuracies, _ = on_replicas(
-        strategy, *views(), temperature, memory=memory, memory_filled=filled
+        strategy,
+        *views(),
+        temperature,
+        negatives=negatives,
+        negatives_filled=filled,
     )
-    expected = reference.nt_xent(*views(), temperature, memory[:filled])
+    expected = reference.nt_xent(*views(), temperature, negatives[:filled])
     np.testing.assert_allclose(losses.mean(), expected, rtol=1e-5)
-    expected = reference.contrastive_accuracy(*views(), memory[:filled])
+    expected = reference.contrastive_accuracy(*views(), negatives[:filled])
     np.testing.assert_allclose(accuracies.mean(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_gradient_with_a_memory_is_that_of_one_big_batch(strategy, temperature):
-    """And none goes into the memory."""
+    """And none goes into the negatives."""
     z1, z2 = views(dtype=np.float64)
     with tf.GradientTape() as tape:
-        both, memory = tf.constant(np.stack([z1, z2])), tf.constant(unit_rows())
-        tape.watch([both, memory])
+        both, negatives = (
+            tf.constant(np.stack([z1, z2])),
+            tf.constant(unit_rows()),
+        )
+        tape.watch([both, negatives])
         loss, _ = nt_xent(
             both[0],
             both[1],
             temperature=temperature,
-            memory=memory,
-            memory_filled=7,
+            negatives=negatives,
+            negatives_filled=7,
         )
-    expected, none = tape.gradient(loss, [both, memory])
+    expected, none = tape.gradient(loss, [both, negatives])
     assert none is None
 
     losses, _, gradient = on_replicas(
-        strategy, z1, z2, temperature, memory=unit_rows(), memory_filled=7
+        strategy, z1, z2, temperature, negatives=unit_rows(), negatives_filled=7
     )
     np.testing.assert_allclose(losses.mean(), loss, rtol=1e-12)
     np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_gradient_with_a_memory_matches_finite_differences():
-    z, memory = views(n=3, d=4, dtype=np.float64), unit_rows(6, 4)
+    z, negatives = views(n=3, d=4, dtype=np.float64), unit_rows(6, 4)
     _, _, gradient = on_replicas(
-        tf.distribute.get_strategy(), *z, 0.5, memory=memory
+        tf.distribute.get_strategy(), *z, 0.5, negatives=negatives
     )
     expected = objectives.finite_differences(
-        lambda *z: reference.nt_xent(*z, 0.5, memory), z
+        lambda *z: reference.nt_xent(*z, 0.5, negatives), z
     )
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8)
 
@@ -211,7 +218,7 @@ def test_an_empty_memory_is_none(strategy):
     z1, z2 = views(dtype=np.float64)
     plain = on_replicas(strategy, z1, z2, 0.5)
     empty = on_replicas(
-        strategy, z1, z2, 0.5, memory=unit_rows(), memory_filled=0
+        strategy, z1, z2, 0.5, negatives=unit_rows(), negatives_filled=0
     )
     for ours, expected in zip(empty, plain):
         np.testing.assert_allclose(ours, expected, rtol=1e-14, atol=1e-17)
@@ -220,7 +227,7 @@ def test_an_empty_memory_is_none(strategy):
 def test_a_memory_of_equals_gives_log_2n_minus_1_plus_k(strategy):
     z = np.ones([8, 4], np.float32)
     losses, _, _ = on_replicas(
-        strategy, z, z, 0.1, memory=np.full([12, 4], 0.5, np.float32)
+        strategy, z, z, 0.1, negatives=np.full([12, 4], 0.5, np.float32)
     )
     np.testing.assert_allclose(losses, np.log(2 * 8 - 1 + 12), rtol=1e-6)
 
@@ -228,14 +235,14 @@ def test_a_memory_of_equals_gives_log_2n_minus_1_plus_k(strategy):
 def test_a_far_memory_adds_k_times_its_weight(strategy):
     """All views at e1, all rows at -e1: exp(-2 / T) of a near one each."""
     z = np.tile(np.float32([1, 0, 0]), [8, 1])
-    losses, _, _ = on_replicas(strategy, z, z, 0.5, memory=-z)
+    losses, _, _ = on_replicas(strategy, z, z, 0.5, negatives=-z)
     expected = np.log(2 * 8 - 1 + 8 * np.exp(-2 / 0.5))
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
 
 
 def test_memory_of_other_dimensions_is_an_error():
     with pytest.raises(ValueError, match=r"of 4 dimensions.*of 5"):
-        nt_xent(*views(), memory=unit_rows(d=4))
+        nt_xent(*views(), negatives=unit_rows(d=4))
 
 
 def test_sum_over_replicas(strategy):

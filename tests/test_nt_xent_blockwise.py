@@ -65,8 +65,8 @@ def test_with_a_memory_equals_the_dense_form(strategy, temperature, filled):
     z1, z2 = views(dtype=np.float64)
     options = {
         "temperature": temperature,
-        "memory": unit_rows(),
-        "memory_filled": filled,
+        "negatives": unit_rows(),
+        "negatives_filled": filled,
     }
     dense = on_replicas(ONE, nt_xent, z1, z2, block=0, **options)
     ours = on_replicas(strategy, nt_xent, z1, z2, block=3, **options)
@@ -76,8 +76,8 @@ def test_with_a_memory_equals_the_dense_form(strategy, temperature, filled):
 def test_a_near_memory_at_a_small_temperature():
     """exp(1 / T) is more than a float32 holds."""
     z1, z2 = views(dtype=np.float64)
-    memory = z1 / np.linalg.norm(z1, axis=1, keepdims=True)
-    options = {"temperature": 0.01, "memory": memory}
+    negatives = z1 / np.linalg.norm(z1, axis=1, keepdims=True)
+    options = {"temperature": 0.01, "negatives": negatives}
     dense = on_replicas(ONE, nt_xent, z1, z2, block=0, **options)
     z1, z2 = views()
     ours = on_replicas(ONE, nt_xent, z1, z2, block=3, **options)
@@ -85,11 +85,13 @@ def test_a_near_memory_at_a_small_temperature():
 
 
 def test_no_gradient_goes_into_the_memory():
-    memory = tf.constant(unit_rows())
+    negatives = tf.constant(unit_rows())
     with tf.GradientTape() as tape:
-        tape.watch(memory)
-        loss, _ = nt_xent(*views(dtype=np.float64), memory=memory, block=4)
-    assert tape.gradient(loss, memory) is None
+        tape.watch(negatives)
+        loss, _ = nt_xent(
+            *views(dtype=np.float64), negatives=negatives, block=4
+        )
+    assert tape.gradient(loss, negatives) is None
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
@@ -147,9 +149,11 @@ def test_golden(case, jit_compile):
     )
 
 
-@pytest.mark.parametrize("memory", [False, True])
-def test_compiled_equals_dense(memory):
-    options = {"memory": unit_rows(), "memory_filled": 7} if memory else {}
+@pytest.mark.parametrize("negatives", [False, True])
+def test_compiled_equals_dense(negatives):
+    options = (
+        {"negatives": unit_rows(), "negatives_filled": 7} if negatives else {}
+    )
     z1, z2 = views(n=13, dtype=np.float64)
     compiled = tf.function(
         lambda z1, z2: nt_xent(z1, z2, block=4, **options), jit_compile=True
@@ -252,7 +256,7 @@ def test_never_holds_the_matrix():
     "n, block, used", [(16, 8, False), (17, 8, True), (17, 34, False)]
 )
 def test_the_faster_form_is_chosen(monkeypatch, n, block, used):
-    """By the number of candidates, memory included; never for one strip."""
+    """By the number of candidates, negatives included; never for one strip."""
     blocks = []
 
     def spy(z, *, block, **options):
@@ -263,7 +267,7 @@ def test_the_faster_form_is_chosen(monkeypatch, n, block, used):
     monkeypatch.setattr(module, "blockwise", spy)
     monkeypatch.setattr(module, "DENSE_LIMIT", 32 + 12)
     monkeypatch.setattr(module, "BLOCK", block)
-    nt_xent(*views(n=n), memory=unit_rows())
+    nt_xent(*views(n=n), negatives=unit_rows())
     assert blocks == [block] * used
 
 

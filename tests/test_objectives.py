@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.config import Loss, Memory, Train
+from simclr.config import Loss, Negatives, Train
 from simclr.losses import objectives
 from simclr.training.tasks import Pretrain
 from tests import tiny
@@ -22,8 +22,8 @@ OFFERED = {
     "trade_off",
     "seed",
     "block",
-    "memory",
-    "memory_filled",
+    "negatives",
+    "negatives_filled",
 }
 
 
@@ -77,19 +77,19 @@ def test_pretraining_hands_over_the_config():
 
 def test_unknown_objective_is_an_error():
     with pytest.raises(ValueError, match="'moco'; choose one of nt_xent"):
-        objectives.check("moco", memory=False)
+        objectives.check("moco", negatives=False)
 
 
 def test_a_memory_needs_negatives(tmp_path):
     """Before any image is read or folder written."""
-    objectives.check("nt_xent", memory=True)
+    objectives.check("nt_xent", negatives=True)
     config = tiny.config(
         tiny.write_photos(tmp_path / "photos"),
         loss=Loss(name="barlow_twins"),
-        memory=Memory(size=16),
+        negatives=Negatives(size=16),
     )
     with pytest.raises(ValueError, match=r"barlow_twins has none.*nt_xent"):
-        Pretrain.images(config)
+        Pretrain.open_data(config)
 
 
 def test_trade_off_may_be_left_open():

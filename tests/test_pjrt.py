@@ -15,7 +15,7 @@ import pytest
 
 from simclr import __main__ as cli
 from simclr import config as config_lib
-from simclr.config import Memory, Train
+from simclr.config import Negatives, Train
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
 from tests import tiny
@@ -120,7 +120,7 @@ def test_memory_and_gradient_caching_by_pjrt(photos, tmp_path):
     recipe = write_recipe(
         tmp_path / "recipe.py",
         photos,
-        memory=Memory(size=16),
+        negatives=Negatives(size=16),
         train=Train(
             log_steps=1, eval_epochs=0, precision="float64", microbatch=4
         ),

@@ -108,7 +108,9 @@ def test_the_index_says_what_a_walk_finds(tmp_path, file_format):
     data = beside.read_bytes()
     beside.unlink()
     walked = shard_index.index_shard(
-        str(path), file_format=file_format, keys=shard_index.Keys()
+        str(path),
+        file_format=file_format,
+        feature_names=shard_index.FeatureNames(),
     )
     assert walked.to_bytes() == data
 

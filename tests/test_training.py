@@ -13,7 +13,7 @@ from simclr.data.images.reader import Reader
 from simclr.engines import strategies as strategy_lib
 from simclr.runs import checkpoint, metrics, stopping
 from simclr.runs import folder as run_folder
-from simclr.runs.unreadable import BadImages
+from simclr.runs.unreadable import UnreadableImages
 from simclr.training import loop
 from tests import tiny
 from tests.conftest import four_replicas
@@ -267,9 +267,11 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
     assert sum(shares[:4]) * 2 * 16 == pytest.approx(2)
 
     # Another session adds to the list.
-    bad_images = BadImages(Reader(ListSource([b""])), tmp_path / "run", 2.0)
-    bad_images._reader.bad["late.png"] = "truncated"
-    bad_images.check()
+    unreadable = UnreadableImages(
+        Reader(ListSource([b""])), tmp_path / "run", 2.0
+    )
+    unreadable._reader.bad["late.png"] = "truncated"
+    unreadable.check()
     listed = (tmp_path / "run" / "unreadable_images.tsv").read_text()
     assert listed.splitlines()[1] == "late.png\ttruncated"
     assert listed.startswith("cat/000.png\t")

@@ -44,7 +44,7 @@ _NOT_NEGATIVE = (
     "classifier.from_layer",
     "model.head_hidden",
     "loss.block",
-    "memory.size",
+    "negatives.size",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
@@ -55,8 +55,8 @@ _NOT_NEGATIVE = (
 )
 _SHARES = (
     "distill.alpha",
-    "memory.momentum",
-    "memory.final_momentum",
+    "negatives.momentum",
+    "negatives.final_momentum",
     "optimizer.momentum",
     "optimizer.final_lr_share",
     "data.max_bad_share",
@@ -111,17 +111,17 @@ def validate(config):
             f"pretraining. The loss of {config.task} is a mean over images: "
             "lower batch_size."
         )
-    if config.memory.size % config.batch_size:
+    if config.negatives.size % config.batch_size:
         raise InputError(
-            f"memory.size is {config.memory.size}; a memory keeps whole "
-            f"batches, so it must be a multiple of batch_size, "
+            f"negatives.size is {config.negatives.size}; the queue keeps "
+            f"whole batches, so it must be a multiple of batch_size, "
             f"{config.batch_size}."
         )
-    if config.memory.final_momentum < config.memory.momentum:
+    if config.negatives.final_momentum < config.negatives.momentum:
         raise InputError(
-            f"memory.final_momentum is {config.memory.final_momentum}; it "
-            "must not be below memory.momentum, "
-            f"{config.memory.momentum}: set both."
+            f"negatives.final_momentum is "
+            f"{config.negatives.final_momentum}; it must not be below "
+            f"negatives.momentum, {config.negatives.momentum}: set both."
         )
     if not 0 < config.augment.crop_area[0] <= config.augment.crop_area[1]:
         raise InputError(

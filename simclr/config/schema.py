@@ -96,10 +96,10 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True)
-class Memory:
+class Negatives:
     """Negatives kept from batches gone by, in pretraining (SimCLRv2, MoCo)."""
 
-    size: int = 0  # Projections kept; 0: no memory; published: 65536.
+    size: int = 0  # Projections kept; 0: none; published: 65536.
     # Of the momentum encoder's moving average. The two differ: a cosine leads
     # from the first to the last (BYOL: 0.996 to 1); equal: constant.
     momentum: float = 0.999
@@ -146,13 +146,13 @@ class Config:
     epochs: float = 100.0
     batch_size: int = 256  # Global.
     seed: int = 0
-    task: str = "pretrain"  # Or "finetune", "distill": which stage this is.
+    task: str = "pretrain"  # What to train: or "finetune", "distill".
     init: str = ""  # Weights to start from: a run folder or a checkpoint.
     data: Data = Data()
     augment: Augment = Augment()
     model: Model = Model()
     loss: Loss = Loss()
-    memory: Memory = Memory()
+    negatives: Negatives = Negatives()
     classifier: Classifier = Classifier()
     distill: Distill = Distill()
     optimizer: Optimizer = Optimizer()

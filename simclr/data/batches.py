@@ -6,7 +6,7 @@ Shapes: N = images in the global batch, n = images per replica, s = side.
 import tensorflow as tf
 
 from simclr.data import order
-from simclr.data.views import augment, colour, crop
+from simclr.data.views import colour, crop, view_draws
 from simclr.messages.errors import InputError
 
 
@@ -17,7 +17,7 @@ def training_batches(
     seed,
     batch_size,
     image_size,
-    settings,
+    augment,
     on_device,
     first_step,
     last_step,
@@ -36,7 +36,7 @@ def training_batches(
         seed: int.
         batch_size: N; a multiple of the number of replicas.
         image_size: s, side of a view in pixels.
-        settings: config.Augment.
+        augment: config.Augment.
         on_device: leave colour to the compiled step: views stay uint8 and the
             batch carries their "draws".
         first_step: int, the step of the first batch.
@@ -84,7 +84,7 @@ def training_batches(
             .unbatch()
             .map(
                 lambda row: _load(
-                    reader, row, image_size, settings.crop_area, targets
+                    reader, row, image_size, augment.crop_area, targets
                 ),
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
@@ -93,7 +93,7 @@ def training_batches(
         batches = examples.batch(n, drop_remainder=True)
         if not on_device:
             batches = batches.map(
-                lambda batch: _coloured(batch, settings),
+                lambda batch: _coloured(batch, augment),
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
@@ -113,7 +113,7 @@ def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
     Returns:
         dict of tf.TensorSpec, of static shapes.
     """
-    draws = augment.draw(0, seed=0, batch_size=rows)
+    draws = view_draws.draw(0, seed=0, batch_size=rows)
     dtype = tf.uint8 if on_device else tf.float32
     spec = {
         f"view{i + 1}": tf.TensorSpec([rows, image_size, image_size, 3], dtype)
@@ -130,7 +130,7 @@ def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
     return spec
 
 
-def sample_views(reader, *, seed, step, count, image_size, settings):
+def sample_views(reader, *, seed, step, count, image_size, augment):
     """The two views of the first `count` rows of a step, for looking at.
 
     Args:
@@ -139,7 +139,7 @@ def sample_views(reader, *, seed, step, count, image_size, settings):
         step: int; a step past the last gives views never trained on.
         count: number of images.
         image_size: side, pixels.
-        settings: config.Augment.
+        augment: config.Augment.
 
     Returns:
         (view1, view2): float32 arrays [count, s, s, 3] in [0, 1].
@@ -150,7 +150,7 @@ def sample_views(reader, *, seed, step, count, image_size, settings):
         seed=seed,
         batch_size=count,
         image_size=image_size,
-        settings=settings,
+        augment=augment,
         on_device=False,
         first_step=step,
         last_step=step + 1,
@@ -168,7 +168,7 @@ def _rows(reader, step, seed, batch_size, views):
         batch_size=batch_size,
         block_size=reader.source.block_size,
     )
-    draws = augment.draw(step, seed=seed, batch_size=batch_size)
+    draws = view_draws.draw(step, seed=seed, batch_size=batch_size)
     draws = {name: x[:, :views] for name, x in draws.items()}
     return {"index": index, "draws": draws}
 
@@ -205,11 +205,11 @@ def _load(reader, row, image_size, crop_area, targets):
     }
 
 
-def _coloured(batch, settings):
+def _coloured(batch, augment):
     """A batch with its colour work done here, on the host."""
     draws = batch.pop("draws")
     names = [name for name in ("view1", "view2") if name in batch]
     views = colour.colour_views(
-        [batch[name] for name in names], draws, settings, one_by_one=True
+        [batch[name] for name in names], draws, augment, one_by_one=True
     )
     return {**batch, **dict(zip(names, views))}

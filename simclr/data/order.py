@@ -7,7 +7,7 @@ of all examples, so a batch may cross from one epoch to the next.
 
 import tensorflow as tf
 
-from simclr.data import keys
+from simclr.data import random_keys
 from simclr.messages.errors import InputError
 
 # tf.random.experimental.index_shuffle runs 4 rounds of its cipher and takes
@@ -64,18 +64,21 @@ def batch_indices(
     num = tf.constant(num_examples, tf.int64)
     epoch, place = position // num, position % num
     if block_size == 1:
-        return _shuffle(place, num, _hash(seed, keys.ORDER, epoch))
+        return _shuffle(place, num, _hash(seed, random_keys.ORDER, epoch))
 
     span = block_size * window_blocks
     window, place = place // span, place % span
     length = tf.minimum(num - window * span, span)  # The last one is shorter.
-    place = _shuffle(place, length, _hash(seed, keys.WINDOWS, epoch, window))
+    place = _shuffle(
+        place, length, _hash(seed, random_keys.WINDOWS, epoch, window)
+    )
     place += window * span
 
     slot, offset = place // block_size, place % block_size
     block = _shuffle_blocks(slot, epoch, seed, num_examples // block_size)
     start = (
-        tf.cast(_shift(_hash(seed, keys.ROTATION, epoch), 1), tf.int64) % num
+        tf.cast(_shift(_hash(seed, random_keys.ROTATION, epoch), 1), tf.int64)
+        % num
     )
     return (block * block_size + offset + start) % num
 
@@ -91,7 +94,7 @@ def _shuffle_blocks(slot, epoch, seed, num_full):
     shuffled = _shuffle(
         tf.minimum(slot, num_full - 1),
         tf.constant(num_full, tf.int64),
-        _hash(seed, keys.BLOCKS, epoch),
+        _hash(seed, random_keys.BLOCKS, epoch),
     )
     return tf.gather(tf.where(slot < num_full, shuffled, slot), where)
 
@@ -112,7 +115,7 @@ def _shuffle(place, num, key):
 
 def _hash(seed, purpose, *parts):
     """uint64 [N], as good as random, of integers `parts`, int64 [N] each."""
-    key = _mix(tf.constant(keys.pack(seed, purpose), tf.uint64))
+    key = _mix(tf.constant(random_keys.pack(seed, purpose), tf.uint64))
     for part in parts:
         key = _mix(key + tf.cast(part, tf.uint64))
     return key

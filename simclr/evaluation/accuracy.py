@@ -11,7 +11,7 @@ from simclr.messages.errors import InputError
 NEIGHBOURS, TEMPERATURE = 20, 0.1
 
 
-def votes(labels, similarity, num_classes, temperature):
+def weighted_class_scores(labels, similarity, num_classes, temperature):
     """Weighted votes of neighbours (Wu et al. 2018, arxiv.org/abs/1805.01978).
 
     Weights are exp(s / temperature) relative to the nearest neighbour's, so

@@ -22,8 +22,8 @@ def measure(logits, labels, class_names):
 
     Returns:
         dict, as it goes into results.json:
-        "top1", "top5": shares in [0, 1]; see votes.top_k_accuracy. top5 is None
-            for five classes or fewer, where it says nothing.
+        "top1", "top5": shares in [0, 1]; see accuracy.top_k_accuracy. top5 is
+            None for five classes or fewer, where it says nothing.
         "ece": expected calibration error, in [0, 1].
         "nll": mean negative log-likelihood of the labels, nats; logits that
             are all equal give log(k).

@@ -11,7 +11,7 @@ from simclr.evaluation.accuracy import (
     NEIGHBOURS,
     TEMPERATURE,
     labelled_rows,
-    votes,
+    weighted_class_scores,
 )
 from simclr.evaluation.full_float32 import full_float32
 from simclr.messages.errors import InputError
@@ -59,7 +59,9 @@ def knn_predict(
     if len(rows) < len(train_h):  # A copy only where it is needed.
         train_h = train_h[rows]
     index, similarity = nearest(train_h, test_h, k, progress=progress)
-    return votes(labels[index], similarity, num_classes, temperature)
+    return weighted_class_scores(
+        labels[index], similarity, num_classes, temperature
+    )
 
 
 def neighbours(h, queries, k=8, progress=False):

@@ -1,7 +1,7 @@
 """NT-Xent, the SimCLR loss (Chen et al. 2020, arxiv.org/abs/2002.05709).
 
 Shapes: n = images per replica, N = images in the global batch, d = dimensions,
-K = rows of a memory.
+K = negatives of other batches.
 """
 
 import tensorflow as tf
@@ -27,8 +27,8 @@ def nt_xent(
     *,
     temperature=0.1,
     block=None,
-    memory=None,
-    memory_filled=None,
+    negatives=None,
+    negatives_filled=None,
 ):
     """Normalized temperature-scaled cross entropy over the global batch.
 
@@ -37,8 +37,8 @@ def nt_xent(
     The value is the paper's mean over anchors. The published code adds the
     means of the two views' anchors instead, which is twice this.
 
-    A memory adds its rows to the candidates of every anchor, as negatives only
-    (SimCLRv2, arXiv 2006.10029, Section 2).
+    Negatives of other batches join the candidates of every anchor (SimCLRv2,
+    arXiv 2006.10029, Section 2).
 
     Args:
         z1: [n, d] projections of the first view.
@@ -47,9 +47,9 @@ def nt_xent(
         block: 0 holds the [2n, 2N + K] matrix of logits (the dense form);
             above, at most so many rows of it at a time (the blockwise form,
             the same to rounding; n must be static); None: what is faster.
-        memory: [K, d] projections of other batches, unit rows, the same on
+        negatives: [K, d] projections of other batches, unit rows, the same on
             every replica; no gradient goes into them. None: there are none.
-        memory_filled: integer scalar, how many rows of the memory, from the
+        negatives_filled: integer scalar, how many of the negatives, from the
             first, count; None: all.
 
     Returns:
@@ -60,7 +60,7 @@ def nt_xent(
             whose nearest candidate is their match}.
 
     Raises:
-        InputError: the views' shapes differ, the memory's rows have another
+        InputError: the views' shapes differ, the negatives have another
             length, the temperature is not > 0, block is negative, or the number
             of rows is not static for the blockwise form.
     """
@@ -69,23 +69,23 @@ def nt_xent(
     if block is not None and block < 0:
         raise InputError(f"block={block} must not be negative.")
     z1, z2 = projections(z1, z2)
-    if memory is not None and memory.shape[1] != z1.shape[1]:
+    if negatives is not None and negatives.shape[1] != z1.shape[1]:
         raise InputError(
-            f"The memory is of {memory.shape[1]} dimensions, the projections "
-            f"of {z1.shape[1]}."
+            f"The negatives have {negatives.shape[1]} dimensions, the "
+            f"projections {z1.shape[1]}."
         )
     if block is None:
-        block = _fastest_block(z1.shape[0], memory)
+        block = _fastest_block(z1.shape[0], negatives)
     if block and z1.shape[0] is None:
         raise InputError(f"block={block} needs a static number of rows.")
     z = tf.math.l2_normalize(tf.concat([z1, z2], axis=0), axis=1)  # [2n, d]
     bias = None
-    if memory is not None:
-        memory = tf.cast(tf.stop_gradient(memory), z.dtype)
-    if memory_filled is not None:
-        filled = tf.cast(memory_filled, tf.int32)
-        bias = -1e9 * tf.cast(tf.range(memory.shape[0]) >= filled, z.dtype)
-    options = {"temperature": temperature, "memory": memory, "bias": bias}
+    if negatives is not None:
+        negatives = tf.cast(tf.stop_gradient(negatives), z.dtype)
+    if negatives_filled is not None:
+        filled = tf.cast(negatives_filled, tf.int32)
+        bias = -1e9 * tf.cast(tf.range(negatives.shape[0]) >= filled, z.dtype)
+    options = {"temperature": temperature, "negatives": negatives, "bias": bias}
     if block:
         losses, hits = blockwise(z, block=block, **options)
     else:
@@ -93,14 +93,14 @@ def nt_xent(
     return tf.reduce_mean(losses), {"accuracy": tf.reduce_mean(hits)}
 
 
-def dense(z, *, temperature, memory=None, bias=None):
+def dense(z, *, temperature, negatives=None, bias=None):
     """Each anchor's cross entropy, from the whole matrix of logits.
 
     Args:
         z: [2n, d] unit rows: the first views', then the second's.
         temperature: softmax temperature, > 0.
-        memory: [K, d] further candidates without gradient, or None.
-        bias: [K], added to the memory's logits, or None.
+        negatives: [K, d] further candidates without gradient, or None.
+        bias: [K], added to the negatives' logits, or None.
 
     Returns:
         losses: [2n].
@@ -112,22 +112,22 @@ def dense(z, *, temperature, memory=None, bias=None):
     itself, match = positions(tf.shape(z)[0] // 2)
     num_candidates = tf.shape(candidates)[0]
     logits -= 1e9 * tf.one_hot(itself, num_candidates, dtype=logits.dtype)
-    if memory is not None:
-        negatives = tf.matmul(z, memory, transpose_b=True) / temperature
+    if negatives is not None:
+        more = tf.matmul(z, negatives, transpose_b=True) / temperature
         if bias is not None:
-            negatives += bias
-        logits = tf.concat([logits, negatives], axis=1)  # [2n, 2N + K]
+            more += bias
+        logits = tf.concat([logits, more], axis=1)  # [2n, 2N + K]
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(match, logits)
     nearest = tf.argmax(logits, axis=1, output_type=tf.int32)
     return losses, tf.cast(tf.equal(nearest, match), logits.dtype)
 
 
-def _fastest_block(n, memory):
+def _fastest_block(n, negatives):
     """Rows of a strip where the blockwise form is faster, else 0."""
     if n is None:
         return 0
     candidates = 2 * n * collectives.num_replicas()
-    if memory is not None:
-        candidates += memory.shape[0]
+    if negatives is not None:
+        candidates += negatives.shape[0]
     strips = 2 * n > BLOCK  # One strip is the whole matrix, computed twice.
     return BLOCK if strips and candidates > DENSE_LIMIT else 0

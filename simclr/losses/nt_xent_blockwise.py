@@ -4,7 +4,7 @@ The gradient is written by hand and computes every strip again, so that memory
 grows with 2N times the rows of a strip and not with 2n times 2N.
 
 Shapes: n = images per replica, N = images in the global batch, d = dimensions,
-K = rows of a memory, B = anchors in a strip, M = 2N + K candidates.
+K = negatives of other batches, B = anchors in a strip, M = 2N + K candidates.
 """
 
 import math
@@ -14,7 +14,7 @@ import tensorflow as tf
 from simclr.losses.candidates import gather_views, positions
 
 
-def blockwise(z, *, temperature, block, memory=None, bias=None):
+def blockwise(z, *, temperature, block, negatives=None, bias=None):
     """Each anchor's cross entropy; its gradient is of first order only.
 
     With S_ij = z_i z_j / T, the log-sum-exp of anchor i over its candidates
@@ -25,8 +25,8 @@ def blockwise(z, *, temperature, block, memory=None, bias=None):
                     - (w_j q_j + w_m q_m) z_m),   m = match(j), q = 1 - exp(-L)
 
     where i runs over the candidates of every replica but j and m, so that only
-    lse and w, not the gradient of [2N, d], need a collective. A memory's rows
-    are no anchors: they have w_i = 0.
+    lse and w, not the gradient of [2N, d], need a collective. Negatives of
+    other batches are no anchors: they have w_i = 0.
 
     Args:
         z: [2n, d] unit rows: the first views', then the second's; n is static.
@@ -34,15 +34,18 @@ def blockwise(z, *, temperature, block, memory=None, bias=None):
         block: most anchors in a strip, > 0. All strips have the same number;
             where that does not divide 2n, fewer than one row a strip are
             computed twice.
-        memory: [K, d] further candidates without gradient, or None.
-        bias: [K], added to the memory's logits, or None.
+        negatives: [K, d] further candidates without gradient, or None.
+        bias: [K], added to the negatives' logits, or None.
 
     Returns:
         losses: [2n].
         hits: [2n] of the same dtype, 1 where the nearest candidate, the first
             among equals, is the match.
     """
-    rows, num_memory = z.shape[0], 0 if memory is None else memory.shape[0]
+    rows, num_negatives = (
+        z.shape[0],
+        0 if negatives is None else negatives.shape[0],
+    )
     count = math.ceil(rows / block)
 
     @tf.custom_gradient
@@ -50,13 +53,13 @@ def blockwise(z, *, temperature, block, memory=None, bias=None):
         # Outside the loops: no collective runs inside one.
         candidates = gather_views(z)
         itself, match = positions(rows // 2)
-        if memory is not None:
-            candidates = tf.concat([candidates, memory], 0)  # [M, d]
+        if negatives is not None:
+            candidates = tf.concat([candidates, negatives], 0)  # [M, d]
 
         def logits(anchors, *masked):
             s = tf.matmul(anchors / temperature, candidates, transpose_b=True)
             if bias is not None:
-                zeros = tf.zeros([s.shape[1] - num_memory], s.dtype)
+                zeros = tf.zeros([s.shape[1] - num_negatives], s.dtype)
                 s = tf.nn.bias_add(s, tf.concat([zeros, bias], 0))
             # A scatter of B numbers is done in place; a mask is another [B, M].
             row = tf.range(s.shape[0])
@@ -81,11 +84,11 @@ def blockwise(z, *, temperature, block, memory=None, bias=None):
 
         def gradient(w, _):
             all_w = gather_views(w[:, None])[:, 0]
-            # exp(S - inf) = 0: no anchor of the memory meets ours.
+            # exp(S - inf) = 0: no anchor of the negatives meets ours.
             of_column = tf.pad(
-                all_lse, [[0, num_memory]], constant_values=math.inf
+                all_lse, [[0, num_negatives]], constant_values=math.inf
             )
-            w_of_column = tf.pad(all_w, [[0, num_memory]])
+            w_of_column = tf.pad(all_w, [[0, num_negatives]])
 
             def backward(anchors, itself, match, lse, w):
                 s = logits(anchors, itself, match)

@@ -16,9 +16,9 @@ Its keyword-only arguments are its options, and it gets those that it names:
         is None.
     seed: int32 [2], the same on every replica and new in every step, for what
         is random (tf.random.stateless_*).
-    memory, memory_filled: negatives kept from batches gone by
+    negatives, negatives_filled: negatives kept from batches gone by
         (simclr/training/negatives.py); only an objective that takes them can
-        have a memory.
+        have such negatives.
 """
 
 import importlib
@@ -59,16 +59,17 @@ def scalars(name):
     return tuple(traced.structured_outputs[1])
 
 
-def check(name, *, memory):
-    """Raises ValueError for an unknown objective, or one without a memory."""
+def check(name, *, negatives):
+    """Raises ValueError for an unknown objective, or one without negatives."""
     if name not in OBJECTIVES:
         raise InputError(
             f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
         )
-    if memory and "memory" not in options(name):
-        fit = [key for key in OBJECTIVES if "memory" in options(key)]
+    if negatives and "negatives" not in options(name):
+        fit = [key for key in OBJECTIVES if "negatives" in options(key)]
         raise InputError(
-            f"memory.size keeps negatives, and {name} has none; it goes with "
+            f"negatives.size keeps negatives, and {name} has none; it goes "
+            "with "
             f"{', '.join(fit)}."
         )
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.data import batches
-from simclr.data.views import augment, device_crop
+from simclr.data.views import device_crop, view_draws
 from simclr.lowering import xla
 from simclr.messages.errors import InputError
 
@@ -93,7 +93,7 @@ def lower_with_crops(task, *, replicas, side):
     def step(batch):
         place = tf.distribute.get_replica_context().replica_id_in_sync_group
         numbers = {"seed": config.seed, "batch_size": config.batch_size}
-        draws = augment.draw(batch["step"], **numbers)
+        draws = view_draws.draw(batch["step"], **numbers)
         draws["box"] = device_crop.draw(batch["step"], **numbers)
         draws = {  # This replica's rows of the global batch's.
             name: tf.slice(

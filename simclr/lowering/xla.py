@@ -154,8 +154,8 @@ class XlaReplicaContext(tf.distribute.ReplicaContext):
         return tf.nest.map_structure(lambda x: x / self._num_replicas, total)
 
     def all_gather(self, value, axis, options=None):
-        """Not lowered here; use simclr.training.distributed.gather."""
-        raise NotImplementedError("Use simclr.training.distributed.gather.")
+        """Not lowered here; use simclr.collectives.gather."""
+        raise NotImplementedError("Use simclr.collectives.gather.")
 
     def _sum(self, x):
         if self._num_replicas == 1:

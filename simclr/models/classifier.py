@@ -50,17 +50,17 @@ def build(config, num_classes):
     Returns:
         Classifier.
     """
-    settings = config.classifier
+    classifier = config.classifier
     encoder = build_encoder(config)
     width = encoder.output["h"].shape[-1]
     models = {"encoder": encoder}
-    if settings.from_layer:
-        models["head"] = build_head_up_to(config, width, settings.from_layer)
+    if classifier.from_layer:
+        models["head"] = build_head_up_to(config, width, classifier.from_layer)
         width = models["head"].output.shape[-1]
     models["classifier"] = heads.linear_probe(
-        width, num_classes, zero_init=settings.zero_init, name="classifier"
+        width, num_classes, zero_init=classifier.zero_init, name="classifier"
     )
-    _freeze(models, settings.freeze)
+    _freeze(models, classifier.freeze)
     return Classifier(models)
 
 

@@ -32,7 +32,7 @@ def projection_head(
     Returns:
         A functional keras.Model from [n, f] to a dict of "layer0" (the input),
         "layer1", ... (the hidden layers, [n, f]) and "z" ([n, d], at least
-        float32): a later stage may start from any of them.
+        float32): a classifier may start from any of them.
 
     Raises:
         InputError: num_layers or hidden_dim is below 0.

@@ -11,7 +11,7 @@ from simclr.pjrt import files
 _SHARE_FOR_IMAGES = 0.25
 
 
-class Stored:
+class ImageStore:
     """Images as `simclr lower` stored them, and what belongs to each.
 
     Args:

@@ -21,13 +21,13 @@ from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import files
-from simclr.pjrt.image_store import Stored
+from simclr.pjrt.image_store import ImageStore
 from simclr.pjrt.scorer import Scorer
 from simclr.pjrt.steps import Steps
 from simclr.runs import checkpoint, step_loop
 from simclr.runs import folder as run_folder
 from simclr.runs.metrics import Rows
-from simclr.runs.schedule import Boundaries
+from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import EXIT_STOPPED, Pace, Stopper
 
 
@@ -90,27 +90,27 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
         step, arrays = newest
         old = step_loop.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
-        stored = Stored(run, "images", devices, images)
-        where = "on the device" if stored.on_device else "on the host"
-        say(f"Images    {len(stored):,} of {stored.side} pixels, {where}")
+        store = ImageStore(run, "images", devices, images)
+        where = "on the device" if store.on_device else "on the host"
+        say(f"Images    {len(store):,} of {store.side} pixels, {where}")
         started = time.monotonic()
         engine = Lowered(run, signature["step"], devices, arrays)
         say(f"Compiled  in {time.monotonic() - started:.0f} s")
-        boundaries = Boundaries(config, len(stored), signature["total_steps"])
+        run_schedule = RunSchedule(config, len(store), signature["total_steps"])
         alone = Alone()
         with (
-            Outlook(run, config, signature, engine, stored, step) as outlook,
+            Recorder(run, config, signature, engine, store, step) as recorder,
             Stopper(alone, max_hours) as stopper,
         ):
             stopped = step_loop.run(
                 config,
                 engine,
-                stored.batches(config, step, engine.executable),
+                store.batches(config, step, engine.executable),
                 step=step,
                 total_steps=signature["total_steps"],
                 sums=sums,
-                boundaries=boundaries,
-                outlook=outlook,
+                run_schedule=run_schedule,
+                recorder=recorder,
                 stopper=stopper,
                 pace=Pace(alone),
                 not_finite=_not_finite,
@@ -169,16 +169,16 @@ class Lowered:
         return [self.steps.on_device(self._names.index(k)) for k in names]
 
 
-class Outlook:
-    """Writes the run folder and says how far it is; see outlook.Chief."""
+class Recorder:
+    """Writes the run folder and says how far it is; see recorder.Recorder."""
 
-    def __init__(self, run, config, signature, engine, stored, step):
+    def __init__(self, run, config, signature, engine, store, step):
         self._run, self._config = run, config
-        self._total, self._images = signature["total_steps"], len(stored)
+        self._total, self._images = signature["total_steps"], len(store)
         self._engine = engine
         self._scorer = None
         if "scoring" in signature:
-            self._scorer = Scorer(run, signature["scoring"], engine, stored)
+            self._scorer = Scorer(run, signature["scoring"], engine, store)
         self._rows = Rows(run, step)
         self._next_line = 0.0
 
@@ -212,7 +212,7 @@ class Outlook:
             keep=self._config.train.keep_checkpoints,
         )
 
-    def kept(self):
+    def newest_checkpoint(self):
         """The newest checkpoint's name."""
         return os.path.basename(
             checkpoint.finished(run_folder.checkpoints(self._run))[-1]

@@ -9,10 +9,10 @@ from simclr.evaluation.accuracy import (
     NEIGHBOURS,
     TEMPERATURE,
     top_k_accuracy,
-    votes,
+    weighted_class_scores,
 )
 from simclr.pjrt import files
-from simclr.pjrt.image_store import Stored
+from simclr.pjrt.image_store import ImageStore
 
 _QUERIES = 1024
 
@@ -24,23 +24,23 @@ class Scorer:
         run: folder.
         scoring: dict, "scoring" of the signature.
         engine: runner.Lowered.
-        stored: Stored training images.
+        images: ImageStore of the training images.
     """
 
-    def __init__(self, run, scoring, engine, stored):
+    def __init__(self, run, scoring, engine, images):
         self._scoring, self._engine = scoring, engine
         self._parts = files.arrays(files.path(run, "parts.npz"))
         device = engine.executable.devices[0]
         self._encoder = files.compiled(run, scoring["encoder"], [device])
-        self._stored = {"images": stored}
+        self._images = {"images": images}
         for name in set(scoring["parts"].values()) - {"images"}:
-            self._stored[name] = Stored(run, name, [device], "host")
+            self._images[name] = ImageStore(run, name, [device], "host")
 
     def knn(self):
         """Top-1 accuracy of weighted kNN, in [0, 1]."""
         fit, score = (self._embed(part) for part in ("fit", "score"))
         index, similarity = nearest(fit, score, NEIGHBOURS)
-        answers = votes(
+        answers = weighted_class_scores(
             self._parts["fit_label"][index],
             similarity,
             self._scoring["classes"],
@@ -51,15 +51,15 @@ class Scorer:
     def _embed(self, part):
         """Features [m, f] of the images of a part."""
         program = self._scoring["encoder"]
-        stored = self._stored[self._scoring["parts"][part]]
+        images = self._images[self._scoring["parts"][part]]
         chosen = self._parts[f"{part}_rows"]
         state = self._engine.copies(program["state"])
         found = []
         for start in range(0, len(chosen), program["rows"]):
             rows = chosen[start : start + program["rows"]]
             filled = np.resize(rows, program["rows"])
-            boxes = self._encoder.put(stored.rows["boxes"][filled])
-            [h] = self._encoder([boxes, stored.take(filled), *state])
+            boxes = self._encoder.put(images.rows["boxes"][filled])
+            [h] = self._encoder([boxes, images.take(filled), *state])
             found.append((h, len(rows)))  # Not looked at: the next may start.
         return np.concatenate([np.asarray(h)[:count] for h, count in found])
 

@@ -6,7 +6,7 @@ import itertools
 from simclr.config import Model
 from simclr.messages.errors import InputError
 from simclr.models.resnet import BLOCKS
-from simclr.published import projection_layers as heads_lib
+from simclr.published import projection_layers
 from simclr.published.names import canonical, table
 from simclr.published.resnet_layers import SK_RATIO, Net, names_and_shapes
 
@@ -20,7 +20,7 @@ class Fit:
 
     Attributes:
         net: the encoder's Net.
-        heads: Heads.
+        heads: ProjectionLayers.
         model: config.Model that builds encoder and head.
         paths: "encoder/...", "head/...", "probe/..." -> key of the file.
         num_classes: k of the linear head; 0 without one.
@@ -28,7 +28,7 @@ class Fit:
     """
 
     net: Net
-    heads: heads_lib.Heads
+    heads: projection_layers.ProjectionLayers
     model: Model
     paths: dict
     num_classes: int
@@ -59,7 +59,7 @@ def detect(source):
     hidden = features
     if found.num_layers > 1 and kernel_shapes:
         hidden = kernel_shapes[0][-1]
-    expected = heads_lib.head_shapes(features, hidden, out_dim, found)
+    expected = projection_layers.head_shapes(features, hidden, out_dim, found)
     num_classes = 0
     if "probe/probe/kernel" in found.paths:
         shape = source.shapes[found.paths["probe/probe/kernel"]]
@@ -135,7 +135,7 @@ def candidates(style, forms):
 
 def _heads(source):
     """The heads by the spelling that shows the most of them."""
-    found = [heads_lib.find(names) for names in source.names.values()]
+    found = [projection_layers.find(names) for names in source.names.values()]
     return max(found, key=lambda heads: len(heads.paths))
 
 

@@ -29,7 +29,7 @@ _TORCH_NORM = dict(
 
 
 @dataclasses.dataclass
-class Heads:
+class ProjectionLayers:
     """The heads that a file holds.
 
     Attributes:
@@ -54,7 +54,7 @@ def find(names):
         names: dict of key -> name, of any style.
 
     Returns:
-        Heads.
+        ProjectionLayers.
     """
     places, paths = {}, {}
     for key, name in names.items():
@@ -66,14 +66,14 @@ def find(names):
         else:
             places[place] = key
     if not places:
-        return Heads(paths)
+        return ProjectionLayers(paths)
     last = max(number for number, _, _ in places)
     # Published hidden layers have an offset, and the last layer has none.
     whole = (last, "bn", "beta") not in places
     for (number, kind, variable), key in places.items():
         layer = "z" if whole and number == last else f"layer{number + 1}"
         paths[f"head/{layer}_{kind}/{variable}"] = key
-    return Heads(
+    return ProjectionLayers(
         paths,
         num_layers=last + (1 if whole else 2),
         whole=whole,
@@ -86,27 +86,27 @@ def find(names):
     )
 
 
-def head_shapes(features, hidden, out_dim, found):
+def head_shapes(features, hidden, out_dim, layers):
     """Weights of the projection head in simclr.models.heads.
 
     Args:
         features: f.
         hidden: width of the hidden layers.
         out_dim: d.
-        found: Heads.
+        layers: ProjectionLayers.
 
     Returns:
         dict of "head/..." -> shape, those of a missing last layer left out.
     """
     shapes, width = {}, features
-    for i in range(1, found.num_layers):
+    for i in range(1, layers.num_layers):
         shapes[f"head/layer{i}_dense/kernel"] = (width, hidden)
         for variable in BN_VARIABLES:
             shapes[f"head/layer{i}_bn/{variable}"] = (hidden,)
         width = hidden
-    if found.num_layers and found.whole:
+    if layers.num_layers and layers.whole:
         shapes["head/z_dense/kernel"] = (width, out_dim)
-        if found.norm:
+        if layers.norm:
             for variable in ("gamma", "moving_mean", "moving_variance"):
                 shapes[f"head/z_bn/{variable}"] = (out_dim,)
     return shapes

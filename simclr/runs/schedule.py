@@ -1,10 +1,10 @@
 """Where rows of metrics, checkpoints and evaluations lie in a run."""
 
 
-class Boundaries:
+class RunSchedule:
     """Steps at which a row ends, a checkpoint or an evaluation is due.
 
-    A row of metrics is the mean since the boundary before it. Boundaries are a
+    A row of metrics is the mean of the steps since the row before. All is a
     function of the config alone, so that a resumed run writes the same rows.
 
     Args:
@@ -25,7 +25,7 @@ class Boundaries:
         self._total = total_steps
 
     def next(self, step):
-        """The boundary after `step`."""
+        """The first step after `step` at which something is due."""
         periods = [self._log, self._checkpoint, self._evaluate]
         ahead = [(step // p + 1) * p for p in periods if p]
         return min([*ahead, self._total])

@@ -17,8 +17,8 @@ def run(
     step,
     total_steps,
     sums,
-    boundaries,
-    outlook,
+    run_schedule,
+    recorder,
     stopper,
     pace,
     not_finite,
@@ -34,8 +34,8 @@ def run(
         step: int, steps done.
         total_steps: int.
         sums: dict of scalars since the last row of metrics, "steps" among them.
-        boundaries: Boundaries.
-        outlook: outlook.Chief, or what has its methods.
+        run_schedule: RunSchedule.
+        recorder: recorder.Recorder, or what has its methods.
         stopper: Stopper.
         pace: Pace.
         not_finite: function of a step, the norms of its gradients and the name
@@ -47,18 +47,18 @@ def run(
     Raises:
         FloatingPointError: the loss or a gradient was not finite.
     """
-    if step and boundaries.evaluate(step):
-        outlook.evaluate(step)  # It may have been killed before that.
+    if step and run_schedule.evaluate(step):
+        recorder.evaluate(step)  # It may have been killed before that.
     while step < total_steps:
         timed_steps, timed_seconds, speed = 0, 0.0, None
-        boundary = boundaries.next(step)
+        boundary = run_schedule.next(step)
         while step < boundary:
             count = pace.steps(boundary - step)
             started = time.monotonic()
             sums, norms, bad = engine.train_steps(batches, count, sums)
             if int(bad) >= 0:
                 raise FloatingPointError(
-                    not_finite(step + int(bad), norms, outlook.kept())
+                    not_finite(step + int(bad), norms, recorder.newest_checkpoint())
                 )
             seconds = time.monotonic() - started
             step += count
@@ -66,23 +66,23 @@ def run(
                 timed_steps += count
                 timed_seconds += seconds
                 speed = timed_steps * config.batch_size / timed_seconds
-            outlook.progress(step, _means(sums), speed)
+            recorder.progress(step, _means(sums), speed)
             if step < boundary and (stop := stopper.reason()):
                 engine.pull()
-                outlook.save(step, {_ROW + k: v for k, v in sums.items()})
+                recorder.save(step, {_ROW + k: v for k, v in sums.items()})
                 return stop
-        outlook.log(step, _means(sums), speed)
+        recorder.log(step, _means(sums), speed)
         sums = engine.no_sums(sums)
         stop = stopper.reason() if step < total_steps else ""
-        save = stop or boundaries.checkpoint(step)
-        if save or boundaries.evaluate(step):
+        save = stop or run_schedule.checkpoint(step)
+        if save or run_schedule.evaluate(step):
             engine.pull()
         if save:
-            outlook.save(step)
+            recorder.save(step)
         if stop:
             return stop
-        if boundaries.evaluate(step):
-            outlook.evaluate(step)
+        if run_schedule.evaluate(step):
+            recorder.evaluate(step)
     return ""
 
 

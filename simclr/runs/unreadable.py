@@ -6,7 +6,7 @@ from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
 
 
-class BadImages:
+class UnreadableImages:
     """Keeps unreadable_images.tsv, and stops a run that meets too many.
 
     What earlier sessions of the run have met stays on the list.

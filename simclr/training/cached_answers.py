@@ -42,19 +42,19 @@ def cached_probabilities(config, reader, strategy, workers, workdir, chief):
     path = os.path.join(workdir, _NAME)
     shape = len(reader.source), len(teachers_classes(config.distill.teachers))
     if chief and not _is_there(path, shape):
-        p = teach(config.distill, reader, strategy)
+        p = teacher_probabilities(config.distill, reader, strategy)
         with whole_file(path, "wb") as file:
             np.save(file, p)
     workers.gather([0.0])  # The others wait here.
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def teach(settings, reader, strategy):
+def teacher_probabilities(distill, reader, strategy):
     """Mean probabilities of teachers, each at its own evaluation size, for
     an image and its mirror image.
 
     Args:
-        settings: config.Distill.
+        distill: config.Distill.
         reader: Reader of the images.
         strategy: tf.distribute strategy.
 
@@ -62,14 +62,14 @@ def teach(settings, reader, strategy):
         float32 [m, k].
     """
     total = 0.0
-    for path in settings.teachers:
+    for path in distill.teachers:
         with strategy.scope():
             teacher = weights.load(path)
 
         def look(x, teacher=teacher):
             """At the image and its mirror image, as training flips it."""
             both = tf.concat([x, tf.reverse(x, [2])], 0)
-            p = classifier.probabilities([teacher], both, settings.temperature)
+            p = classifier.probabilities([teacher], both, distill.temperature)
             return tf.add_n(tf.split(p, 2)) / 2
 
         infer = Infer(look, strategy)
@@ -80,7 +80,7 @@ def teach(settings, reader, strategy):
             image_size=teacher.image_size,
             progress=sys.stderr.isatty(),
         )
-    return np.float32(total / len(settings.teachers))
+    return np.float32(total / len(distill.teachers))
 
 
 def _is_there(path, shape):

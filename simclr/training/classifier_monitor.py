@@ -12,7 +12,7 @@ from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 
 
-class ScoreMonitor:
+class ClassifierMonitor:
     """Scores a classifier on the run's evaluation images, if it has any.
 
     Args:

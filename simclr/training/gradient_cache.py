@@ -74,13 +74,15 @@ def train_step(task, strategy, batch):
 
     step = tf.convert_to_tensor(task.optimizer.iterations)
     result = strategy.run(task.update, args=(gradients, scalars, batch))
-    if task.memory is not None:
-        strategy.run(task.memory.follow, args=(step,))
-        keys = strategy.run(parts.no_keys)
+    if task.negatives is not None:
+        strategy.run(task.negatives.follow, args=(step,))
+        negatives = strategy.run(parts.no_new_negatives)
         for i in tf.range(parts.count):
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            keys = strategy.run(parts.key, args=(batch, i, keys))
-        strategy.run(parts.remember, args=(keys,))
+            negatives = strategy.run(
+                parts.new_negatives, args=(batch, i, negatives)
+            )
+        strategy.run(parts.remember, args=(negatives,))
     return result
 
 
@@ -153,20 +155,20 @@ class _Parts:
         scalars = {k: v + probe.get(k, 0) for k, v in scalars.items()}
         return gradients, scalars
 
-    def no_keys(self):
-        """Room for the memory's new rows, [k, m, d]."""
+    def no_new_negatives(self):
+        """Room for the queue's new rows, [k, m, d]."""
         shape, dtype = self._room()
         return tf.zeros([self.count, *shape], dtype)
 
-    def key(self, batch, i, keys):
-        """`keys` with those of microbatch i."""
+    def new_negatives(self, batch, i, z):
+        """`z` with those of microbatch i."""
         _, view2 = self._task.coloured(self._cut(batch, i))
-        own = self._task.memory.keys(view2)
-        return tf.tensor_scatter_nd_update(keys, [[i]], own[None])
+        own = self._task.negatives.project(view2)
+        return tf.tensor_scatter_nd_update(z, [[i]], own[None])
 
-    def remember(self, keys):
-        """Hands the keys [k, m, d] to the memory."""
-        self._task.memory.remember(self._join(keys))
+    def remember(self, negatives):
+        """Puts the negatives [k, m, d] into the queue."""
+        self._task.negatives.remember(self._join(negatives))
 
     def _cut(self, batch, i):
         """Microbatch i of this replica: every k-th row, from row i.

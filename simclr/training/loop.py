@@ -18,10 +18,10 @@ from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.runs import checkpoint, step_loop, weights
 from simclr.runs import folder as run_folder
-from simclr.runs.schedule import Boundaries
+from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import Pace, Stopper
 from simclr.training import cached_answers, start
-from simclr.training.recorder import Bystander, Chief
+from simclr.training.recorder import Recorder, SilentRecorder
 from simclr.training.tasks import TASKS
 
 
@@ -43,8 +43,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
-    stage = TASKS[config.task]
-    source, class_names = stage.images(config)
+    kind = TASKS[config.task]
+    source, class_names = kind.open_data(config)
     reader = Reader(source)
     workers = Workers(strategy)
     chief = is_chief(strategy)
@@ -59,19 +59,19 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             )
             stack.enter_context(run_folder.open_run(workdir, config, facts))
         with strategy.scope():
-            task = stage(
+            task = kind(
                 config,
                 num_examples=len(source),
                 num_classes=len(class_names or ()),
             )
             step, sums = restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
-        outlook = (
-            Chief(config, reader, class_names, task, strategy, workdir, step)
+        recorder = (
+            Recorder(config, reader, class_names, task, strategy, workdir, step)
             if chief
-            else Bystander(config, reader, workdir, workers.index)
+            else SilentRecorder(config, reader, workdir, workers.index)
         )
-        stack.enter_context(outlook)
+        stack.enter_context(recorder)
         stopper = stack.enter_context(Stopper(workers, max_hours))
         targets = None
         if config.task == "distill" and config.distill.cache:
@@ -87,11 +87,11 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
                 seed=config.seed,
                 batch_size=config.batch_size,
                 image_size=config.data.image_size,
-                settings=config.augment,
+                augment=config.augment,
                 on_device=on_device,
                 first_step=step,
                 last_step=task.total_steps,
-                views=stage.views,
+                views=kind.views,
                 targets=targets,
             )
         )
@@ -103,10 +103,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
                 step=step,
                 total_steps=task.total_steps,
                 sums=sums,
-                boundaries=Boundaries(
+                run_schedule=RunSchedule(
                     config, task.num_examples, task.total_steps
                 ),
-                outlook=outlook,
+                recorder=recorder,
                 stopper=stopper,
                 pace=Pace(workers),
                 not_finite=functools.partial(_not_finite, task),

@@ -54,7 +54,7 @@ class Monitor:
             step=task.total_steps,
             count=min(_PAIRS, len(reader.source)),
             image_size=config.data.image_size,
-            settings=config.augment,
+            augment=config.augment,
         )
         view1, view2 = self._pairs
         sheets.views_sheet(

@@ -1,4 +1,4 @@
-"""A memory of negatives: a momentum encoder and the projections it left.
+"""A queue of negatives: a momentum encoder and the projections it left.
 
 The memory network of SimCLRv2 (Chen et al. 2020b, arXiv 2006.10029, Section 2:
 "with a moving average of weights for stabilization", after MoCo, He et al.,
@@ -7,11 +7,11 @@ arXiv 1911.05722), whose output is kept as negatives for later batches.
 MoCo shuffles its batches over the devices because batch norm on each alone
 would give away which key shares a device with its query. Batch norm is global
 here (simclr/models/batch_norm.py): all keys share one mean and one variance,
-and nothing is left to give away. A memory's keys are, besides, never the match
+and nothing is left to give away. The queue's rows are, besides, never the match
 of any anchor.
 
 Letters: n images per replica, N in the global batch, d projection dimensions, K
-projections in the memory.
+projections in the queue.
 """
 
 import math
@@ -23,7 +23,7 @@ from simclr import collectives
 from simclr.models.resnet import at_least_float32
 
 
-class Memory:
+class MomentumNegatives:
     """Negatives from batches gone by; every replica holds the same.
 
     Build it inside the strategy's scope.
@@ -65,14 +65,14 @@ class Memory:
         self.models = {
             "momentum_encoder": self._encoder,
             "momentum_head": self._head,
-            "memory": self._queue,
+            "negatives": self._queue,
         }
 
-    def negatives(self):
+    def loss_arguments(self):
         """What nt_xent takes besides the views: a dict of arguments."""
         return {
-            "memory": tf.convert_to_tensor(self._queue.keys),
-            "memory_filled": tf.convert_to_tensor(self._queue.filled),
+            "negatives": tf.convert_to_tensor(self._queue.projections),
+            "negatives_filled": tf.convert_to_tensor(self._queue.filled),
         }
 
     def follow(self, step):
@@ -90,15 +90,15 @@ class Memory:
                 tf.cast(share, average.dtype) * (variable - average)
             )
 
-    def keys(self, view):
+    def project(self, view):
         """Unit projections [n, d] of a view [n, h, w, c]."""
         h = self._encoder(view, training=True)["h"]
         z = self._head(h, training=True)["z"]  # [n, d]
         return tf.math.l2_normalize(z, axis=1)
 
-    def remember(self, keys):
-        """Puts the keys [n, d] of every replica first, drops as many."""
-        self._queue.enqueue(collectives.gather(keys))  # [N, d]
+    def remember(self, projections):
+        """Puts the projections [n, d] of every replica first, drops as many."""
+        self._queue.enqueue(collectives.gather(projections))  # [N, d]
 
 
 class Queue(keras.layers.Layer):
@@ -112,19 +112,20 @@ class Queue(keras.layers.Layer):
         dim: d.
 
     Attributes:
-        keys: [K, d], unit rows, the newest batch first; at least float32.
+        projections: [K, d], unit rows, the newest batch first; at least
+            float32.
         filled: int64 scalar, how many rows from the start hold a projection.
     """
 
     def __init__(self, size, dim):
         super().__init__(name="queue")
         # Every replica assigns the same values to a copy of its own.
-        self.keys = self.add_weight(
+        self.projections = self.add_weight(
             shape=(size, dim),
             dtype=at_least_float32(keras.config.dtype_policy().compute_dtype),
             initializer="zeros",
             trainable=False,
-            name="keys",
+            name="projections",
         )
         self.filled = self.add_weight(
             shape=(),
@@ -135,16 +136,18 @@ class Queue(keras.layers.Layer):
         )
         self.built = True
 
-    def enqueue(self, keys):
+    def enqueue(self, projections):
         """Puts rows first and drops as many of the oldest.
 
         Args:
-            keys: [N, d], the same on every replica.
+            projections: [N, d], the same on every replica.
         """
-        size = self.keys.shape[0]
-        rows = tf.concat([tf.cast(keys, self.keys.dtype), self.keys], 0)
-        self.keys.assign(rows[:size])
-        count = tf.shape(keys, out_type=tf.int64)[0]
+        size = self.projections.shape[0]
+        rows = tf.concat(
+            [tf.cast(projections, self.projections.dtype), self.projections], 0
+        )
+        self.projections.assign(rows[:size])
+        count = tf.shape(projections, out_type=tf.int64)[0]
         self.filled.assign(
             tf.minimum(tf.convert_to_tensor(self.filled) + count, size)
         )

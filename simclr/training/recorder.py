@@ -5,13 +5,13 @@ import os
 from simclr.messages.progress import Progress
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
-from simclr.runs.unreadable import BadImages
-from simclr.training.classifier_monitor import ScoreMonitor
+from simclr.runs.unreadable import UnreadableImages
+from simclr.training.classifier_monitor import ClassifierMonitor
 from simclr.training.monitor import Monitor
 from simclr.training.tensorboard import Writer
 
 
-class Chief:
+class Recorder:
     """Writes the run folder and moves the progress bar.
 
     A context manager, open while the run goes on.
@@ -36,9 +36,11 @@ class Chief:
         self._monitor = (
             Monitor(config, reader, task, strategy, workdir)
             if config.task == "pretrain"
-            else ScoreMonitor(config, class_names, task, strategy)
+            else ClassifierMonitor(config, class_names, task, strategy)
         )
-        self._bad_images = BadImages(reader, workdir, config.data.max_bad_share)
+        self._unreadable_images = UnreadableImages(
+            reader, workdir, config.data.max_bad_share
+        )
         self._bar = Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
@@ -55,7 +57,7 @@ class Chief:
         None before it is known."""
         shown = {name: means[name] for name in self._task.scalars[:2]}
         self._bar.update(step, images_per_second, **shown)
-        self._bad_images.check()
+        self._unreadable_images.check()
 
     def log(self, step, means, images_per_second):
         """A row of metrics: means of scalars since the row before."""
@@ -75,7 +77,7 @@ class Chief:
             keep=self._config.train.keep_checkpoints,
         )
 
-    def kept(self):
+    def newest_checkpoint(self):
         """The newest checkpoint's name, for people."""
         kept = checkpoint.finished(self._checkpoints)
         return os.path.basename(kept[-1]) if kept else "none was written yet"
@@ -104,7 +106,7 @@ class Chief:
         self._writer.close()
 
 
-class Bystander:
+class SilentRecorder:
     """A worker that is not the chief: steps along, lists its bad images.
 
     Args:
@@ -115,13 +117,13 @@ class Bystander:
     """
 
     def __init__(self, config, reader, workdir, worker):
-        self._bad_images = BadImages(
+        self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share, worker
         )
 
     def progress(self, step, means, images_per_second):
         """Only looks after the images."""
-        self._bad_images.check()
+        self._unreadable_images.check()
 
     def log(self, step, means, images_per_second):
         """Nothing."""
@@ -129,7 +131,7 @@ class Bystander:
     def save(self, step, row=()):
         """Nothing."""
 
-    def kept(self):
+    def newest_checkpoint(self):
         """The chief knows."""
         return "the chief's"
 

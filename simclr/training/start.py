@@ -14,9 +14,9 @@ def start_from(weights, models):
     """Puts weights into models as far as they fit.
 
     The encoder must fit whole. Of the head and the probe, what has another
-    shape (another number of classes, say) or is not there stays fresh. A
-    memory of negatives starts empty, its momentum nets equal to the others:
-    a run begins here, whatever the weights' own memory held.
+    shape (another number of classes, say) or is not there stays fresh. The
+    queue of negatives starts empty, its momentum nets equal to the others:
+    a run begins here, whatever the weights' own queue held.
 
     Args:
         weights: dict of "role/variable path" -> array; see `read_weights`.
@@ -42,8 +42,8 @@ def start_from(weights, models):
             start_equal(models[role], models[followed])
             lines.append(f"{role}: starts as the {followed}")
             continue
-        if role == "memory":
-            lines.append("memory: starts empty")
+        if role == "negatives":
+            lines.append("negatives: starts empty")
             continue
         ours, theirs = _of_role(variables, role), _of_role(weights, role)
         fitting = {

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from simclr import config as config_lib
-from simclr.commands.tools.compiled_step import RecipeStep
+from simclr.commands.tools.compiled_step import StepCompiler
 from simclr.commands.train import launch
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
@@ -63,14 +63,14 @@ def run(
     chosen = [slices.get(name) for name in topologies]
     config = config_lib.load(recipe, overrides)
     images, classes = _size_of_data(
-        launch.with_images(config.data, source=data), images, classes
+        launch.with_data(config.data, source=data), images, classes
     )
     say(
         f"Recipe    {recipe} ({launch.describe_net(config)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )
-    step = RecipeStep(config, images=images, classes=classes, say=say)
+    step = StepCompiler(config, images=images, classes=classes, say=say)
     facts = [
         {"recipe": recipe, "settings": list(overrides)}
         | _on_slice(slice_, config, images, step, search=search, code=code)

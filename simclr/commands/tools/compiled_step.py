@@ -28,7 +28,7 @@ class Answer:
     total_steps: int
 
 
-class RecipeStep:
+class StepCompiler:
     """The step of one recipe.
 
     Args:

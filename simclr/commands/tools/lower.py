@@ -20,7 +20,7 @@ from simclr.messages.say import say
 from simclr.pjrt import executable
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
-from simclr.runs.unreadable import BadImages
+from simclr.runs.unreadable import UnreadableImages
 from simclr.storage.whole import whole_file, whole_path, write_whole
 from simclr.training import loop
 from simclr.training.tasks import TASKS
@@ -106,7 +106,7 @@ def run(
             "The teachers' cached answers do not come along: say --set "
             "distill.cache=False."
         )
-    source, class_names = TASKS[config.task].images(config)
+    source, class_names = TASKS[config.task].open_data(config)
     reader = Reader(source)
     parts, eval_reader = _parts(config, reader)
     facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
@@ -136,7 +136,7 @@ def run(
             "step": _write_step(folder, task, replicas, side),
         }
         _store(folder, "images", reader, config, side)
-        BadImages(reader, workdir, config.data.max_bad_share).check()
+        UnreadableImages(reader, workdir, config.data.max_bad_share).check()
         if parts is not None and parts.score is not None:
             if eval_reader is not None:
                 _store(folder, "eval_images", eval_reader, config, side)
@@ -169,7 +169,7 @@ def _config(recipe, workdir, overrides, init, **images):
         raise InputError("Say --config=RECIPE, or --workdir of a run.")
     config = dataclasses.replace(
         config,
-        data=launch.with_images(config.data, **images),
+        data=launch.with_data(config.data, **images),
         init=init or config.init,
     )
     config = config_lib.override(config, overrides)

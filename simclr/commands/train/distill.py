@@ -5,7 +5,7 @@ import os
 
 from simclr import config as config_lib
 from simclr.commands.train import launch
-from simclr.config import suggest_stages
+from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import is_accelerator, make_strategy
 from simclr.runs import folder as run_folder
@@ -48,8 +48,8 @@ def run(
     workdir = workdir or os.path.join(
         "runs", f"{os.path.basename(teachers[0])}_distilled"
     )
-    images = launch.with_images(
-        launch.images_of(teachers[0], data, same_classes=True),
+    images = launch.with_data(
+        launch.data_of_run(teachers[0], data, same_classes=True),
         source=data,
         labels=labels,
         eval_source=eval_data,
@@ -58,7 +58,7 @@ def run(
     config, notes = launch.choose(
         recipe,
         workdir,
-        lambda: suggest_stages.distill(
+        lambda: suggest_tasks.distill(
             start or teacher,
             open_source(images.source),
             accelerator=is_accelerator(strategy),

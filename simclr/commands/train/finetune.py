@@ -5,7 +5,7 @@ import os
 
 from simclr import config as config_lib
 from simclr.commands.train import launch
-from simclr.config import suggest_stages
+from simclr.config import suggest_tasks
 from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import (
@@ -54,8 +54,8 @@ def run(
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
     workdir = workdir or _default_workdir(init, recipe, from_scratch)
-    images = launch.with_images(
-        launch.images_of(init, data, same_classes=False)
+    images = launch.with_data(
+        launch.data_of_run(init, data, same_classes=False)
         if init
         else config_lib.load(recipe).data,
         source=data,
@@ -71,7 +71,7 @@ def run(
     config, notes = launch.choose(
         recipe,
         workdir,
-        lambda: suggest_stages.finetune(
+        lambda: suggest_tasks.finetune(
             start,
             open_source(images.source, labels=images.labels),
             from_scratch=from_scratch,
@@ -126,7 +126,7 @@ def write_labels(images, fraction, seed, workdir, strategy):
         strategy: tf.distribute strategy; its chief writes.
 
     Returns:
-        Path of the labels.csv, for this stage and the later ones.
+        Path of the labels.csv, for this run and those that build on it.
 
     Raises:
         InputError: the folder holds other labels, or as for few_labels.

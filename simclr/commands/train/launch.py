@@ -21,13 +21,13 @@ def choose(recipe, workdir, suggest, task):
         workdir: the run folder, which may hold a run that goes on.
         suggest: function without arguments to (Config, list of str), asked
             when there is neither.
-        task: str, the stage.
+        task: str, config.task.
 
     Returns:
         (Config, list of str).
 
     Raises:
-        InputError: the recipe is of another stage.
+        InputError: the recipe is of another task.
     """
     if recipe:
         config = config_lib.load(recipe)
@@ -44,7 +44,7 @@ def choose(recipe, workdir, suggest, task):
     return suggest()
 
 
-def with_images(data, **given):
+def with_data(data, **given):
     """The images that the user gave, by absolute paths.
 
     Args:
@@ -63,14 +63,14 @@ def with_images(data, **given):
     )
 
 
-def images_of(run, data, *, same_classes):
-    """The images that a later stage takes from the run it builds on.
+def data_of_run(run, data, *, same_classes):
+    """The images that a run takes from the run it builds on.
 
     Args:
         run: run folder.
         data: what the user said instead, or "": then the run's labels, which
             are of its own images, do not come along.
-        same_classes: whether the stage has the run's classes: its evaluation
+        same_classes: whether it has the run's classes: its evaluation
             images then come along with other training images, too.
 
     Returns:

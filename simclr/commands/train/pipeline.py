@@ -72,8 +72,8 @@ def run(
     workdir = os.path.abspath(
         workdir or os.path.join("runs", run_folder.run_name(recipe))
     )
-    images = launch.with_images(
-        launch.images_of(pretrained, data, same_classes=False)
+    images = launch.with_data(
+        launch.data_of_run(pretrained, data, same_classes=False)
         if pretrained
         else next(iter(pipeline.stages.values())).data,
         source=data,
@@ -95,7 +95,7 @@ def run(
             say(f"\nStage     {name}: {pretrained}")
         else:
             folders[name] = os.path.join(workdir, name)
-            config = _with_images(linked(config, folders), images, few)
+            config = _with_data(linked(config, folders), images, few)
             done = _is_finished(config, folders[name])
             say(f"\nStage     {name}{': done before' if done else ''}")
             stopped = (
@@ -127,7 +127,7 @@ def run(
     return ""
 
 
-def _with_images(config, images, few):
+def _with_data(config, images, few):
     """A stage's config on the user's images; later stages have few labels."""
     images = launch.sized(images, config)
     if config.task != "pretrain":

@@ -57,7 +57,7 @@ def run(
         ),
         "pretrain",
     )
-    images = launch.with_images(
+    images = launch.with_data(
         config.data,
         source=data,
         labels=labels,

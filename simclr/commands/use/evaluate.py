@@ -125,7 +125,7 @@ def score(
         step=_NEVER_TRAINED,
         count=min(_PAIRS, len(reader.source)),
         image_size=config.data.image_size,
-        settings=config.augment,
+        augment=config.augment,
     )
     look, look_h = _embed(config, encoders, parts.look)
     rows = {

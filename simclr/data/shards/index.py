@@ -28,7 +28,7 @@ _DTYPES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Keys:
+class FeatureNames:
     """Names of an example's features, the first that is there counts."""
 
     image: tuple = ("image", "image/encoded", "image_bytes", "jpeg", "png")
@@ -107,13 +107,13 @@ def concatenate(indexes):
     )
 
 
-def index_shard(path, *, file_format, keys):
+def index_shard(path, *, file_format, feature_names):
     """Reads, or makes and caches, the index of one shard.
 
     Args:
         path: local or remote.
         file_format: "tfrecord" or "arrayrecord".
-        keys: Keys.
+        feature_names: FeatureNames.
 
     Returns:
         ShardIndex.
@@ -124,13 +124,13 @@ def index_shard(path, *, file_format, keys):
         OSError: it cannot be read.
     """
     num_bytes, changed_ns = files.stat(path)
-    key = (_VERSION, path, num_bytes, changed_ns, file_format, keys)
+    key = (_VERSION, path, num_bytes, changed_ns, file_format, feature_names)
     cached = cache.path_for("index", *key)
     index = _from_bytes(cache.read(cached))
     if index is None:
         index = _beside(path)
         if index is None or index.num_bytes != num_bytes:
-            index = _walk(path, num_bytes, file_format, keys)
+            index = _walk(path, num_bytes, file_format, feature_names)
         cache.write(cached, index.to_bytes())
     return index
 
@@ -156,7 +156,7 @@ def _from_bytes(data):
         return None
 
 
-def _walk(path, num_bytes, file_format, keys):
+def _walk(path, num_bytes, file_format, feature_names):
     if file_format == "tfrecord":
         records = tfrecord.walk(path)
     else:
@@ -165,11 +165,11 @@ def _walk(path, num_bytes, file_format, keys):
     for offset, size, buffer in records:
         try:
             features = example.find_features(buffer, size)
-            if not labels and first_of(features, keys.image) is None:
-                raise InputError(no_image(features, keys))
-            label = first_of(features, keys.label)
+            if not labels and first_of(features, feature_names.image) is None:
+                raise InputError(no_image(features, feature_names))
+            label = first_of(features, feature_names.label)
             label = label and example.first_int(buffer, label)
-            name = first_of(features, keys.id)
+            name = first_of(features, feature_names.id)
             name = name and example.first_bytes(buffer, name)
         except ValueError as error:
             raise InputError(f"{path}, record {len(labels)}: {error}") from None
@@ -188,14 +188,15 @@ def _walk(path, num_bytes, file_format, keys):
     )
 
 
-def first_of(features, keys):
-    """The span of the first key that is there, or None."""
-    return next((features[key] for key in keys if key in features), None)
+def first_of(features, feature_names):
+    """The span of the first feature that is there, or None."""
+    there = (features[name] for name in feature_names if name in features)
+    return next(there, None)
 
 
-def no_image(features, keys):
+def no_image(features, feature_names):
     """The message for an example without an image."""
     return (
-        f"no image under {' or '.join(keys.image)}; the record has "
+        f"no image under {' or '.join(feature_names.image)}; the record has "
         f"{', '.join(sorted(features)) or 'no features'}"
     )

@@ -40,13 +40,15 @@ class RecordSource(Source):
         counts: list of int, records in each.
         index: ShardIndex of all records, shard after shard.
         file_format: "tfrecord" or "arrayrecord".
-        keys: shard_index.Keys.
+        feature_names: shard_index.FeatureNames.
     """
 
-    def __init__(self, name, paths, counts, index, *, file_format, keys):
+    def __init__(
+        self, name, paths, counts, index, *, file_format, feature_names
+    ):
         super().__init__(name)
         self._index = index
-        self._keys = keys
+        self._feature_names = feature_names
         self._ends = np.cumsum(counts)
         self._shards = []
         for path, count, end in zip(paths, counts, self._ends):
@@ -79,10 +81,12 @@ class RecordSource(Source):
         shard, position = self._locate(index)
         data = self._shards[shard].read(position)
         features = example.find_features(data, len(data))
-        span = shard_index.first_of(features, self._keys.image)
+        span = shard_index.first_of(features, self._feature_names.image)
         image = span and example.first_bytes(data, span)
         if image is None:
-            raise InputError(shard_index.no_image(features, self._keys))
+            raise InputError(
+                shard_index.no_image(features, self._feature_names)
+            )
         return image
 
     def fingerprint(self):
@@ -127,7 +131,10 @@ def open_records(pattern, name, *, file_format):
     """
     paths = _match(files.expand(pattern), name)
     return open_shards(
-        paths, name, file_format=file_format, keys=shard_index.Keys()
+        paths,
+        name,
+        file_format=file_format,
+        feature_names=shard_index.FeatureNames(),
     )
 
 
@@ -146,14 +153,14 @@ def open_prepared(folder, name):
     return open_records(folder, name, file_format=manifest["file_format"])
 
 
-def open_shards(paths, name, *, file_format, keys):
+def open_shards(paths, name, *, file_format, feature_names):
     """Opens shards in the order given, indexing those that are new.
 
     Args:
         paths: list of str, local or remote.
         name: the words of the user.
         file_format: "tfrecord" or "arrayrecord".
-        keys: shard_index.Keys.
+        feature_names: shard_index.FeatureNames.
 
     Returns:
         RecordSource.
@@ -163,7 +170,9 @@ def open_shards(paths, name, *, file_format, keys):
     """
 
     def index(path):
-        return shard_index.index_shard(path, file_format=file_format, keys=keys)
+        return shard_index.index_shard(
+            path, file_format=file_format, feature_names=feature_names
+        )
 
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         indexes = list(
@@ -184,7 +193,7 @@ def open_shards(paths, name, *, file_format, keys):
         [len(index) for index in indexes],
         shard_index.concatenate(indexes),
         file_format=file_format,
-        keys=keys,
+        feature_names=feature_names,
     )
     manifest = _read_manifest(os.path.dirname(paths[0]))
     if source.labels is not None:

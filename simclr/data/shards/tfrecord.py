@@ -94,7 +94,7 @@ class _Window:
 
 
 class _Record:
-    """A record as a buffer for simclr.data.example."""
+    """A record as a buffer for simclr.data.shards.example."""
 
     def __init__(self, window, start):
         self._window = window

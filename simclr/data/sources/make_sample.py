@@ -1,6 +1,6 @@
 """Makes the embedded sample from Debian's package dataset-fashion-mnist.
 
-    python -m simclr.data.make_sample
+    python -m simclr.data.sources.make_sample
 
 1,200 training and 200 test images of each of ten classes, chosen and shuffled
 by a fixed seed. An id is an image's place in Fashion-MNIST, train/00042.

@@ -117,11 +117,11 @@ def _open_split(folder, split, name):
             f"{name} has no image; its features are {', '.join(features)}."
         )
     label = _feature("label", features, ".ClassLabel")
-    keys = shard_index.Keys(
+    feature_names = shard_index.FeatureNames(
         image=(image,), label=(label,) if label else (), id=()
     )
     source = records.open_shards(
-        paths, name, file_format=_FORMATS[kind], keys=keys
+        paths, name, file_format=_FORMATS[kind], feature_names=feature_names
     )
     if source.labels is not None:
         names = _class_names(folder, label)

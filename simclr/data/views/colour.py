@@ -39,7 +39,7 @@ def colour(
 
     Args:
         images: uint8, or float in [0, 1], [n, h, w, 3] of static shape.
-        draws: augment.draw's dict for these rows and one view: [n] or, for
+        draws: view_draws.draw's dict for these rows and one view: [n] or, for
             "order", [n, 4].
         brightness, contrast, saturation, hue, brightness_rule: See
             jitter.jitter.
@@ -89,18 +89,18 @@ def colour(
     return tf.transpose(x, [0, 2, 3, 1])
 
 
-def colour_one_by_one(images, draws, **settings):
+def colour_one_by_one(images, draws, **operations):
     """`colour`, image after image, in a loop compiled by XLA: for a CPU.
 
     Takes and returns what `colour` does and equals it to float32 rounding. The
     first call for a shape compiles for seconds; later ones in the same process
     do not, in tf.data and out of it.
     """
-    return _compiled(**settings)(images, draws)
+    return _compiled(**operations)(images, draws)
 
 
 @functools.cache
-def _compiled(**settings):
+def _compiled(**operations):
     @tf.function(jit_compile=True, autograph=False)
     def each(images, draws):
         dtype = images.dtype if images.dtype.is_floating else tf.float32
@@ -108,7 +108,7 @@ def _compiled(**settings):
             lambda row: colour(
                 row[0][None],
                 {name: x[None] for name, x in row[1].items()},
-                **settings,
+                **operations,
             )[0],
             (images, draws),
             fn_output_signature=dtype,
@@ -117,14 +117,14 @@ def _compiled(**settings):
     return each
 
 
-def colour_views(views, draws, settings, *, one_by_one=False):
+def colour_views(views, draws, augment, *, one_by_one=False):
     """Colours the views of a batch.
 
     Args:
         views: list of v views: uint8, or float in [0, 1], [n, h, w, 3] of
             static shape.
-        draws: augment.draw's dict for these rows, [n, v, ...].
-        settings: config.Augment.
+        draws: view_draws.draw's dict for these rows, [n, v, ...].
+        augment: config.Augment.
         one_by_one: Loop over the images, as is best on a CPU, instead of
             working on all at once, as is best inside a step on an accelerator.
 
@@ -133,37 +133,37 @@ def colour_views(views, draws, settings, *, one_by_one=False):
         views.
     """
     # Where nothing is coloured, there is nothing to compile.
-    one_by_one = one_by_one and _colours(settings)
+    one_by_one = one_by_one and _colours(augment)
     function = colour_one_by_one if one_by_one else colour
     return tuple(
         function(
             images,
             {name: x[:, view] for name, x in draws.items()},
-            blur_prob=settings.blur_probs[view],
-            solarize_prob=settings.solarize_probs[view],
-            **_shared(settings),
+            blur_prob=augment.blur_probs[view],
+            solarize_prob=augment.solarize_probs[view],
+            **_shared(augment),
         )
         for view, images in enumerate(views)
     )
 
 
-def _colours(settings):
+def _colours(augment):
     """Whether any operation has a chance above 0."""
-    chances = (settings.jitter_prob, settings.gray_prob)
-    return max(*chances, *settings.blur_probs, *settings.solarize_probs) > 0
+    chances = (augment.jitter_prob, augment.gray_prob)
+    return max(*chances, *augment.blur_probs, *augment.solarize_probs) > 0
 
 
-def _shared(settings):
+def _shared(augment):
     """What both views have in common, as keywords of `colour`."""
-    strength = settings.color_strength
+    strength = augment.color_strength
     return {
-        "brightness": strength * settings.brightness,
-        "contrast": strength * settings.contrast,
-        "saturation": strength * settings.saturation,
-        "hue": strength * settings.hue,
-        "brightness_rule": settings.brightness_rule,
-        "jitter_prob": settings.jitter_prob,
-        "gray_prob": settings.gray_prob,
+        "brightness": strength * augment.brightness,
+        "contrast": strength * augment.contrast,
+        "saturation": strength * augment.saturation,
+        "hue": strength * augment.hue,
+        "brightness_rule": augment.brightness_rule,
+        "jitter_prob": augment.jitter_prob,
+        "gray_prob": augment.gray_prob,
     }
 
 

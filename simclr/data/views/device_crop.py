@@ -10,7 +10,7 @@ Shapes: n = images, v = views, S = side of the stored images, s = of a view.
 
 import tensorflow as tf
 
-from simclr.data import keys
+from simclr.data import random_keys
 from simclr.data.views.crop import ASPECT, MIN_COVERED
 
 # Of a square image one box in four is turned down; 16 in a row, one view in
@@ -20,7 +20,7 @@ _CUBIC = -0.5  # Keys 1981; what tf.image.resize has.
 
 
 def draw(step, *, seed, batch_size):
-    """The random numbers of the boxes at `step`, as augment.draw's others.
+    """The random numbers of the boxes at `step`, as view_draws.draw's others.
 
     Args:
         step: integer scalar, Python or tensor, from 0.
@@ -34,7 +34,7 @@ def draw(step, *, seed, batch_size):
         [batch_size, 2, _ATTEMPTS, 4],
         seed=tf.stack(
             [
-                tf.constant(keys.pack(seed, keys.BOX), tf.int64),
+                tf.constant(random_keys.pack(seed, random_keys.BOX), tf.int64),
                 tf.cast(step, tf.int64),
             ]
         ),

@@ -1,4 +1,4 @@
-"""The stages of SimCLRv2: what each builds and what its training step does."""
+"""What a config trains: what each task builds, and what its step does."""
 
 from simclr.training.tasks.distill import Distill
 from simclr.training.tasks.finetune import Finetune

@@ -26,7 +26,7 @@ class Distill(Task):
     views = 1
 
     @classmethod
-    def images(cls, config):
+    def open_data(cls, config):
         """All of them; labels matter where alpha is below 1."""
         class_names = teachers_classes(config.distill.teachers)
         source = open_source(config.data.source, labels=config.data.labels)
@@ -62,7 +62,7 @@ class Distill(Task):
 
     def losses(self, views, batch):
         """Cross entropy with the teachers' probabilities, and the labels."""
-        settings = self.config.distill
+        distill = self.config.distill
         [view] = views
         target = batch.get("target")
         if target is None:
@@ -71,8 +71,8 @@ class Distill(Task):
             logits=self.classifier.logits(view, training=True),
             teacher_probabilities=target,
             label=batch["label"],
-            temperature=settings.temperature,
-            alpha=settings.alpha,
+            temperature=distill.temperature,
+            alpha=distill.alpha,
         )
         return loss, {"loss": loss, "agreement": agreement}
 

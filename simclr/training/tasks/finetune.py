@@ -22,7 +22,7 @@ class Finetune(Task):
     views = 1
 
     @classmethod
-    def images(cls, config):
+    def open_data(cls, config):
         """Those with a label."""
         source = open_source(config.data.source, labels=config.data.labels)
         if source.labels is None:

@@ -13,7 +13,7 @@ from simclr.messages.errors import InputError
 from simclr.models import heads
 from simclr.models.backbones import build_encoder, build_head
 from simclr.training import gradient_cache
-from simclr.training.negatives import Memory
+from simclr.training.negatives import MomentumNegatives
 from simclr.training.tasks.task import Task
 
 
@@ -21,23 +21,23 @@ class Pretrain(Task):
     """SimCLR pretraining (Chen et al. 2020, Algorithm 1).
 
     Where there are labels, an online linear probe learns beside it from
-    features whose gradient is stopped. With memory.size, projections of earlier
-    batches are negatives too (simclr/training/negatives.py).
+    features whose gradient is stopped. With negatives.size, projections of
+    earlier batches are negatives too (simclr/training/negatives.py).
     """
 
     @classmethod
-    def images(cls, config):
+    def open_data(cls, config):
         """All of them, with or without labels."""
-        objectives.check(config.loss.name, memory=config.memory.size > 0)
+        objectives.check(config.loss.name, negatives=config.negatives.size > 0)
         source = open_source(config.data.source, labels=config.data.labels)
         # Some anchors meet the key that their own image left an epoch ago, and
         # are told to flee it. Epochs being shuffled, their share is
         # (K / images)^2 / 2: 1 in 8 at this limit, 1 in 760 on ImageNet.
-        if 2 * config.memory.size > len(source):
+        if 2 * config.negatives.size > len(source):
             raise InputError(
-                f"memory.size={config.memory.size} is more than half of the "
-                f"{len(source)} images of {source.name}: too many images would "
-                "be their own negatives."
+                f"negatives.size={config.negatives.size} is more than half of "
+                f"the {len(source)} images of {source.name}: too many "
+                "images would be their own negatives."
             )
         return source, source.class_names
 
@@ -56,21 +56,21 @@ class Pretrain(Task):
             self.linear = heads.linear_probe(features, num_classes)
             models["probe"] = self.linear
             self.scalars += ("probe_loss", "probe_accuracy")
-        self.memory = None
-        if self.config.memory.size:
+        self.negatives = None
+        if self.config.negatives.size:
             # Built last: the nets above start as they would without it.
-            self.memory = Memory(
+            self.negatives = MomentumNegatives(
                 [self.encoder, self.head],
                 [
                     build_encoder(self.config),
                     build_head(self.config, features),
                 ],
-                size=self.config.memory.size,
-                momentum=self.config.memory.momentum,
-                final_momentum=self.config.memory.final_momentum,
+                size=self.config.negatives.size,
+                momentum=self.config.negatives.momentum,
+                final_momentum=self.config.negatives.final_momentum,
                 total_steps=self.total_steps,
             )
-            models |= self.memory.models
+            models |= self.negatives.models
         return models
 
     def train_step(self, strategy, batch):
@@ -110,7 +110,7 @@ class Pretrain(Task):
             trade_off=loss.trade_off,
             block=loss.block,
             seed=tf.stack([self.config.seed, step]),
-            **(self.memory.negatives() if self.memory else {}),
+            **(self.negatives.loss_arguments() if self.negatives else {}),
         )
         return loss.weight * value, {"loss": value, **scalars}
 
@@ -161,6 +161,6 @@ class Pretrain(Task):
 
     def after_update(self, views, step):
         """The momentum encoder remembers the second view."""
-        if self.memory is not None:
-            self.memory.follow(step)
-            self.memory.remember(self.memory.keys(views[1]))
+        if self.negatives is not None:
+            self.negatives.follow(step)
+            self.negatives.remember(self.negatives.project(views[1]))

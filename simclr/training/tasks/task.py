@@ -1,4 +1,4 @@
-"""What every stage shares: one optimizer and one update.
+"""What every task shares: one optimizer and one update.
 
 Shapes: n = images per replica, N = images in the global batch, h w = a view's
 height and width, k = classes.
@@ -20,12 +20,12 @@ from simclr.optimizers.schedules import (
 
 
 class Task:
-    """A stage of training.
+    """What a config trains.
 
     Build it inside the strategy's scope: every variable and optimizer slot
     exists before the first traced step.
 
-    A stage says what it trains (`build`), towards what (`losses`), and what
+    A task says what it trains (`build`), towards what (`losses`), and what
     there is to do after an update (`after_update`).
 
     Args:
@@ -88,15 +88,15 @@ class Task:
         self.state = named_variables(**self.models, optimizer=self.optimizer)
 
     @classmethod
-    def images(cls, config):
-        """The images of this stage.
+    def open_data(cls, config):
+        """The images of this task.
 
         Returns:
             source: Source.
             class_names: list of str, or None.
 
         Raises:
-            ValueError, OSError: they are not there or do not fit the stage.
+            ValueError, OSError: they are not there or do not fit the task.
         """
         raise NotImplementedError
 
@@ -120,7 +120,7 @@ class Task:
         raise NotImplementedError
 
     def after_update(self, views, step):
-        """What a stage does once the optimizer has moved the variables.
+        """What a task does once the optimizer has moved the variables.
 
         Args:
             views: as in `losses`.
@@ -146,7 +146,7 @@ class Task:
             batch: dict of "view1" and, for two views, "view2" ([n, h, w, 3];
                 float in [0, 1], or uint8 with their "draws"), "label" (int32
                 [n], -1 for none), "replaced" (int32 [n]) and what else the
-                stage needs.
+                task needs.
 
         Returns:
             dict of scalars, means over the global batch and the same on every

@@ -1,4 +1,4 @@
-"""The memory of negatives: what it holds, and that nothing upsets it."""
+"""The queue of negatives: what it holds, and that nothing upsets it."""
 
 import collections
 import dataclasses
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.config import Memory, Train
+from simclr.config import Negatives, Train
 from simclr.runs import checkpoint, stopping
 from simclr.runs import folder as run_folder
 from simclr.training import loop
@@ -21,11 +21,11 @@ ONE = tf.distribute.get_strategy
 BATCH = 16
 
 
-def config(**memory):
+def config(**negatives):
     """Steps in float64, so that replicas differ by next to nothing."""
     return dataclasses.replace(
         tiny.CONFIG,
-        memory=Memory(**memory),
+        negatives=Negatives(**negatives),
         optimizer=dataclasses.replace(tiny.CONFIG.optimizer, base_lr=0.1),
         train=Train(precision="float64"),
     )
@@ -84,7 +84,7 @@ def momentum_variables(task):
 
 @pytest.fixture(scope="module")
 def five_steps():
-    """(task, losses) of five steps on one replica; a memory of 3 batches."""
+    """(task, losses) of five steps on one replica; a queue of 3 batches."""
     return run(ONE(), config(size=48, momentum=0.9, final_momentum=0.99), 5)
 
 
@@ -96,8 +96,10 @@ def test_first_in_first_out():
         queue.enqueue(tf.constant(keys))
         twin.extendleft(keys[::-1])
         assert int(queue.filled) == min(2 * (step + 1), 6)
-        np.testing.assert_array_equal(queue.keys[: len(twin)], np.array(twin))
-        assert not queue.keys[len(twin) :].numpy().any()
+        np.testing.assert_array_equal(
+            queue.projections[: len(twin)], np.array(twin)
+        )
+        assert not queue.projections[len(twin) :].numpy().any()
 
 
 def test_schedule_by_hand():
@@ -134,7 +136,7 @@ def test_replicas_hold_the_same_and_what_one_replica_holds(five_steps):
     )
     expected, expected_losses = five_steps
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-9)
-    for role in ("momentum_encoder", "momentum_head", "memory"):
+    for role in ("momentum_encoder", "momentum_head", "negatives"):
         for variable, one in zip(
             task.models[role].variables, expected.models[role].variables
         ):
@@ -149,8 +151,8 @@ def test_replicas_hold_the_same_and_what_one_replica_holds(five_steps):
 
 def test_keys_are_the_second_view_through_the_momentum_nets(five_steps):
     task, _ = five_steps
-    keys = task.models["memory"].keys.numpy()
-    assert int(task.models["memory"].filled) == 48
+    keys = task.models["negatives"].projections.numpy()
+    assert int(task.models["negatives"].filled) == 48
     np.testing.assert_allclose(np.linalg.norm(keys, axis=1), 1)
     kept = [v.numpy() for v in momentum_variables(task)]
     h = task.models["momentum_encoder"](images(4)[1], training=True)["h"]
@@ -218,11 +220,11 @@ def photos(tmp_path_factory):
 
 @pytest.mark.slow
 def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
-    """Stopped while the memory fills."""
+    """Stopped while the queue fills."""
     settings = tiny.config(
         photos,
         epochs=1.5,
-        memory=Memory(size=32, momentum=0.9, final_momentum=0.99),
+        negatives=Negatives(size=32, momentum=0.9, final_momentum=0.99),
         train=dataclasses.replace(tiny.CONFIG.train, eval_epochs=0),
     )
     whole, stopped = str(tmp_path / "whole"), str(tmp_path / "stopped")
@@ -230,11 +232,11 @@ def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(stopping.Stopper, "reason", lambda self: "a test")
     assert loop.train(settings, stopped, ONE()) == "a test"
     step, arrays = checkpoint.read_newest(run_folder.checkpoints(stopped))
-    assert step == 1 and arrays["memory/queue/filled"] == 16
+    assert step == 1 and arrays["negatives/queue/filled"] == 16
     monkeypatch.undo()
     assert loop.train(settings, stopped, ONE()) == ""
     step, expected = checkpoint.read_newest(run_folder.checkpoints(whole))
-    assert step == 7 and expected["memory/queue/filled"] == 32
+    assert step == 7 and expected["negatives/queue/filled"] == 32
     last, arrays = checkpoint.read_newest(run_folder.checkpoints(stopped))
     assert last == step and arrays.keys() == expected.keys()
     for name, array in expected.items():
@@ -243,9 +245,11 @@ def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
 
 def test_more_than_half_of_the_images_is_refused(photos):
     settings = config_lib.override(
-        tiny.config(photos), ["memory.size=32", "memory.momentum=0.9"]
+        tiny.config(photos), ["negatives.size=32", "negatives.momentum=0.9"]
     )
-    Pretrain.images(settings)
-    settings = config_lib.override(settings, ["memory.size=48"])
-    with pytest.raises(ValueError, match=r"memory\.size=48 is more than half"):
-        Pretrain.images(settings)
+    Pretrain.open_data(settings)
+    settings = config_lib.override(settings, ["negatives.size=48"])
+    with pytest.raises(
+        ValueError, match=r"negatives\.size=48 is more than half"
+    ):
+        Pretrain.open_data(settings)

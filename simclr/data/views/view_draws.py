@@ -7,19 +7,19 @@ here and draw none themselves.
 
 import tensorflow as tf
 
-from simclr.data import keys
+from simclr.data import random_keys
 from simclr.messages.errors import InputError
 
 _PER_IMAGE = {
-    "flip": keys.FLIP,
-    "jitter": keys.JITTER,
-    "brightness": keys.BRIGHTNESS,
-    "contrast": keys.CONTRAST,
-    "saturation": keys.SATURATION,
-    "hue": keys.HUE,
-    "gray": keys.GRAY,
-    "blur": keys.BLUR,
-    "solarize": keys.SOLARIZE,
+    "flip": random_keys.FLIP,
+    "jitter": random_keys.JITTER,
+    "brightness": random_keys.BRIGHTNESS,
+    "contrast": random_keys.CONTRAST,
+    "saturation": random_keys.SATURATION,
+    "hue": random_keys.HUE,
+    "gray": random_keys.GRAY,
+    "blur": random_keys.BLUR,
+    "solarize": random_keys.SOLARIZE,
 }
 
 
@@ -56,7 +56,7 @@ def draw(step, *, seed, batch_size):
     step = tf.cast(step, tf.int64)
 
     def bits(purpose, shape, dtype):
-        start = tf.constant(keys.pack(seed, purpose), tf.int64)
+        start = tf.constant(random_keys.pack(seed, purpose), tf.int64)
         return tf.random.stateless_uniform(
             shape,
             seed=tf.stack([start, step]),
@@ -72,13 +72,13 @@ def draw(step, *, seed, batch_size):
         x = tf.bitwise.right_shift(bits(purpose, shape, tf.uint32), 8)
         return tf.cast(x, tf.float32) * 2.0**-24
 
-    order = tf.argsort(uniform(keys.JITTER_ORDER, [2, 4]), axis=-1)
-    sigma = uniform(keys.BLUR_SIGMA, [2])
+    order = tf.argsort(uniform(random_keys.JITTER_ORDER, [2, 4]), axis=-1)
+    sigma = uniform(random_keys.BLUR_SIGMA, [2])
     draws = {
         name: uniform(purpose, [batch_size, 2])
         for name, purpose in _PER_IMAGE.items()
     }
-    draws["crop_seeds"] = bits(keys.CROP, [batch_size, 2, 2], tf.int32)
+    draws["crop_seeds"] = bits(random_keys.CROP, [batch_size, 2, 2], tf.int32)
     draws["order"] = tf.tile(order[None], [batch_size, 1, 1])
     draws["sigma"] = tf.tile(sigma[None], [batch_size, 1])
     return draws

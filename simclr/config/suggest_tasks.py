@@ -15,7 +15,7 @@ from simclr.messages.errors import InputError
 
 _STEPS, _STUDENT_STEPS = 750, 2000
 _PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
-# Of the augmentation these stages keep crop and flip (the paper, Section 3.1).
+# Of the augmentation these tasks keep crop and flip (the paper, Section 3.1).
 CROP_AND_FLIP = Augment(jitter_prob=0.0, gray_prob=0.0, blur_probs=(0.0, 0.0))
 
 

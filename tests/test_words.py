@@ -1,0 +1,70 @@
+"""One word means one thing: what was renamed is gone everywhere.
+
+The table, old -> new, is that of BUILD_NOTES.md.
+"""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+NOTES = (ROOT / "BUILD_NOTES.md").read_text(encoding="utf-8")
+SECTION = NOTES.split("## Words: old -> new\n")[1].split("\n## ")[0]
+MODULES, NAMES = (
+    re.findall(r"^\| `(.+?)` \| `(.+?)`", part, re.MULTILINE)
+    for part in SECTION.split("### Names")
+)
+TEXTS = {
+    path: path.read_text(encoding="utf-8")
+    for place in ("simclr", "tests", "configs", "benchmarks", "docs")
+    for path in (ROOT / place).rglob("*")
+    if path.suffix in (".py", ".md", ".sh", ".ipynb")
+    and path != pathlib.Path(__file__)
+} | {ROOT / "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
+
+
+def places(needle, pattern=None):
+    """Where a text is found, as "file:line"; a pattern says what round it."""
+    return [
+        f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}"
+        for path, text in TEXTS.items()
+        if needle in text
+        for match in re.finditer(pattern or re.escape(needle), text)
+    ]
+
+
+def is_module(name):
+    path = ROOT / "simclr" / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def test_the_table_is_read():
+    assert len(MODULES) > 90 and len(NAMES) > 30
+    assert ("training.rundir", "runs.folder") in MODULES
+    assert places("def is_chief")
+
+
+def test_new_modules_are_there():
+    assert [new for _, new in MODULES if not is_module(new)] == []
+
+
+@pytest.mark.parametrize("old", [old for old, _ in MODULES])
+def test_an_old_module_is_gone(old):
+    if is_module(old):  # Its name says something else today.
+        kept = {"config", "data.sources", "data.sample"}  # Folders today.
+        assert old in kept | set(dict(MODULES).values())
+        return
+    folder, _, last = f"simclr.{old}".rpartition(".")
+    imports = (
+        rf"from {re.escape(folder)} import (\(?[\w\s]+,\s*)*\(?\s*{last}\b"
+    )
+    assert places(f"simclr/{old.replace('.', '/')}.py") == []
+    assert places(f"simclr.{old}", rf"\bsimclr\.{re.escape(old)}\b") == []
+    assert places(f"from {folder} import", imports) == []
+
+
+@pytest.mark.parametrize("old", [old for old, _ in NAMES])
+def test_an_old_name_is_gone(old):
+    end = r"\b" if old[-1].isalnum() else ""
+    assert places(old, rf"(?<![\w.]){re.escape(old)}{end}") == []
