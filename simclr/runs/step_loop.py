@@ -58,7 +58,9 @@ def run(
             sums, norms, bad = engine.train_steps(batches, count, sums)
             if int(bad) >= 0:
                 raise FloatingPointError(
-                    not_finite(step + int(bad), norms, recorder.newest_checkpoint())
+                    not_finite(
+                        step + int(bad), norms, recorder.newest_checkpoint()
+                    )
                 )
             seconds = time.monotonic() - started
             step += count
