@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simclr.evaluation import classification, report
+from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.pictures.confusion import confusion_sheet
 from tests import reference_evaluation as reference
 from tests.test_pictures import has, margin_is_white, page, pixels
@@ -113,6 +114,18 @@ def test_unlabelled_rows_do_not_count():
     assert found["confusion"] == expected["confusion"]
     for key in ("top1", "top5", "ece", "nll"):
         assert found[key] == pytest.approx(expected[key], rel=1e-6)
+
+
+def test_a_class_that_is_not_known_is_a_mistake():
+    logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]] * 9
+    scores = classification.measure(
+        logits, np.array([0, 1, UNKNOWN_CLASS, -1]), list("abc")
+    )
+    assert scores["top1"] == 2 / 3 and scores["unknown"] == 1
+    assert np.sum(scores["confusion"]) == 2
+    assert scores["ece"] == pytest.approx(1 / 3, abs=1e-3)
+    known = classification.measure(logits[:2], np.array([0, 1]), list("abc"))
+    assert scores["nll"] == known["nll"] and known["unknown"] == 0
 
 
 def test_a_shift_of_the_logits_changes_nothing():

@@ -125,9 +125,26 @@ def test_images_that_its_labels_csv_left_out(photos, tmp_path, capsys):
     assert sum(map(sum, results(run)["rows"][0]["confusion"])) == 30
 
 
+def test_a_class_that_it_does_not_know_is_named_and_a_miss(
+    run, tmp_path, capsys
+):
+    mixed = tiny.write_photos(tmp_path / "mixed", 20, ("dog", "eel"))
+    status, said, _ = say(capsys, "evaluate", run, f"--eval_data={mixed}")
+    assert status == 0
+    assert (
+        f"Note      10 images of {mixed} are of classes that the classifier "
+        "lacks, 1 (eel), and a miss each." in said
+    )
+    found = results(run, "results_mixed.json")
+    [row] = found["rows"]
+    assert found["images"]["score"]["count"] == 20 and row["unknown"] == 10
+    assert np.sum(row["confusion"]) == 10
+    assert row["top1"] == np.trace(row["confusion"]) / 20
+
+
 def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
     no_eval = tiny_classifier.write(tmp_path / "no_eval", photos)
-    others = tiny.write_photos(tmp_path / "others", 20, ("cat", "eel"))
+    others = tiny.write_photos(tmp_path / "others", 20, ("ant", "eel"))
     plain = tiny.write_photos(tmp_path / "plain", 20, ("all",)) / "all"
     pretrained = str(tmp_path / "pretrained")
     with run_folder.open_run(
@@ -136,7 +153,7 @@ def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
         checkpoint.save(run_folder.checkpoints(pretrained), 1, {})
     for line, message in [
         ((no_eval,), "no held-out images to score: say --eval_data=IMAGES"),
-        ((run, f"--eval_data={others}"), "such as 'eel'"),
+        ((run, f"--eval_data={others}"), "has 2 (cat, dog), "),
         ((run, f"--eval_data={plain}"), "has no labelled images to score"),
         ((no_eval, "--eval_labels=x.csv"), "--eval_data, which is missing"),
         ((pretrained, "--classifier"), "Make one with simclr finetune"),

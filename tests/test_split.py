@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simclr.data.images.reader import Reader
+from simclr.evaluation.accuracy import UNKNOWN_CLASS, top_k_accuracy
 from simclr.evaluation.split import held_out, split
 from simclr.inference import features
 from tests.images import ListSource, encoded
@@ -61,11 +62,76 @@ def test_labels_of_the_held_out_images_alone_are_split():
     parts = split(reader([-1] * 30), reader([0, 1] * 20))
     assert len(parts.fit) == 36 and len(parts.score) == 4
     assert parts.fit.reader is parts.score.reader
+    assert parts.note.startswith("a list has no labels, so those of")
 
 
-def test_other_classes_are_refused():
-    with pytest.raises(ValueError, match="The classes differ"):
-        split(reader([0, 1] * 9), reader([0, 1] * 9, ["dog", "cat"]))
+@pytest.mark.parametrize("ours", [[0, 1] * 20, [0, 1] * 2, [-1] * 30])
+def test_images_without_labels_are_not_scored_and_nothing_instead(ours):
+    parts = split(reader(ours), reader([-1] * 50))
+    assert parts.fit is parts.score is None
+    assert "none of its 50 images has a label" in parts.note
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_few_images_are_scored_alone_and_counted(count):
+    held = reader([1, 0, -1, -1] * count)
+    parts = split(reader([0, 1] * 60), held)
+    assert parts.fit.reader is not held and parts.score.reader is held
+    assert (len(parts.fit), len(parts.score)) == (120, 2 * count)
+    assert parts.note == f"the score is of {2 * count} images only"
+
+
+def test_few_labels_alone_are_fitted_on():
+    ours, held = reader([0, 1] + [-1] * 50), reader([0, 1] * 100)
+    parts = split(ours, held)
+    assert parts.fit.reader is ours and parts.fit.labels.tolist() == [0, 1]
+    assert parts.score.reader is held and len(parts.score) == 200
+    assert parts.note == ""
+
+
+def test_labels_of_one_class_leave_nothing_to_tell_apart():
+    parts = split(reader([1] * 30), reader([0, 1] * 100))
+    assert parts.fit is parts.score is None
+    assert "all 30 labelled images are dog" in parts.note
+
+
+def test_classes_are_matched_by_name():
+    held = reader([0, 1, 1] * 40, ["dog", "cat"])
+    parts = split(reader([0, 1] * 9), held)
+    assert parts.score.labels.tolist() == [1, 0, 0] * 40
+    assert held.source.labels.tolist() == [0, 1, 1] * 40
+    by_value = ["0", "1", "2", "10"]
+    by_text = ["0", "1", "10", "2"]
+    parts = split(reader([0, 1, 2, 3] * 9, by_value), reader([2, 3], by_text))
+    assert parts.score.labels.tolist() == [3, 2]
+
+
+def test_the_images_to_score_may_lack_a_class():
+    parts = split(reader([0, 1] * 9), reader([0] * 100, ["dog"]))
+    assert parts.score.labels.tolist() == [1] * 100 and parts.note == ""
+
+
+@pytest.mark.parametrize("ours", [["0", "1", "10"], ["0", "1", "2"]])
+def test_a_class_that_training_lacks_is_named_and_a_miss(ours):
+    """`2`: not among the first names, and without an image among the second."""
+    held = reader([0, 1, 2] * 40, ["0", "1", "2"])
+    parts = split(reader([0, 1] * 9, ours), held)
+    assert parts.score.labels.tolist() == [0, 1, UNKNOWN_CLASS] * 40
+    assert parts.note == (
+        "40 images of a list are of classes that a list lacks, 1 (2), and a "
+        "miss each"
+    )
+    sure = np.eye(3)[[0, 1, 2] * 40]
+    assert top_k_accuracy(sure, parts.score.labels) == 2 / 3
+    assert top_k_accuracy(np.ones([120, 3]), parts.score.labels, 2) == (
+        pytest.approx(4 / 9)
+    )
+    assert top_k_accuracy(sure[:1], np.array([UNKNOWN_CLASS])) == 0
+
+
+def test_no_class_in_common_is_refused():
+    with pytest.raises(ValueError, match=r"a list has 2 \(cat, dog\)"):
+        split(reader([0, 1] * 9), reader([0, 1] * 9, ["eel", "ant"]))
 
 
 def test_limit_holds_for_both():

@@ -152,6 +152,16 @@ def test_takes_a_run_that_is_pretrained_already(folder, done, tmp_path):
     assert config.init == f"{done}/pretrain"
 
 
+def test_images_to_score_without_labels_stop_it_before_its_work(
+    folder, tmp_path, capsys
+):
+    plain = tiny.write_photos(tmp_path / "plain", 12, ("all",)) / "all"
+    line = command(folder, tmp_path / "run", f"--eval_data={plain}")
+    assert cli.main(line) == 2
+    assert "has no labels to score by" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "pretrain").exists()
+
+
 def test_overrides_are_for_one_stage_or_for_all(folder):
     path = str(folder / "recipe.py")
     pipeline = stages.load(path, ["seed=7", "teacher.epochs=5"])

@@ -9,6 +9,8 @@ from simclr.messages.errors import InputError
 
 # Of the weighted kNN that every evaluation has.
 NEIGHBOURS, TEMPERATURE = 20, 0.1
+# The label of an image whose class what is scored cannot answer with.
+UNKNOWN_CLASS = -2
 
 
 def weighted_class_scores(labels, similarity, num_classes, temperature):
@@ -43,7 +45,7 @@ def top_k_accuracy(scores, labels, k=1):
 
     Args:
         scores: [q, c], higher is likelier; NaN counts as a miss.
-        labels: int [q]; rows with -1 do not count.
+        labels: int [q]; rows with -1 do not count, UNKNOWN_CLASS is a miss.
         k: places.
 
     Returns:
@@ -54,9 +56,11 @@ def top_k_accuracy(scores, labels, k=1):
     """
     if k < 1:
         raise InputError(f"k is {k}; it must be at least 1.")
-    rows, labels = labelled_rows(labels, scores.shape[1])
+    unknown = np.asarray(labels) == UNKNOWN_CLASS
+    rows, labels = labelled_rows(np.where(unknown, 0, labels), scores.shape[1])
     scores = scores[rows]
-    own = scores[np.arange(len(rows)), labels][:, None]  # [q, 1]
+    own = scores[np.arange(len(rows)), labels]
+    own = np.where(unknown[rows], np.nan, own)[:, None]  # [q, 1]
     above = np.sum(scores > own, axis=1)
     equal = np.sum(scores == own, axis=1)  # Itself included; 0 for NaN.
     hits = np.clip((k - above) / np.maximum(equal, 1), 0, 1) * (equal > 0)

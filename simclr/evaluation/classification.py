@@ -6,7 +6,11 @@ softmax of the logits; logarithms of probabilities do as logits too.
 
 import numpy as np
 
-from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
+from simclr.evaluation.accuracy import (
+    UNKNOWN_CLASS,
+    labelled_rows,
+    top_k_accuracy,
+)
 from simclr.messages.errors import InputError
 
 _BINS = 15  # Guo et al. 2017.
@@ -17,13 +21,15 @@ def measure(logits, labels, class_names):
 
     Args:
         logits: float [q, k].
-        labels: int [q]; rows with -1 do not count.
+        labels: int [q]; rows with -1 do not count. UNKNOWN_CLASS is a mistake
+            in top1, top5, ece and reliability; the others say nothing of it.
         class_names: list of str [k].
 
     Returns:
         dict, as it goes into results.json:
         "top1", "top5": shares in [0, 1]; see accuracy.top_k_accuracy. top5 is
             None for five classes or fewer, where it says nothing.
+        "unknown": images of UNKNOWN_CLASS.
         "ece": expected calibration error, in [0, 1].
         "nll": mean negative log-likelihood of the labels, nats; logits that
             are all equal give log(k).
@@ -32,21 +38,23 @@ def measure(logits, labels, class_names):
         "reliability": see reliability.
 
     Raises:
-        InputError: no labelled row, a label outside [0, k), or logits of
-            labelled rows that are not finite.
+        InputError: no row whose class is one of k, a label outside [0, k), or
+            logits of labelled rows that are not finite.
     """
-    rows, labels = labelled_rows(labels, logits.shape[1])
-    logits = logits[rows]
-    predicted, confidence = predict(logits)
-    bins = reliability(confidence, predicted == labels)
-    confusion = confusion_matrix(predicted, labels, logits.shape[1])
+    labels = np.asarray(labels)
+    k, counted = logits.shape[1], np.flatnonzero(labels != -1)
+    known, its_label = labelled_rows(
+        np.where(labels == UNKNOWN_CLASS, -1, labels), k
+    )
+    predicted, confidence = predict(logits[counted])
+    bins = reliability(confidence, predicted == labels[counted])
+    confusion = confusion_matrix(logits[known].argmax(axis=1), its_label, k)
     return {
         "top1": top_k_accuracy(logits, labels),
-        "top5": top_k_accuracy(logits, labels, 5)
-        if logits.shape[1] > 5
-        else None,
+        "top5": top_k_accuracy(logits, labels, 5) if k > 5 else None,
+        "unknown": len(counted) - len(known),
         "ece": calibration_error(bins),
-        "nll": negative_log_likelihood(logits, labels),
+        "nll": negative_log_likelihood(logits[known], its_label),
         "per_class": per_class(confusion, class_names),
         "confusion": confusion.tolist(),
         "reliability": bins,

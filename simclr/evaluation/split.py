@@ -4,12 +4,16 @@ import dataclasses
 
 import numpy as np
 
+from simclr.data.sources.labels import numbered
+from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.messages.errors import InputError
 
 # Share of the labelled images held out when there is no evaluation source.
 _HELD_OUT = 0.1
-# Fewer labelled images, or fewer classes, say nothing about an encoder.
-_MIN_LABELLED, _MIN_CLASSES = 10, 2
+# Fewer labelled images are not split in those to fit on and those to score.
+_MIN_SPLIT = 10
+# Of fewer scored images a note says how many they are.
+_FEW = 100
 # So many scored images stand for all: health and neighbours take them too.
 _ENOUGH = 1000
 
@@ -21,7 +25,8 @@ class Part:
     Attributes:
         reader: Reader of the source.
         rows: int64 [m], indices into it.
-        labels: int32 [m], -1 for none; or None when not one has a label.
+        labels: int32 [m], -1 for none, UNKNOWN_CLASS for a class that what is
+            scored cannot answer with; or None when not one has a label.
     """
 
     reader: object
@@ -43,8 +48,9 @@ class Parts:
 
     Attributes:
         fit: labelled images that kNN and the probe are fitted on; None when
-            there are no labels, or too few.
-        score: other labelled images, to be classified; None likewise.
+            nothing can be scored.
+        score: other labelled images, to be classified, with the numbers of
+            fit's classes; None likewise.
         look: images for what needs no labels: health and neighbours. They
             do not depend on which few images have a label.
         note: what a user should know about the labels; usually empty.
@@ -59,9 +65,12 @@ class Parts:
 def split(reader, eval_reader=None, *, limit=0, look_limit=0, seed=0):
     """The parts of an evaluation.
 
-    With an `eval_reader`, fit on the reader's labelled images and score that
-    one's. When only one of them has labels, a seeded tenth of each class of
-    those images is held out to be scored.
+    With an `eval_reader`, its labelled images are scored and no others, and
+    the reader's labelled images, however few, are fitted on and no others;
+    classes are matched by name. Without one, a seeded tenth of each class of
+    the labelled images is held out to be scored. With one, where the reader's
+    images have no labels at all, its labelled images are split so, and the
+    note says it.
 
     Args:
         reader: Reader of the training images.
@@ -75,7 +84,7 @@ def split(reader, eval_reader=None, *, limit=0, look_limit=0, seed=0):
         Parts.
 
     Raises:
-        InputError: the two sources' class names differ.
+        InputError: the two sources have no class in common.
     """
     rng = np.random.default_rng(seed)
     fit, score, note = _labelled_parts(reader, eval_reader, limit, rng)
@@ -106,51 +115,96 @@ def held_out(y, rng):
 
 
 def _labelled_parts(reader, eval_reader, limit, rng):
-    """(fit, score, note); None, None without labels that are of use."""
-    ours, note = _labelled(reader)
-    if eval_reader is not None:
-        theirs, their_note = _labelled(eval_reader)
-        note = note or their_note
-        if len(ours) and len(theirs):
-            _require_same_classes(reader.source, eval_reader.source)
-            return (
-                _part(reader, ours, limit, rng),
-                _part(eval_reader, theirs, limit, rng),
-                note,
-            )
-        if len(theirs):  # The encoder's images have no labels.
-            reader, ours = eval_reader, theirs
-    if len(ours) == 0:
+    """(fit, score, note); None, None where nothing can be scored."""
+    if eval_reader is None:
+        return _split_labels(reader, limit, rng)
+    ours, theirs = _labelled(reader.source), _labelled(eval_reader.source)
+    name, eval_name = reader.source.name, eval_reader.source.name
+    if len(theirs) == 0:
+        note = (
+            f"{eval_name}: none of its {len(eval_reader.source):,} images has "
+            "a label (--eval_labels=labels.csv gives them); nothing is scored"
+        )
         return None, None, note
-    mask = held_out(reader.source.labels[ours], rng)
-    return (
-        _part(reader, ours[~mask], limit, rng),
-        _part(reader, ours[mask], limit, rng),
-        note,
-    )
+    if len(ours) == 0:
+        fit, score, note = _split_labels(eval_reader, limit, rng)
+        source = f"{name} has no labels, so those of {eval_name} are split"
+        return fit, score, "; ".join(filter(None, [source, note]))
+    present = np.unique(reader.source.labels[ours])
+    if len(present) == 1:
+        note = (
+            f"{name}: all {len(ours):,} labelled images are "
+            f"{reader.source.class_names[present[0]]}, which leaves nothing "
+            "to tell apart; nothing is scored"
+        )
+        return None, None, note
+    number = {reader.source.class_names[i]: i for i in present}
+    labels, note = scored_labels(eval_reader.source, number, name)
+    fit = _part(reader, ours, limit, rng)
+    score = _part(eval_reader, theirs, limit, rng)
+    score = Part(eval_reader, score.rows, labels[score.rows])
+    return fit, score, "; ".join(filter(None, [note, _few(score)]))
 
 
-def _labelled(reader):
-    """Rows with a label, none where they are too few; and a note on that."""
-    labels = reader.source.labels
-    if labels is None:
-        return np.array([], int), ""
-    rows = np.flatnonzero(labels >= 0)
-    classes = len(np.unique(labels[rows]))
-    if len(rows) < _MIN_LABELLED or classes < _MIN_CLASSES:
-        return np.array([], int), (
+def _split_labels(reader, limit, rng):
+    """(fit, score, note) of one source: a tenth of its labels is held out."""
+    rows = _labelled(reader.source)
+    if len(rows) == 0:
+        return None, None, ""
+    classes = len(np.unique(reader.source.labels[rows]))
+    if len(rows) < _MIN_SPLIT or classes < 2:
+        note = (
             f"{reader.source.name}: {len(rows)} labelled images in {classes} "
             "classes are too few for kNN and a linear probe"
         )
-    return rows, ""
+        return None, None, note
+    mask = held_out(reader.source.labels[rows], rng)
+    fit = _part(reader, rows[~mask], limit, rng)
+    score = _part(reader, rows[mask], limit, rng)
+    return fit, score, _few(score)
 
 
-def _require_same_classes(ours, theirs):
-    if ours.class_names != theirs.class_names:
+def scored_labels(source, number, owner):
+    """Labels of images to score, with the numbers that classes are known by.
+
+    Args:
+        source: Source with labels.
+        number: dict of class name -> int, all the classes there can be.
+        owner: str, whose classes those are.
+
+    Returns:
+        labels: int32 [num], UNKNOWN_CLASS for an image of another class.
+        note: str that names those classes; "" where there is none.
+
+    Raises:
+        InputError: every labelled image is of another class.
+    """
+    labels, unknown = numbered(source, number, unknown=UNKNOWN_CLASS)
+    count = sum(unknown.values())
+    if count == np.sum(source.labels >= 0):
         raise InputError(
-            f"The classes differ: {ours.name} has {_few(ours.class_names)}, "
-            f"{theirs.name} has {_few(theirs.class_names)}."
+            f"The classes differ: {owner} has {_names(number)}, "
+            f"{source.name} has {_names(unknown)}."
         )
+    if not unknown:
+        return labels, ""
+    return labels, (
+        f"{_images(count)} of {source.name} {'is' if count == 1 else 'are'} of "
+        f"classes that {owner} lacks, {_names(unknown)}, and a miss each"
+    )
+
+
+def _labelled(source):
+    """Rows with a label."""
+    labels = source.labels
+    return np.flatnonzero([] if labels is None else labels >= 0)
+
+
+def _few(score):
+    """A note on how many images are scored, where they are few."""
+    if len(score) >= _FEW:
+        return ""
+    return f"the score is of {_images(len(score))} only"
 
 
 def _part(reader, rows, limit, rng):
@@ -162,5 +216,11 @@ def _part(reader, rows, limit, rng):
     return Part(reader, rows, None if labels is None else labels[rows])
 
 
-def _few(names):
-    return f"{len(names)} ({', '.join(names[:3])}, ...)"
+def _images(count):
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _names(names):
+    names = list(names)
+    more = ", ..." if len(names) > 3 else ""
+    return f"{len(names)} ({', '.join(names[:3])}{more})"

@@ -4,10 +4,9 @@ import numpy as np
 
 from simclr.config import eval_image_size
 from simclr.data.images.reader import Reader
-from simclr.data.sources.labels import align
 from simclr.data.sources.registry import open_source
 from simclr.evaluation.accuracy import top_k_accuracy
-from simclr.evaluation.split import Part
+from simclr.evaluation.split import Part, scored_labels
 from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 
@@ -21,14 +20,15 @@ class ClassifierMonitor:
         task: the task being trained.
         strategy: tf.distribute strategy.
 
+    Attributes:
+        note: str, what a user should know about the labels; usually empty.
+
     Raises:
-        ValueError: the evaluation images have other classes.
+        InputError: no class of the evaluation images is the classifier's.
     """
 
-    note = ""
-
     def __init__(self, config, class_names, task, strategy):
-        self._part = None
+        self._part, self.note = None, ""
         self._size = eval_image_size(config)
         self._infer = Infer(task.classifier.logits, strategy)
         if not config.data.eval_source:
@@ -36,13 +36,18 @@ class ClassifierMonitor:
         source = open_source(
             config.data.eval_source, labels=config.data.eval_labels
         )
-        align(source, class_names)
         if source.labels is None:
+            self.note = (
+                f"{source.name} has no labels (--eval_labels=labels.csv gives "
+                "them); nothing is scored"
+            )
             return
+        number = {name: i for i, name in enumerate(class_names)}
+        labels, self.note = scored_labels(source, number, "the classifier")
         rng = np.random.default_rng(config.seed)
         rows = rng.permutation(np.flatnonzero(source.labels >= 0))
         rows = np.sort(rows[: config.train.eval_images])
-        self._part = Part(Reader(source), rows, source.labels[rows])
+        self._part = Part(Reader(source), rows, labels[rows])
 
     def baselines(self):
         """Nothing: chance is one over the number of classes."""

@@ -50,10 +50,15 @@ def with_data(data, **given):
     Args:
         data: config.Data.
         **given: its fields -> str; empty ones change nothing.
+
+    Raises:
+        InputError: labels of held-out images without the images.
     """
     data = dataclasses.replace(
         data, **{name: text for name, text in given.items() if text}
     )
+    if data.eval_labels and not data.eval_source:
+        raise InputError("--eval_labels go with --eval_data, which is missing.")
     return dataclasses.replace(
         data,
         source=registry.absolute(data.source),

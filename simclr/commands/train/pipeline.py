@@ -12,10 +12,12 @@ from simclr.commands.train import launch
 from simclr.commands.train.finetune import write_labels
 from simclr.commands.use import evaluate, evaluate_classifier
 from simclr.config.stages import linked, load, with_pretrained
+from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import is_chief, make_strategy
 from simclr.evaluation import report
 from simclr.inference.forward import Infer, encode
 from simclr.inference.speed import images_per_second
+from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import count_parameters
 from simclr.optimizers.schedules import total_steps
@@ -81,6 +83,7 @@ def run(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
+    _require_labels(images)
     fraction = label_fraction or pipeline.label_fraction
     few = images.labels
     if fraction:
@@ -125,6 +128,17 @@ def run(
         rows = [row | sizes[row["name"]] for row in rows]
         _report(workdir, rows, few)
     return ""
+
+
+def _require_labels(images):
+    """Images to score that have no labels stop a pipeline before its work."""
+    if images.eval_source:
+        source = open_source(images.eval_source, labels=images.eval_labels)
+        if source.labels is None:
+            raise InputError(
+                f"{source.name} has no labels to score by: give "
+                "--eval_labels=labels.csv, or leave --eval_data out."
+            )
 
 
 def _with_data(config, images, few):

@@ -10,7 +10,7 @@ import keras
 from simclr import config as config_lib
 from simclr.data import batches
 from simclr.data.images.reader import Reader
-from simclr.data.sources.registry import open_source
+from simclr.data.sources.registry import absolute, open_source
 from simclr.engines.strategies import make_strategy
 from simclr.evaluation import health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
@@ -93,7 +93,8 @@ def score(
         The dict written to results.json.
 
     Raises:
-        InputError: no run, no checkpoint, or data that cannot be scored.
+        InputError: no run, no checkpoint, or data that cannot be scored,
+            such as `eval_data` without labels.
     """
     config = run_folder.read_config(workdir)
     found = checkpoint.read_newest(run_folder.checkpoints(workdir), warn=print)
@@ -116,8 +117,12 @@ def score(
         look_limit=_LOOKED,
         seed=config.seed,
     )
+    if eval_data and parts.score is None:
+        raise InputError(f"{parts.note}.")
     print(f"{workdir}, step {step}")
     print(f"Images    {_words(parts)}")
+    if parts.score is not None and parts.note:
+        print(f"Note      {parts.note}.")
     encoders = _encoders(config, arrays, strategy, baselines)
     view1, view2 = batches.sample_views(
         reader,
@@ -194,8 +199,12 @@ def _readers(settings, data, labels, eval_data, eval_labels):
     )
     eval_data = eval_data or (settings.eval_source if own else "")
     if not eval_data:
+        if eval_labels:
+            raise InputError(
+                "--eval_labels go with --eval_data, which is missing."
+            )
         return Reader(source), None
-    if eval_data == settings.eval_source:
+    if absolute(eval_data) == settings.eval_source:
         eval_labels = eval_labels or settings.eval_labels
     return Reader(source), Reader(open_source(eval_data, labels=eval_labels))
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from simclr.commands.train.launch import describe_net
 from simclr.data.images.reader import Reader
-from simclr.data.sources.labels import align, read_labels
-from simclr.data.sources.registry import open_source
+from simclr.data.sources.labels import read_labels
+from simclr.data.sources.registry import absolute, open_source
 from simclr.engines.strategies import make_strategy
 from simclr.evaluation import classification, report
-from simclr.evaluation.split import Part
+from simclr.evaluation.accuracy import UNKNOWN_CLASS
+from simclr.evaluation.split import Part, scored_labels
 from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
@@ -86,7 +87,7 @@ def score(
 
     Raises:
         InputError: no classifier, no checkpoint, no labelled images, or
-            classes that it does not know.
+            not one class that it knows.
     """
     config, class_names, num_classes = weights.describe(workdir)
     source, rows = _images(
@@ -161,7 +162,7 @@ def _images(workdir, settings, data, labels, eval_data, eval_labels):
         raise InputError("--eval_labels go with --eval_data, which is missing.")
     if eval_data or (own and not data and not labels):
         eval_data = eval_data or own
-        if eval_data == own:
+        if absolute(eval_data) == own:
             eval_labels = eval_labels or settings.eval_labels
         source = open_source(eval_data, labels=eval_labels)
     elif data:
@@ -196,7 +197,8 @@ def match_classes(source, class_names, num_classes):
         list of str [k].
 
     Raises:
-        InputError: the images have classes that the classifier does not know.
+        InputError: every labelled image is of a class that the classifier does
+            not know.
     """
     if class_names is None:
         class_names = [str(i) for i in range(num_classes)]
@@ -204,14 +206,19 @@ def match_classes(source, class_names, num_classes):
         if len(theirs) == num_classes and not set(theirs) <= set(class_names):
             class_names = list(theirs)
             print(f"Classes   in the order of {source.name}")
-    align(source, class_names)
+    if source.labels is not None:
+        number = {name: i for i, name in enumerate(class_names)}
+        source.labels, note = scored_labels(source, number, "the classifier")
+        source.class_names = list(class_names)
+        if note:
+            print(f"Note      {note}.")
     return class_names
 
 
 def _labelled(source, allowed, max_images, seed):
     """Rows of those with a label, int64 [m]; at most so many, by the seed."""
     labels = source.labels
-    labelled = False if labels is None else labels >= 0
+    labelled = False if labels is None else labels != -1
     rows = np.flatnonzero(allowed & labelled)
     if len(rows) == 0:
         raise InputError(
@@ -240,7 +247,9 @@ def _subtitle(scores, source, config, trained):
 def _mistakes(part, logits):
     """The most confident ones, for the picture."""
     predicted, confidence = classification.predict(logits)
-    wrong = np.flatnonzero(predicted != part.labels)
+    wrong = np.flatnonzero(
+        (predicted != part.labels) & (part.labels != UNKNOWN_CLASS)
+    )
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]
     return [
         (
