@@ -236,6 +236,60 @@ def test_is_trained_by_fit_and_survives_save_and_load(tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def sequential():
+    dense = [keras.layers.Dense(2), keras.layers.Dense(1)]
+    return keras.Sequential([keras.Input((3,)), *dense])
+
+
+def nested():
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(1)(sequential()(inputs)))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = keras.layers.Dense(2)
+        self.last = keras.layers.Dense(1)
+
+    def build(self, shape):
+        self.hidden.build(shape)
+        self.last.build((None, 2))
+        self.built = True
+
+    def call(self, inputs):
+        return self.last(self.hidden(inputs))
+
+
+def subclassed():
+    model = Subclassed()
+    model.build((None, 3))
+    return model
+
+
+@pytest.mark.parametrize("build", [sequential, nested, subclassed])
+def test_a_loaded_model_excludes_the_same(tmp_path, build):
+    """Whatever its variables' paths have become."""
+    model = build()
+    biases = [v for v in model.trainable_variables if len(v.shape) == 1]
+    model.compile(LARS(0.01, excluded=biases), "mse", run_eagerly=True)
+    x = np.ones([4, 3], np.float32)
+    model.fit(x, x[:, :1], verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.excluded == [
+        v.path for v in loaded.trainable_variables if len(v.shape) == 1
+    ]
+    loaded.fit(x, x[:, :1], verbose=0)
+
+
+def test_bools_are_of_every_variable():
+    w = variable([3, 4])
+    with pytest.raises(ValueError, match="of 2 variables, but 1 are trained"):
+        LARS(0.1, excluded=[True, False]).build([w])
+
+
 def test_replicas_train_as_one(strategy):
     """Keras sums the gradients over replicas, then LARS steps once."""
     rng = np.random.default_rng(0)

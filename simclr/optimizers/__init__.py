@@ -1,5 +1,10 @@
-"""Optimizers and learning-rate schedules."""
+"""Optimizers and learning-rate schedules, for any Keras model.
+
+optimizers.LARS(0.3, excluded=optimizers.no_decay_variables(model))
+"""
 
 from simclr.optimizers.build import build_optimizer, no_decay_variables
+from simclr.optimizers.lars import LARS
+from simclr.optimizers.schedules import WarmupCosine
 
-__all__ = ["build_optimizer", "no_decay_variables"]
+__all__ = ["LARS", "WarmupCosine", "build_optimizer", "no_decay_variables"]

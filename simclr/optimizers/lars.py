@@ -46,7 +46,9 @@ class LARS(keras.optimizers.Optimizer):
         nesterov: looks one step ahead.
         excluded_lr_factor: learning rate of excluded variables, as a multiple
             of the others'; Barlow Twins' is 0.0048 / 0.2.
-        excluded: paths of excluded variables; see `exclude`.
+        excluded: the excluded ones of the trained variables: Keras variables
+            (`no_decay_variables(model)`), their paths, or a bool for each
+            trained variable, in their order.
         name: name of the optimizer.
 
     Raises:
@@ -96,13 +98,10 @@ class LARS(keras.optimizers.Optimizer):
         self.variant = variant
         self.nesterov = nesterov
         self.excluded_lr_factor = excluded_lr_factor
-        self.excluded = sorted(excluded)
+        self.excluded = [getattr(one, "path", one) for one in excluded]
 
     def exclude(self, variables):
-        """Excludes Keras variables from decay and adaptation; before `build`.
-
-        They are stored by path, so that the choice is part of the config; all
-        of them must be trained.
+        """Excludes further Keras variables; before `build`.
 
         Raises:
             InputError: the optimizer is built already.
@@ -115,21 +114,15 @@ class LARS(keras.optimizers.Optimizer):
         """Makes one momentum slot per Keras variable.
 
         Raises:
-            InputError: an excluded path is not among `variables`: a model
-                whose paths changed (a loaded Sequential's do) would otherwise
-                be decayed where it must not.
+            InputError: an excluded path is not among those of `variables`, or
+                there are more or fewer bools than variables.
         """
         if self.built:
             return
         paths = [v.path for v in variables]
-        unknown = sorted(set(self.excluded) - set(paths))
-        if unknown:
-            raise InputError(
-                f"{len(unknown)} excluded variables are not among the trained "
-                f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
-            )
+        self._plain = self._are_excluded(paths)
+        self.excluded = [p for p, plain in zip(paths, self._plain) if plain]
         super().build(variables)
-        self._plain = [path in set(self.excluded) for path in paths]
         self.momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient, variable, learning_rate):
@@ -159,7 +152,12 @@ class LARS(keras.optimizers.Optimizer):
         self.assign_sub(variable, update)
 
     def get_config(self):
-        """Arguments of the constructor."""
+        """Arguments of the constructor.
+
+        Once built, `excluded` is a bool for each variable: a model that is
+        loaded has its variables in the same order, but not always at the same
+        paths (a Sequential's change).
+        """
         return {
             **super().get_config(),
             "momentum": self.momentum,
@@ -168,8 +166,25 @@ class LARS(keras.optimizers.Optimizer):
             "variant": self.variant,
             "nesterov": self.nesterov,
             "excluded_lr_factor": self.excluded_lr_factor,
-            "excluded": list(self.excluded),
+            "excluded": list(self._plain if self.built else self.excluded),
         }
+
+    def _are_excluded(self, paths):
+        """A bool for each path of a trained variable."""
+        if self.excluded and all(type(one) is bool for one in self.excluded):
+            if len(self.excluded) != len(paths):
+                raise InputError(
+                    f"excluded is of {len(self.excluded)} variables, but "
+                    f"{len(paths)} are trained."
+                )
+            return self.excluded
+        unknown = sorted(set(self.excluded) - set(paths))
+        if unknown:
+            raise InputError(
+                f"{len(unknown)} excluded variables are not among the trained "
+                f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
+            )
+        return [path in set(self.excluded) for path in paths]
 
     def _trust(self, index, weight, update):
         """q, the layer's own learning rate."""
