@@ -15,6 +15,7 @@ from simclr.runs import checkpoint, metrics, stopping
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
 from simclr.training import loop
+from simclr.training.monitor import Monitor
 from tests import tiny
 from tests.conftest import four_replicas
 from tests.images import ListSource
@@ -290,3 +291,24 @@ def test_metrics_file_is_plain_json(whole_run):
     with open(os.path.join(whole_run, "metrics.jsonl")) as file:
         for line in file:
             json.loads(line, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_finished_is_after_the_last_evaluation(photos, tmp_path, monkeypatch):
+    """Killed between the last checkpoint and the last row: not finished."""
+    config = tiny.config(photos, epochs=1)
+    run = str(tmp_path)
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "run", kill)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(config, run, ONE())
+    step, _ = checkpoint.read_newest(run_folder.checkpoints(run))
+    assert step == 5 and not run_folder.is_finished(run)
+    monkeypatch.undo()
+    assert loop.train(config, run, ONE()) == ""
+    assert run_folder.is_finished(run)
+    assert "knn" in rows(run)[-1] and rows(run)[-1]["step"] == 5
+    os.remove(f"{run_folder.checkpoints(run)}/step_000000005.npz")
+    assert not run_folder.is_finished(run)

@@ -226,6 +226,10 @@ class Recorder:
         self._rows.write(step, knn=knn)
         say(f"step {step}  knn {knn:.4f}")
 
+    def finish(self, step):
+        """Notes that the run is at its end."""
+        run_folder.mark_finished(self._run, step)
+
     def __enter__(self):
         return self
 

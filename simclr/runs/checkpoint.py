@@ -32,7 +32,7 @@ def save(folder, step, variables, keep=3):
         Path of the file written.
     """
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, f"step_{step:09d}.npz")
+    path = path_of(folder, step)
     arrays = {name: np.asarray(v) for name, v in variables.items()}
     with whole.whole_file(path, "wb") as file:
         np.savez(file, step=np.int64(step), **arrays)
@@ -40,6 +40,11 @@ def save(folder, step, variables, keep=3):
         os.remove(old)
     whole.remove_unfinished(folder)
     return path
+
+
+def path_of(folder, step):
+    """Path of the checkpoint of a step."""
+    return os.path.join(folder, f"step_{step:09d}.npz")
 
 
 def finished(folder):

@@ -44,6 +44,8 @@ def open_run(workdir, config, facts):
             _require_same(workdir, config, facts)
         else:
             _require_own_config(workdir)
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(_finished(workdir))
             write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
             write(workdir, "config.json", config_lib.to_json(config))
         yield
@@ -122,6 +124,33 @@ def write(workdir, name, text):
 def checkpoints(workdir):
     """Where a run keeps its checkpoints."""
     return os.path.join(workdir, "checkpoints")
+
+
+def mark_finished(workdir, step):
+    """Notes that nothing is left to do, after the evaluation of the last step.
+
+    Args:
+        workdir: run folder.
+        step: int, of its last checkpoint.
+    """
+    write_whole(_finished(workdir), f"{step}\n")
+
+
+def is_finished(workdir):
+    """Whether the run went to its end: all steps, and the last evaluation."""
+    newest = checkpoint.finished(checkpoints(workdir))
+    try:
+        with open(_finished(workdir)) as file:
+            step = int(file.read())
+    except (OSError, ValueError):
+        return False
+    return bool(newest) and newest[-1] == checkpoint.path_of(
+        checkpoints(workdir), step
+    )
+
+
+def _finished(workdir):
+    return os.path.join(workdir, "finished")
 
 
 def run_name(spec):

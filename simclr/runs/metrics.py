@@ -4,6 +4,7 @@ import json
 import math
 import os
 
+from simclr.messages.say import say
 from simclr.storage.whole import whole_file
 
 
@@ -11,14 +12,21 @@ class Rows:
     """Appends rows to the metrics.jsonl of a run.
 
     What came after the checkpoint of `step` is dropped first, its evaluation
-    too: the run was killed somewhere there, and writes it again.
+    too: the run was killed somewhere there, and writes it again. A damaged
+    line is left out, and a line on the screen says so.
     """
 
     def __init__(self, workdir, step):
         path = os.path.join(workdir, "metrics.jsonl")
+        rows, damaged = _parse(path)
+        if damaged:
+            say(
+                f"Note      {path}: {len(damaged)} damaged lines are left out, "
+                f"the first is line {damaged[0]}"
+            )
         rows = [
             row
-            for row in read(path)
+            for row in rows
             if row["step"] < step or (row["step"] == step and "loss" in row)
         ]
         with whole_file(path) as file:
@@ -51,14 +59,28 @@ class Rows:
 
 
 def read(path):
-    """Rows of a metrics.jsonl; a last line cut by a kill is left out."""
+    """Rows of a metrics.jsonl; lines that are no row are left out."""
+    return _parse(path)[0]
+
+
+def _parse(path):
+    """The rows, and the numbers of the lines that are none, from 1.
+
+    A last line that a kill cut short is not counted among those.
+    """
     if not os.path.exists(path):
-        return []
-    rows = []
-    with open(path) as file:
-        for line in file:
+        return [], []
+    rows, damaged, line = [], [], "\n"
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
-                break
-    return rows
+                row = None
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
+            else:
+                damaged.append(number)
+    if damaged and not line.endswith("\n"):
+        damaged.pop()
+    return rows, damaged

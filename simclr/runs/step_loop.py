@@ -85,6 +85,7 @@ def run(
             return stop
         if run_schedule.evaluate(step):
             recorder.evaluate(step)
+    recorder.finish(step)
     return ""
 
 

@@ -30,6 +30,7 @@ class Recorder:
         self, config, reader, class_names, task, strategy, workdir, step
     ):
         self._config, self._task = config, task
+        self._workdir = workdir
         self._checkpoints = run_folder.checkpoints(workdir)
         self._num_examples = len(reader.source)
         self._writer = Writer(workdir, step)
@@ -98,6 +99,10 @@ class Recorder:
         shown += f" ({beside})" if beside else ""
         self._bar.say(f"step {step}  {shown}")
 
+    def finish(self, step):
+        """Notes that the run is at its end."""
+        run_folder.mark_finished(self._workdir, step)
+
     def __enter__(self):
         return self
 
@@ -137,6 +142,9 @@ class SilentRecorder:
 
     def evaluate(self, step):
         """Nothing; the chief's next step waits for nobody but takes longer."""
+
+    def finish(self, step):
+        """Nothing."""
 
     def __enter__(self):
         return self

@@ -20,7 +20,6 @@ from simclr.inference.speed import images_per_second
 from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import count_parameters
-from simclr.optimizers.schedules import total_steps
 from simclr.pictures import stages
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -150,13 +149,14 @@ def _with_data(config, images, few):
 
 
 def _is_finished(config, workdir):
-    """Whether a run folder holds this very stage, trained to its end."""
-    found = checkpoint.finished(run_folder.checkpoints(workdir))
-    if not found or run_folder.read_config(workdir) != config:
-        return False  # Another config is refused when the stage begins.
-    images = run_folder.read_facts(workdir)["data"]["images"]
-    last = total_steps(config.epochs, images, config.batch_size)
-    return os.path.basename(found[-1]) == f"step_{last:09d}.npz"
+    """Whether a run folder holds this very stage, and its end.
+
+    Another config is refused when the stage begins.
+    """
+    return (
+        run_folder.is_finished(workdir)
+        and run_folder.read_config(workdir) == config
+    )
 
 
 def _hours_left(max_hours, started):
