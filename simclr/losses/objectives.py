@@ -37,6 +37,20 @@ OBJECTIVES = {
     "swd_hypercube": "generalized",
     "swd_normal": "generalized",
 }
+# What papers call those whose name does not say it.
+_WORDS = {
+    "nt_xent": "SimCLR",
+    "barlow_twins": "Barlow Twins",
+    "decoupled_nt_xent": "decoupled NT-Xent",
+    "swd_hypersphere": "sliced Wasserstein (hypersphere)",
+    "swd_hypercube": "sliced Wasserstein (hypercube)",
+    "swd_normal": "sliced Wasserstein (normal)",
+}
+
+
+def words(name):
+    """An objective in words, for titles."""
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 @tf.autograph.experimental.do_not_convert  # It has no tensors.

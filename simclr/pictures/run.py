@@ -12,42 +12,32 @@ _QUERIES = 6  # Rows on the sheet of neighbours.
 _NEIGHBOURS = 8
 
 
-def draw(
-    workdir, out, suffix, config, *, part, h, rows, views, history, imported
-):
+def draw(out, suffix, *, title, subtitle, part, h, rows, views, history, seed):
     """Draws summary.png and neighbours.png.
 
     Args:
-        workdir: the run folder, whose name is the title.
         out: folder for the pictures.
         suffix: str before ".png" in the files' names.
-        config: the Config.
+        title, subtitle: a line each.
         part: split.Part whose neighbours are shown.
         h: [m, f] features of its images.
         rows: dicts of results, the trained encoder's last.
         views: (first views, second views), [n, s, s, 3] each.
         history: rows of metrics.jsonl.
-        imported: what run.json says of imported weights, or None.
+        seed: int, chooses the images whose neighbours are shown.
 
     Returns:
         Path of the summary.
     """
-    neighbours = _neighbours(part, h, config.seed)
+    neighbours = _neighbours(part, h, seed)
     sheets.neighbours_sheet(
         path=os.path.join(out, f"neighbours{suffix}.png"), **neighbours
     )
-    model = config.model
-    method = f"SimCLR on {config.data.source}"
-    training = f"batch {config.batch_size}, {config.epochs:g} epochs"
-    if imported:
-        method = "imported weights"
-        training = f"from {imported['path']}"
     path = os.path.join(out, f"summary{suffix}.png")
     summary_picture(
         path,
-        title=f"{os.path.basename(os.path.normpath(workdir))}: {method}",
-        subtitle=f"ResNet-{model.depth} x{model.width:g}, "
-        f"{config.data.image_size} pixels, {training}",
+        title=title,
+        subtitle=subtitle,
         metrics_rows=history,
         view1=views[0],
         view2=views[1],

@@ -8,10 +8,9 @@ import re
 
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
+from simclr.messages.names import last_parts
 from simclr.runs import checkpoint
 from simclr.storage.whole import write_whole
-
-_SPLITS = frozenset(["train", "test", "val", "validation"])
 
 
 @contextlib.contextmanager
@@ -164,14 +163,5 @@ def run_name(spec):
         little, so the folder above comes along.
     """
     path = os.path.splitext(spec)[0] if spec.endswith(".py") else spec
-    kind, colon, rest = path.partition(":")
-    parts = [
-        part
-        for part in re.split(r"[/\\]+", rest if colon else kind)
-        if part not in ("", ".", "~")
-    ]
-    while len(parts) > 1 and re.fullmatch(r"[*?.\-\w]*\*[*?.\-\w]*", parts[-1]):
-        parts.pop()  # A pattern: the folder says what it is.
-    count = 2 if parts and parts[-1].lower() in _SPLITS else 1
-    name = "_".join(parts[-count:])
+    name = "_".join(last_parts(path))
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.") or "run"

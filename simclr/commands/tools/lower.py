@@ -39,6 +39,7 @@ _BUNDLED = (
     "messages/__init__",
     "messages/errors",
     "messages/hints",
+    "messages/names",
     "messages/say",
     "pjrt/__init__",
     "pjrt/devices",

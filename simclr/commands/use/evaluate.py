@@ -8,6 +8,8 @@ import time
 import keras
 
 from simclr import config as config_lib
+from simclr.commands.train.launch import describe_net
+from simclr.config import words
 from simclr.data import batches
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import absolute, open_source
@@ -19,6 +21,7 @@ from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode, in_batches
 from simclr.messages.errors import InputError
+from simclr.messages.names import short_name
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
 from simclr.pictures import run as run_pictures
@@ -170,16 +173,16 @@ def score(
         json.dumps(results, indent=2) + "\n",
     )
     summary = run_pictures.draw(
-        workdir,
         out or workdir,
         suffix,
-        config,
+        title=_title(workdir, config, imported),
+        subtitle=_subtitle(config, step, imported),
         part=look,
         h=look_h["trained encoder"],
         rows=rows,
         views=(view1, view2),
         history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
-        imported=imported,
+        seed=config.seed,
     )
     print(f"Look at {summary}")
     return results
@@ -231,6 +234,25 @@ def _counts(parts):
         for name in ("fit", "score", "look")
         if (part := getattr(parts, name)) is not None
     }
+
+
+def _title(workdir, config, imported):
+    """The run as its user calls it, and what it is."""
+    name = os.path.basename(os.path.abspath(workdir))
+    if imported:
+        return f"{name}: imported weights"
+    images = short_name(config.data.source)
+    return f"{name}: {words.method(config)} on {images}"
+
+
+def _subtitle(config, step, imported):
+    net = f"{describe_net(config)}, {config.data.image_size} pixels"
+    if imported:
+        return f"{net}, from {os.path.basename(imported['path'])}"
+    return (
+        f"{net}, batch {config.batch_size:,}, {config.epochs:g} epochs, step "
+        f"{step:,}"
+    )
 
 
 def _on_terminal():

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from simclr.commands.train.launch import describe_net
+from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
 from simclr.data.sources.registry import absolute, open_source
@@ -18,6 +19,7 @@ from simclr.evaluation.split import Part, scored_labels
 from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
+from simclr.messages.names import short_name
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
 from simclr.runs import folder as run_folder
@@ -114,7 +116,7 @@ def score(
             "left out."
         )
     scores = classification.measure(logits, part.labels, class_names)
-    name = os.path.basename(os.path.normpath(workdir))
+    name = os.path.basename(os.path.abspath(workdir))
     row = {"name": name, **scores}
     print(report.classifier_table(row, len(part)), end="\n\n")
     print(report.classes_table(scores["per_class"]))
@@ -233,12 +235,14 @@ def _labelled(source, allowed, max_images, seed):
 
 
 def _subtitle(scores, source, config, trained):
+    imported = config.task == "pretrain"
+    kind = "imported" if imported else words.method(config)
     top5 = scores["top5"]
     parts = [] if top5 is None else [f"top-5 {report.cell(top5, 'top5')}"]
     parts += [
         f"calibration error {report.cell(scores['ece'], 'ece')}",
-        source.name,
-        f"{describe_net(config)}, {trained.image_size} pixels, step "
+        short_name(source.name),
+        f"{kind} {describe_net(config)}, {trained.image_size} pixels, step "
         f"{trained.step:,}",
     ]
     return "  \u00b7  ".join(parts)
