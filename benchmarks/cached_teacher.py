@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=256)
     parser.add_argument("--precision", default="float32", help="the student's")
     arguments = parser.parse_args()
-    teacher = weights.load(arguments.teacher)
+    teacher = weights.load_classifier(arguments.teacher)
     n, size = arguments.batch_size, teacher.config.data.image_size
     rng = np.random.default_rng(0)
     k = teacher.num_classes
@@ -85,7 +85,7 @@ def student(config, arguments, cache):
 def look(teacher):
     """The teacher's probabilities of a batch."""
     return tf.function(
-        lambda batch: classifier.probabilities([teacher], batch["view1"])
+        lambda batch: classifier.probabilities([teacher.model], batch["view1"])
     )
 
 

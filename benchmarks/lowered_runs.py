@@ -140,13 +140,13 @@ def encoder_flops(run):
     """Of one image in a step: both views, forward and twice that backward."""
     import keras
 
-    from simclr.models import backbones
+    from simclr.runs import weights
 
-    config = run_folder.read_config(run)
-    encoder = backbones.build_encoder(config)
+    trained = weights.load_encoder(run)
+    encoder = trained.model
     layers = [x for x in encoder.layers if isinstance(x, keras.layers.Conv2D)]
     outputs = keras.Model(encoder.input, [x.output for x in layers])
-    side = config.data.image_size
+    side = trained.config.data.image_size
     flops = 0
     for layer, shape in zip(
         layers, outputs.compute_output_shape([1, side, side, 3])

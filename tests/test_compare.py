@@ -12,7 +12,7 @@ IMAGES = tf.TensorSpec([None, None, None, 3], tf.float32)
 def encoder(images, training):
     """Stands for an imported net: the mean of each channel."""
     assert training is False
-    return {"h": tf.reduce_mean(images, [1, 2])}
+    return tf.reduce_mean(images, [1, 2])
 
 
 class Callable(tf.Module):

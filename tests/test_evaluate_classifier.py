@@ -69,7 +69,7 @@ def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
 
 
 def test_counts_the_parameters_but_not_the_statistics(scored):
-    models = weights.load(scored).classifier.models.values()
+    models = weights.load_classifier(scored).models.values()
     count = sum(
         int(np.prod(variable.shape))
         for model in models

@@ -147,7 +147,7 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
 def test_weights_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         weights_lib.read_weights(str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match="no checkpoint in it"):
+    with pytest.raises(ValueError, match="no checkpoint yet"):
         weights_lib.read_weights(str(tmp_path))
     (tmp_path / "x.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="not a whole checkpoint"):

@@ -52,7 +52,7 @@ def rows(path):
 def expected(run, photos):
     """Probabilities of every photo, one by one."""
     source = open_source(str(photos))
-    net = weights.load(run)
+    net = weights.load_classifier(run).model
     reader = Reader(source)
     p = [
         classifier.probabilities(

@@ -145,8 +145,8 @@ def test_new_classes(pretrained, photos, tmp_path):
 
 
 def test_loads_as_it_was_saved(teacher):
-    trained = weights.load(teacher)
-    named = named_variables(**trained.classifier.models)
+    trained = weights.load_classifier(teacher)
+    named = named_variables(**trained.models)
     for name, variable in named.items():
         np.testing.assert_array_equal(variable, arrays(teacher)[name])
     assert trained.class_names == ["cat", "dog"]
@@ -190,22 +190,19 @@ def test_teachers_are_averaged_and_left_alone(photos, teacher, student):
     config = distill_config(photos, [teacher, student], temperature=2.0)
     task = DistillTask(config, num_examples=64, num_classes=2)
     before = [
-        [v.numpy() for m in t.classifier.models.values() for v in m.variables]
+        [v.numpy() for m in t.models.values() for v in m.variables]
         for t in task.teachers
     ]
     x = batch()["view1"]
     expected = np.mean(
-        [
-            tf.nn.softmax(t.classifier.logits(x, training=False) / 2.0)
-            for t in task.teachers
-        ],
+        [tf.nn.softmax(t.model(x) / 2.0) for t in task.teachers],
         axis=0,
     )
     np.testing.assert_allclose(task._ask(x), expected, rtol=1e-5)
     task.optimizer.iterations.assign(5)
     task.step(batch())
     for old, t in zip(before, task.teachers):
-        new = [v for m in t.classifier.models.values() for v in m.variables]
+        new = [v for m in t.models.values() for v in m.variables]
         for a, b in zip(old, new):
             np.testing.assert_array_equal(a, b)
     assert not any("teacher" in name for name in task.state)
@@ -234,11 +231,11 @@ def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
     reader = Reader(open_source(str(photos)))
     settings = Distill(teachers=(teacher,), temperature=3.0)
     p = cached_answers.teacher_probabilities(settings, reader, ONE())
-    trained = weights.load(teacher)
+    trained = weights.load_classifier(teacher)
     for row in (0, 7, 63):
         view = center_view(reader.load(row)[0], 16)
         both = np.stack([view, np.array(view)[:, ::-1]])
-        logits = trained.classifier.logits(both).numpy() / 3.0
+        logits = trained.model(both).numpy() / 3.0
         expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         np.testing.assert_allclose(p[row], expected.mean(0), rtol=1e-4)
 

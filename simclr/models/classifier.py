@@ -81,11 +81,11 @@ def _freeze(models, last):
         models["head"].trainable = False
 
 
-def probabilities(trained, images, temperature=1.0):
+def probabilities(nets, images, temperature=1.0):
     """Mean probabilities of several classifiers.
 
     Args:
-        trained: list of Trained, of the same classes.
+        nets: list of keras.Model from images to logits, of the same classes.
         images: float [n, h, w, 3] in [0, 1].
         temperature: of the softmax, > 0.
 
@@ -94,7 +94,7 @@ def probabilities(trained, images, temperature=1.0):
     """
     return tf.add_n(
         [
-            tf.nn.softmax(t.classifier.logits(images) / temperature)
-            for t in trained
+            tf.nn.softmax(net(images, training=False) / temperature)
+            for net in nets
         ]
-    ) / len(trained)
+    ) / len(nets)

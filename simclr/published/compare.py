@@ -9,13 +9,13 @@ _IMAGES = 2
 TOLERANCE = 1e-4  # Relative; float32 over some hundred layers.
 
 
-def largest_difference(encoder, folder, image_size):
+def largest_difference(model, folder, image_size):
     """Runs both encoders on one batch of random images.
 
     Unlike the import itself, this runs the SavedModel's graph.
 
     Args:
-        encoder: keras.Model with an output "h".
+        model: keras.Model from images to features, in inference mode.
         folder: of a SavedModel, callable as module(images, trainable=False) or
             with one signature, whose outputs hold "final_avg_pool".
         image_size: side of the images, pixels.
@@ -41,7 +41,7 @@ def largest_difference(encoder, folder, image_size):
             f"{', '.join(sorted(outputs))}."
         )
     theirs = outputs["final_avg_pool"].numpy()
-    ours = encoder(images, training=False)["h"].numpy()
+    ours = model(images, training=False).numpy()
     if ours.shape != theirs.shape:
         raise InputError(
             f"--check={folder}: it gives features of shape {theirs.shape}, "

@@ -52,8 +52,13 @@ def finished(folder):
     if not os.path.isdir(folder):
         return []
     names = [name for name in os.listdir(folder) if _NAME.match(name)]
-    names.sort(key=lambda name: int(_NAME.match(name).group(1)))
+    names.sort(key=step_of)
     return [os.path.join(folder, name) for name in names]
+
+
+def step_of(path):
+    """The step that a checkpoint's name tells, an int."""
+    return int(_NAME.search(path).group(1))
 
 
 def read(path):
@@ -72,7 +77,7 @@ def read(path):
         step = int(arrays.pop("step"))
     except (
         OSError,
-        InputError,
+        ValueError,
         KeyError,
         EOFError,
         AttributeError,  # A bare .npy has no `files`.

@@ -1,16 +1,23 @@
-"""The weights of a run, read.
+"""The weights of a run, read: the one place that does so for use.
 
-Letters: k classes.
+Resuming is not use: it takes a whole state back, optimizer and all
+(training/loop.py, pjrt/runner.py).
+
+Letters: n images, s side of an image, f features, k classes.
 """
 
+import contextlib
 import dataclasses
 import os
+import random
 
 import keras
+import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
+from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
@@ -18,27 +25,108 @@ from simclr.runs import folder as run_folder
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A classifier as a run left it.
+    """A net as a run left it, and what its images must be like.
 
     Attributes:
-        classifier: Classifier.
-        class_names: list of str; or None where an import does not tell them.
-        num_classes: k.
-        image_size: side of the images that evaluation shows it, pixels.
+        model: keras.Model from images, float [n, s, s, 3] in [0, 1], to
+            features h [n, f] or logits [n, k], at least float32. Unless it is
+            called with training=True it is in inference mode.
+        models: dict of role -> Keras model, its parts, whose variables a
+            checkpoint calls "role/path".
+        image_size: s, side of the images that evaluation shows it, pixels; how
+            they are cut is data/images/center_crop.py's.
+        normalization: of pixels, as config.Model has it: "none", or that which
+            the model does itself.
+        class_names: list of str; None for an encoder, and where an import does
+            not tell them.
+        num_classes: k; 0 for an encoder.
         config: Config of the run.
         step: int, of the checkpoint.
     """
 
-    classifier: classifier_lib.Classifier
+    model: keras.Model
+    models: dict
+    image_size: int
+    normalization: str
     class_names: list | None
     num_classes: int
-    image_size: int
-    config: object
+    config: config_lib.Config
     step: int
 
 
+def load_encoder(path, strategy=None):
+    """The encoder of a run: of pretrain, finetune, distill, import or lower.
+
+    Args:
+        path: run folder (its newest checkpoint), or a checkpoint in one.
+        strategy: tf.distribute strategy that holds the variables; None: the
+            one in whose scope this is called.
+
+    Returns:
+        Trained, whose model gives features.
+
+    Raises:
+        InputError: the folder is no run, or has no checkpoint; or that is
+            damaged or of another net.
+    """
+    config = run_folder.read_config(_run_of(path))
+    step, arrays = _read(path)
+    models, model = _encoder(config, arrays, strategy)
+    return _trained(models, model, config, step)
+
+
+def load_classifier(path, strategy=None):
+    """The classifier of a run: of finetune or distill, or an import's.
+
+    Args:
+        path, strategy: as in `load_encoder`.
+
+    Returns:
+        Trained, whose model gives logits.
+
+    Raises:
+        InputError: as `load_encoder`; or the run is no classifier.
+    """
+    config, class_names, num_classes = describe(_run_of(path))
+    step, arrays = _read(path)
+    if "probe/probe/kernel" in arrays:  # An import's linear head.
+        for name in ("kernel", "bias"):
+            arrays[f"classifier/classifier/{name}"] = arrays.pop(
+                f"probe/probe/{name}"
+            )
+    with _built_for(config, strategy):
+        models = classifier_lib.build(config, num_classes).models
+        encoder = models["encoder"]
+        x = encoder(encoder.input)["h"]
+        if "head" in models:
+            x = models["head"](x)
+        logits = models["classifier"](x)
+        model = keras.Model(encoder.input, logits, name="classifier")
+    _assign(models, arrays)
+    return _trained(models, model, config, step, class_names, num_classes)
+
+
+def encoder_from(config, arrays=None, strategy=None):
+    """An encoder whose weights belong to no run yet.
+
+    Args:
+        config: Config.
+        arrays: dict of "role/path" -> array, as a checkpoint has them; None:
+            fresh weights, by the config's seed.
+        strategy: as in `load_encoder`.
+
+    Returns:
+        keras.Model, as Trained.model.
+
+    Raises:
+        InputError: the weights are of another net.
+    """
+    _, model = _encoder(config, arrays, strategy)
+    return model
+
+
 def describe(workdir):
-    """What a run's classifier tells, without building it.
+    """What a run's classifier tells, without its weights.
 
     Returns:
         config: Config, with the classifier part as the weights need it.
@@ -72,52 +160,11 @@ def describe(workdir):
     return config, None, imported["num_classes"]
 
 
-def load(workdir):
-    """The classifier of a run: finetune's, distill's or an import's.
-
-    Build it inside the strategy's scope.
-
-    Args:
-        workdir: run folder.
-
-    Returns:
-        Trained.
-
-    Raises:
-        InputError: as for `describe`, or there is no checkpoint.
-    """
-    workdir = os.path.expanduser(workdir)
-    config, class_names, num_classes = describe(workdir)
-    found = checkpoint.read_newest(run_folder.checkpoints(workdir))
-    if found is None:
-        raise InputError(f"{workdir} has no checkpoint yet.")
-    step, arrays = found
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.train.precision)
-    classifier = classifier_lib.build(config, num_classes)
-    keras.config.set_dtype_policy(before)
-    variables = named_variables(**classifier.models)
-    if "probe/probe/kernel" in arrays:  # An import's linear head.
-        for name in ("kernel", "bias"):
-            arrays[f"classifier/classifier/{name}"] = arrays.pop(
-                f"probe/probe/{name}"
-            )
-    checkpoint.assign(variables, {n: arrays[n] for n in variables})
-    return Trained(
-        classifier=classifier,
-        class_names=class_names,
-        num_classes=num_classes,
-        image_size=config_lib.eval_image_size(config),
-        config=config,
-        step=step,
-    )
-
-
 def read_weights(path, class_names=None):
-    """The weights to start from.
+    """The weights that a run starts from.
 
     Args:
-        path: a run folder (its newest checkpoint) or a checkpoint file.
+        path: as in `load_encoder`; or a checkpoint that lies in no run.
         class_names: list of str, the classes of the run that begins.
 
     Returns:
@@ -127,15 +174,10 @@ def read_weights(path, class_names=None):
     Raises:
         InputError: there is no checkpoint at `path`, or it is damaged.
     """
-    if os.path.isdir(path):
-        found = checkpoint.read_newest(run_folder.checkpoints(path))
-        if found is None:
-            raise InputError(f"--init={path}: there is no checkpoint in it.")
-        _, arrays = found
-    elif os.path.exists(path):
-        _, arrays = checkpoint.read(path)
-    else:
-        raise InputError(f"--init={path} does not exist.")
+    try:
+        _, arrays = _read(path)
+    except InputError as error:
+        raise InputError(f"--init: {error}") from error
     left_out = ("optimizer/", "row/")
     if os.path.isdir(path) and class_names:
         theirs = run_folder.read_facts(path)["classes"]
@@ -146,3 +188,86 @@ def read_weights(path, class_names=None):
         for name, array in arrays.items()
         if not name.startswith(left_out)
     }
+
+
+def newest_step(workdir):
+    """The step of a run's newest checkpoint, without reading it; or None."""
+    found = checkpoint.finished(run_folder.checkpoints(workdir))
+    return checkpoint.step_of(found[-1]) if found else None
+
+
+def _run_of(path):
+    """The run folder that a path is, or that a checkpoint lies in."""
+    path = os.path.expanduser(path)
+    if not os.path.isfile(path):
+        return path
+    return os.path.dirname(os.path.dirname(os.path.abspath(path)))
+
+
+def _read(path):
+    """(step, arrays) of a run's newest checkpoint, or of a checkpoint."""
+    path = os.path.expanduser(path)
+    if os.path.isdir(path):
+        found = checkpoint.read_newest(run_folder.checkpoints(path))
+        if found is None:
+            raise InputError(f"{path} has no checkpoint yet.")
+        return found
+    if not os.path.exists(path):
+        raise InputError(f"{path} does not exist.")
+    return checkpoint.read(path)
+
+
+def _encoder(config, arrays, strategy):
+    """({"encoder": the net with all its ends}, the model to h)."""
+    with _built_for(config, strategy):
+        encoder = build_encoder(config)
+        model = keras.Model(
+            encoder.input, encoder.output["h"], name=encoder.name
+        )
+    models = {"encoder": encoder}
+    if arrays is not None:
+        _assign(models, arrays)
+    return models, model
+
+
+@contextlib.contextmanager
+def _built_for(config, strategy):
+    """In a run's precision, by its seed; the process's own are put back."""
+    policy, state = keras.config.dtype_policy(), random.getstate()
+    keras.config.set_dtype_policy(config.train.precision)
+    random.seed(config.seed)  # Where Keras's initializers take their seeds.
+    try:
+        with (strategy or tf.distribute.get_strategy()).scope():
+            yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(state)
+
+
+def _assign(models, arrays):
+    """Puts into models what a checkpoint has under their names."""
+    variables = named_variables(**models)
+    of_models = tuple(f"{role}/" for role in models)
+    checkpoint.assign(
+        variables,
+        {
+            name: array
+            for name, array in arrays.items()
+            # Of a projection head that goes on, a classifier takes a part.
+            if name in variables
+            or (name.startswith(of_models) and not name.startswith("head/"))
+        },
+    )
+
+
+def _trained(models, model, config, step, class_names=None, num_classes=0):
+    return Trained(
+        model=model,
+        models=models,
+        image_size=config_lib.eval_image_size(config),
+        normalization=config.model.normalization,
+        class_names=class_names,
+        num_classes=num_classes,
+        config=config,
+        step=step,
+    )

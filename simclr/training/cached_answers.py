@@ -64,12 +64,12 @@ def teacher_probabilities(distill, reader, strategy):
     total = 0.0
     for path in distill.teachers:
         with strategy.scope():
-            teacher = weights.load(path)
+            teacher = weights.load_classifier(path)
 
-        def look(x, teacher=teacher):
+        def look(x, net=teacher.model):
             """At the image and its mirror image, as training flips it."""
             both = tf.concat([x, tf.reverse(x, [2])], 0)
-            p = classifier.probabilities([teacher], both, distill.temperature)
+            p = classifier.probabilities([net], both, distill.temperature)
             return tf.add_n(tf.split(p, 2)) / 2
 
         infer = Infer(look, strategy)

@@ -13,11 +13,11 @@ from simclr import __version__
 from simclr.config import Config, Data, validate
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
-from simclr.models.backbones import build_encoder, build_head
+from simclr.models.backbones import build_head
 from simclr.models.variables import named_variables
 from simclr.published import compare, detect, tensorflow_checkpoint
 from simclr.published.probe_input import probe_input
-from simclr.runs import checkpoint
+from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 
 _PARTS = {
@@ -149,13 +149,8 @@ def _report(path, source, fit, notes):
 
 def _same(config, arrays, folder):
     """Whether the encoder gives the features of the SavedModel."""
-    encoder = build_encoder(config)
-    checkpoint.assign(
-        named_variables(encoder=encoder),
-        {n: a for n, a in arrays.items() if n.startswith("encoder/")},
-    )
     difference = compare.largest_difference(
-        encoder, folder, config.data.image_size
+        weights.encoder_from(config, arrays), folder, config.data.image_size
     )
     same = difference <= compare.TOLERANCE
     print(

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 
-from simclr import config as config_lib
 from simclr.commands.train import launch
 from simclr.commands.train.finetune import write_labels
 from simclr.commands.use import evaluate, evaluate_classifier
@@ -15,10 +14,9 @@ from simclr.config.stages import linked, load, with_pretrained
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import is_chief, make_strategy
 from simclr.evaluation import report
-from simclr.inference.forward import Infer, encode
+from simclr.inference.forward import Infer
 from simclr.inference.speed import images_per_second
 from simclr.messages.errors import InputError
-from simclr.models.backbones import build_encoder
 from simclr.models.variables import count_parameters
 from simclr.pictures import stages
 from simclr.runs import checkpoint, weights
@@ -218,17 +216,12 @@ def _sizes(folders, strategy):
     models, functions, batches = {}, {}, {}
     rng = np.random.default_rng(0)
     for name, folder in folders.items():
-        config = run_folder.read_config(folder)
-        with strategy.scope():
-            if config.task == "pretrain":
-                encoder = build_encoder(config)
-                models[name] = {"encoder": encoder}
-                functions[name] = encode(encoder, strategy)
-            else:
-                net = weights.load(folder).classifier
-                models[name] = net.models
-                functions[name] = Infer(net.logits, strategy)
-        side = config_lib.eval_image_size(config)
+        encodes = run_folder.read_config(folder).task == "pretrain"
+        load_net = weights.load_encoder if encodes else weights.load_classifier
+        net = load_net(folder, strategy)
+        models[name] = net.models
+        functions[name] = Infer(net.model, strategy)
+        side = net.image_size
         batches[name] = rng.random([_BATCH, side, side, 3], np.float32)
     speeds = images_per_second(functions, batches)
     return {

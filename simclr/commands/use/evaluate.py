@@ -5,8 +5,6 @@ import os
 import sys
 import time
 
-import keras
-
 from simclr import config as config_lib
 from simclr.commands.train.launch import describe_net
 from simclr.config import words
@@ -19,14 +17,12 @@ from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
 from simclr.inference import features
-from simclr.inference.forward import encode, in_batches
+from simclr.inference.forward import Infer, in_batches
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
-from simclr.models.backbones import build_encoder
-from simclr.models.variables import named_variables
 from simclr.pictures import run as run_pictures
-from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
+from simclr.runs import metrics, weights
 
 _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
@@ -100,10 +96,6 @@ def score(
             such as `eval_data` without labels.
     """
     config = run_folder.read_config(workdir)
-    found = checkpoint.read_newest(run_folder.checkpoints(workdir), warn=print)
-    if found is None:
-        raise InputError(f"{workdir} has no checkpoint yet.")
-    step, arrays = found
     imported = run_folder.read_facts(workdir).get("imported")
     if imported and not data:
         raise InputError(
@@ -122,11 +114,13 @@ def score(
     )
     if eval_data and parts.score is None:
         raise InputError(f"{parts.note}.")
+    trained = weights.load_encoder(workdir, strategy)
+    step = trained.step
     print(f"{workdir}, step {step}")
     print(f"Images    {_words(parts)}")
     if parts.score is not None and parts.note:
         print(f"Note      {parts.note}.")
-    encoders = _encoders(config, arrays, strategy, baselines)
+    encoders = _encoders(trained, strategy, baselines)
     view1, view2 = batches.sample_views(
         reader,
         seed=config.seed,
@@ -160,8 +154,7 @@ def score(
     if parts.score is not None:
         print(report.results_table(rows), end="\n\n")
     print(report.health_table(rows))
-    trained = rows[-1]
-    for warning in health.diagnose(trained, trained["dims"], len(look)):
+    for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
         print(f"Warning: {warning}")
     other = (data or eval_data) and not imported
     suffix = "" if config.task == "pretrain" else "_features"
@@ -260,25 +253,13 @@ def _on_terminal():
     return sys.stderr.isatty()
 
 
-def _encoders(config, arrays, strategy, baselines):
+def _encoders(trained, strategy, baselines):
     """Name -> function of a batch of images, the trained one last."""
-    encoders = {}
-    names = ["untrained encoder"] if baselines else []
-    for name in [*names, "trained encoder"]:
-        with strategy.scope():
-            keras.utils.set_random_seed(config.seed)
-            keras.config.set_dtype_policy(config.train.precision)
-            encoder = build_encoder(config)
-        if name == "trained encoder":
-            variables = named_variables(encoder=encoder)
-            weights = {
-                name: array
-                for name, array in arrays.items()
-                if name.startswith("encoder/")
-            }
-            checkpoint.assign(variables, weights)
-        encoders[name] = encode(encoder, strategy)
-    return encoders
+    nets = {"trained encoder": trained.model}
+    if baselines:
+        fresh = weights.encoder_from(trained.config, strategy=strategy)
+        nets = {"untrained encoder": fresh, **nets}
+    return {name: Infer(net, strategy) for name, net in nets.items()}
 
 
 def _embed(config, encoders, part):

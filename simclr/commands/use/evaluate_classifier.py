@@ -97,9 +97,8 @@ def score(
     )
     class_names = match_classes(source, class_names, num_classes)
     rows = _labelled(source, rows, max_images, config.seed)
-    with strategy.scope():
-        trained = weights.load(workdir)
-    infer = Infer(trained.classifier.logits, strategy)
+    trained = weights.load_classifier(workdir, strategy)
+    infer = Infer(trained.model, strategy)
     print(f"{workdir}, step {trained.step}")
     print(
         f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
@@ -128,7 +127,7 @@ def score(
         "step": trained.step,
         "images": {"score": {"source": source.name, "count": len(part)}},
         "rows": [row],
-        "parameters": count_parameters(trained.classifier.models),
+        "parameters": count_parameters(trained.models),
     }
     imported = config.task == "pretrain"
     other = (data or eval_data) and not imported

@@ -60,8 +60,7 @@ def run(
     _require_ours(out)
     strategy, devices = make_strategy(strategy_kind, replicas)
     source = open_source(data)
-    with strategy.scope():
-        trained = weights.load(workdir)
+    trained = weights.load_classifier(workdir, strategy)
     print(f"{workdir}, step {trained.step} ({devices})")
     header = _HEADER + [
         f"{name}_{place}"
@@ -77,7 +76,10 @@ def run(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for start, p in batches(
-            Infer(lambda x: classifier.probabilities([trained], x), strategy),
+            Infer(
+                lambda x: classifier.probabilities([trained.model], x),
+                strategy,
+            ),
             reader,
             np.arange(len(source)),
             image_size=trained.image_size,

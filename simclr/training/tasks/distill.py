@@ -54,7 +54,8 @@ class Distill(Task):
                     "--set distill.cache=True for a step without it."
                 )
             self.teachers = [
-                weights.load(path) for path in self.config.distill.teachers
+                weights.load_classifier(path)
+                for path in self.config.distill.teachers
             ]
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
@@ -90,7 +91,7 @@ class Distill(Task):
                 )
             answers.append(
                 classifier.probabilities(
-                    [teacher], seen, self.config.distill.temperature
+                    [teacher.model], seen, self.config.distill.temperature
                 )
             )
         return tf.add_n(answers) / len(answers)
