@@ -12,6 +12,7 @@ from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.inference import features
+from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -145,7 +146,7 @@ def test_a_failure_leaves_the_old_file(
 
     def broken(*_, **__):
         yield 0, np.full([2, 3], 1 / 3)
-        raise ValueError("the disk is gone")
+        raise InputError("the disk is gone")
 
     monkeypatch.setattr(predict, "batches", broken)
     status, _, error = say(capsys, "predict", run, photos, f"--out={out}")

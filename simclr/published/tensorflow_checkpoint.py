@@ -159,7 +159,7 @@ def _whole(prefix, step):
     except (
         tf.errors.OpError,
         RuntimeError,
-        InputError,
+        ValueError,
         LookupError,  # The reader's word for a file that is cut off.
     ) as error:
         reason = str(error).strip().splitlines()[0]
