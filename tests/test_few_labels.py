@@ -86,9 +86,13 @@ def test_without_labels():
 
 def test_a_subset_is_a_source():
     images = source([0, 1, 2, -1])
+    images.block_size, images.notes = 8, ["a note"]
     part = Subset(images, np.array([2, 0]))
+    assert part.block_size == 4  # Half of the images that a request brings.
+    assert part.notes == ["a note"]
     assert [part.id(0), part.id(1)] == [images.id(2), images.id(0)]
     assert part.read(1) == images.read(0)
     np.testing.assert_array_equal(part.labels, [2, 0])
     assert part.class_names == images.class_names
     assert part.fingerprint() != images.fingerprint()
+    assert Subset(images, np.array([3])).labels is None

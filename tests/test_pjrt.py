@@ -163,3 +163,27 @@ def test_several_machines_are_refused(photos, capsys):
     )
     assert status == 2
     assert "one machine" in capsys.readouterr().err
+
+
+def test_devices_are_asked_for_again():
+    """In one process, as a notebook does; nothing is left in its environ."""
+    script = """
+import os
+from simclr.messages.errors import InputError
+from simclr.pjrt.devices import devices
+
+before = dict(os.environ)
+assert len(devices("cpu", 2)) == len(devices("cpu", 2)) == 2
+assert len(devices("cpu")) == len(devices()) == 1
+try:
+    devices("cpu", 3)
+except InputError as error:
+    assert "jax has 2 (cpu) in this process" in str(error)
+else:
+    raise AssertionError
+assert os.environ == before
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

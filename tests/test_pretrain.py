@@ -118,7 +118,8 @@ def test_absolute_names_of_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for spec in ("", "sample/test", "tfds:x/train", "gs://b/x", "tfrecord:"):
         assert absolute(spec) == spec
-    assert absolute("x") == f"{tmp_path}/x"
+    for folder in ("x", "tfds", "folder"):
+        assert absolute(folder) == f"{tmp_path}/{folder}"
     assert absolute("folder:./x") == f"folder:{tmp_path}/x"
     assert absolute("tfrecord:x/*") == f"tfrecord:{tmp_path}/x/*"
     assert absolute("tfrecord:gs://b/*") == "tfrecord:gs://b/*"

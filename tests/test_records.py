@@ -14,6 +14,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 
 from simclr.data.shards import example, tfrecord
 from simclr.data.sources.registry import open_source
+from simclr.messages.errors import InputError
 from simclr.storage import files
 from tests.images import encoded
 
@@ -207,7 +208,7 @@ def test_no_records(tmp_path):
 
 
 def expect_error(spec, message):
-    with pytest.raises((ValueError, OSError), match=message) as error:
+    with pytest.raises((InputError, OSError), match=message) as error:
         open_source(spec)
     assert "\n" not in str(error.value)
 
@@ -278,6 +279,38 @@ def test_damage_inside_an_arrayrecord_is_unreadable(tmp_path):
     with pytest.raises(OSError, match="a is damaged"):
         for index in range(5):
             source.read(index)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_shards_that_are_written_anew(tmp_path, file_format):
+    """In the same process; what was open before is another file."""
+    for numbers in (range(3), range(3, 7)):
+        (tmp_path / "x").unlink(missing_ok=True)
+        write_shard(tmp_path / "x", numbered(numbers), file_format)
+        source = open_source(f"{file_format}:{tmp_path}/x")
+        assert source.labels.tolist() == list(numbers)
+        images = [source.read(i) for i in range(len(source))]
+        assert images == [encoded(i) for i in numbers]
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_another_folder_later(tmp_path, file_format, monkeypatch):
+    write_shard(tmp_path / "x", numbered(range(3)), file_format)
+    monkeypatch.chdir(tmp_path)
+    source = open_source(f"{file_format}:x")
+    monkeypatch.chdir("/")
+    assert source.read(2) == encoded(2)
+
+
+def test_a_manifest_that_cannot_be_read(tmp_path, monkeypatch):
+    """Its class names are not silently numbers then."""
+    write_shard(tmp_path / "x", numbered(range(3)))
+
+    def refuse(path):
+        raise PermissionError(f"{path}: no permission")
+
+    monkeypatch.setattr(files, "read_file", refuse)
+    expect_error(f"tfrecord:{tmp_path}", "no permission")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

@@ -1,6 +1,6 @@
 """The devices that jax has; needs jax alone."""
 
-import os
+import contextlib
 
 from simclr.messages.errors import InputError
 
@@ -18,9 +18,6 @@ def devices(kind="auto", count=0):
     Raises:
         InputError: jax is missing, or has not so many of that kind.
     """
-    if kind == "cpu":
-        # Or else jax would start the others, too.
-        os.environ["JAX_PLATFORMS"] = "cpu"
     try:
         import jax
     except ImportError:
@@ -28,7 +25,10 @@ def devices(kind="auto", count=0):
     # Keras counts steps in int64, which jax would make int32.
     jax.config.update("jax_enable_x64", True)
     if kind == "cpu":
-        jax.config.update("jax_num_cpu_devices", max(1, count))
+        # Or else jax would start the others, too.
+        jax.config.update("jax_platforms", "cpu")
+        with contextlib.suppress(RuntimeError):  # It runs: with what it has.
+            jax.config.update("jax_num_cpu_devices", max(1, count))
     try:
         found = jax.devices(None if kind == "auto" else kind)
     except RuntimeError as error:
@@ -38,6 +38,8 @@ def devices(kind="auto", count=0):
     if len(found) < count:
         raise InputError(
             f"{count} replicas need {count} devices, and jax has {len(found)} "
-            f"({found[0].platform}); another number: --replicas."
+            f"({found[0].platform}) in this process; another number: "
+            "--replicas."
         )
-    return found[: count or len(found)]
+    every = 1 if found[0].platform == "cpu" else len(found)
+    return found[: count or every]

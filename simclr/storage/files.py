@@ -29,6 +29,11 @@ def expand(path):
     return path if is_remote(path) else os.path.expanduser(path)
 
 
+def absolute(path):
+    """A path that means the same in whatever folder the process will be."""
+    return path if is_remote(path) else os.path.abspath(expand(path))
+
+
 def glob_files(pattern):
     """Sorted paths that match a pattern.
 

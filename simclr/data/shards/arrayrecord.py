@@ -29,13 +29,18 @@ class ArrayRecordShard:
     def __init__(self, path):
         self._path = path
 
+    @functools.cached_property
+    def _version(self):
+        return files.stat(self._path)
+
     def read(self, index):
         """The data of a record.
 
         Raises:
             OSError: the file cannot be read or is damaged there.
         """
-        return _read(self._path, _reader(self._path), [index])[0]
+        reader = _reader(self._path, self._version)
+        return _read(self._path, reader, [index])[0]
 
 
 def walk(path):
@@ -45,7 +50,7 @@ def walk(path):
         InputError: not an ArrayRecord file, or cut off; names the file.
         OSError: it cannot be read.
     """
-    reader = _reader(path)
+    reader = _reader(path, files.stat(path))
     count = reader.num_records()
     for start in range(0, count, _BATCH):
         yield from _read(path, reader, range(start, min(start + _BATCH, count)))
@@ -62,8 +67,9 @@ def writer(path):
 
 # A reader that falls out of the cache lives on while a thread reads from it.
 @functools.lru_cache(_MAX_OPEN)
-def _reader(path):
-    local = _copy_to_cache(path) if files.is_remote(path) else path
+def _reader(path, version):
+    """The reader of a file, which another file of that name does not get."""
+    local = _copy_to_cache(path, *version) if files.is_remote(path) else path
     files.stat(local)  # The library gives 0 records for no file at all.
     reader = _module().ArrayRecordReader(
         local, _AT_RANDOM, file_reader_buffer_size=_BUFFER_BYTES
@@ -84,8 +90,7 @@ def _read(path, reader, indices):
         raise OSError(f"{path} is damaged: {line}") from None
 
 
-def _copy_to_cache(path):
-    size, changed_ns = files.stat(path)
+def _copy_to_cache(path, size, changed_ns):
     local = cache.path_for("arrayrecord", path, size, changed_ns)
     if os.path.exists(local):
         return local

@@ -118,6 +118,16 @@ class RecordSource(Source):
         return False
 
 
+def open_tfrecord(pattern, name):
+    """`open_records` of TFRecord files."""
+    return open_records(pattern, name, file_format="tfrecord")
+
+
+def open_arrayrecord(pattern, name):
+    """`open_records` of ArrayRecord files."""
+    return open_records(pattern, name, file_format="arrayrecord")
+
+
 def open_records(pattern, name, *, file_format):
     """Opens the shards that match a pattern.
 
@@ -129,7 +139,7 @@ def open_records(pattern, name, *, file_format):
     Raises:
         InputError, OSError: nothing matches, or a shard is bad.
     """
-    paths = _match(files.expand(pattern), name)
+    paths = _match(files.absolute(pattern), name)
     return open_shards(
         paths,
         name,
@@ -238,7 +248,9 @@ def _read_manifest(folder):
         manifest = json.loads(files.read_file(posixpath.join(folder, MANIFEST)))
         if not manifest.keys() >= {"file_format", "shards", "complete"}:
             return {}
-    except (OSError, ValueError, AttributeError):  # None, or somebody else's.
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, AttributeError):  # Somebody else's.
         return {}
     if not manifest["complete"]:
         raise InputError(

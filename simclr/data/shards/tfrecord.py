@@ -107,7 +107,7 @@ class _Record:
 
 
 def _cut_off(path, position, end):
-    return ValueError(
+    return InputError(
         f"{path} is cut off: a record reaches to byte {position:,} of "
         f"{end:,}. Copy the file again."
     )

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from simclr.data.shards.records import open_prepared
 from simclr.data.source import Source
 from simclr.data.sources.manifest import list_images
 from simclr.messages.errors import InputError
@@ -17,6 +18,25 @@ MAX_BYTES = 1 << 30
 _SPLITS = frozenset(
     ["train", "training", "val", "valid", "validation", "test", "testing"]
 )
+
+
+def open_folder(path, name):
+    """Opens a folder of images, or one that `simclr prepare` wrote.
+
+    Args:
+        path: of the folder.
+        name: the words of the user.
+
+    Raises:
+        InputError, OSError: a remote path, no such folder, or no image in it.
+    """
+    if files.is_remote(path):
+        raise InputError(
+            f"{path!r}: remote images are read from shards. Pack them with "
+            f"`simclr prepare`, then say tfrecord:{path.rstrip('/')}."
+        )
+    prepared = open_prepared(path, name)
+    return FolderSource(path, name) if prepared is None else prepared
 
 
 class FolderSource(Source):
@@ -32,7 +52,7 @@ class FolderSource(Source):
 
     def __init__(self, path, name):
         super().__init__(name)
-        self._root = os.path.abspath(files.expand(path))
+        self._root = files.absolute(path)
         _require_folder(path, self._root)
         manifest = list_images(self._root)
         self._paths = [

@@ -1,22 +1,35 @@
 """The words that open a source of images, and what opens it."""
 
+import importlib
 import os
 
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
 from simclr.storage import files
 
+# What stands before the colon: the function in simclr.data that opens it, and
+# what stands after the colon. The function gets that and the whole words, and
+# returns a Source. A PATH or a GLOB may be relative to the current folder.
+SOURCES = {
+    "folder": ("sources.folder.open_folder", "PATH"),
+    "tfds": ("sources.tfds.open_tfds", "NAME[/SPLIT]"),
+    "tfrecord": ("shards.records.open_tfrecord", "GLOB"),
+    "arrayrecord": ("shards.records.open_arrayrecord", "GLOB"),
+}
+# All of them, for a help text.
+SPELLINGS = (
+    "a folder of photos, "
+    + ", ".join(f"{kind}:{rest}" for kind, (_, rest) in SOURCES.items())
+    + " or sample[/train|/test]"
+)
+
 
 def open_source(spec, labels=""):
     """Opens a source of images.
 
     Args:
-        spec: str, one of
-            PATH or folder:PATH   images in a folder, at any depth
-            tfds:NAME[/SPLIT]     a prepared TensorFlow data set
-            tfrecord:GLOB         TFRecord files, local or gs://
-            arrayrecord:GLOB      ArrayRecord files, local or gs://
-            sample[/train|/test]  the Fashion-MNIST part in this package
+        spec: str: a folder's path; one of SOURCES, as in tfrecord:GLOB; or
+            sample[/train|/test], the Fashion-MNIST part in this package.
         labels: str, a CSV file with columns id and label that says all the
             labels there are; "" for the source's own; "none" for no labels.
 
@@ -28,6 +41,8 @@ def open_source(spec, labels=""):
             not fit it; one line that says what to do.
     """
     source = _open(spec)
+    if not len(source):
+        raise InputError(f"{spec!r} holds no image.")
     if labels == "none":
         source.labels = source.class_names = None
     elif labels:
@@ -47,13 +62,13 @@ def absolute(spec):
         str; local paths are absolute in it.
     """
     kind, colon, rest = spec.partition(":")
-    if files.is_remote(spec) or kind == "tfds" or _is_sample(spec):
+    if files.is_remote(spec) or not spec or _is_sample(spec):
         return spec
-    if not spec or (colon and kind in _KINDS and not rest):
+    if not colon or kind not in SOURCES:
+        return files.absolute(spec)
+    if not rest or SOURCES[kind][1] not in ("PATH", "GLOB"):
         return spec
-    if colon and kind in _KINDS:
-        return f"{kind}:{os.path.abspath(files.expand(rest))}"
-    return os.path.abspath(files.expand(spec))
+    return f"{kind}:{files.absolute(rest)}"
 
 
 def _is_sample(spec):
@@ -62,12 +77,14 @@ def _is_sample(spec):
 
 def _open(spec):
     kind, colon, rest = spec.partition(":")
-    if colon and kind in _KINDS:
+    if colon and kind in SOURCES:
         if not rest:
             raise InputError(f"{spec!r} names nothing after {kind}:.")
-        return _KINDS[kind](rest, spec)
+        return _opener(kind)(rest, spec)
     if _is_sample(spec):
-        return _sample(spec)
+        from simclr.data.sources.sample import open_sample
+
+        return open_sample(spec)
     if not spec:
         raise InputError("The name of a source is empty: give a folder.")
     if (
@@ -75,54 +92,14 @@ def _open(spec):
         and not files.is_remote(spec)
         and not os.path.exists(files.expand(spec))
     ):
-        hint = did_you_mean(kind, _KINDS, f"{{}}:{rest}")
+        hint = did_you_mean(kind, SOURCES, f"{{}}:{rest}")
         raise InputError(
             f"{spec!r} is no source: there is no {kind!r}, only "
-            f"{', '.join(_KINDS)}, sample or a path.{hint}"
+            f"{', '.join(SOURCES)}, sample or a path.{hint}"
         )
-    return _folder(spec, spec)
+    return _opener("folder")(spec, spec)
 
 
-def _folder(path, spec):
-    from simclr.data.shards.records import open_prepared
-    from simclr.data.sources.folder import FolderSource
-
-    if files.is_remote(path):
-        raise InputError(
-            f"{path!r}: remote images are read from shards. Pack them with "
-            f"`simclr prepare`, then say tfrecord:{path.rstrip('/')}."
-        )
-    prepared = open_prepared(path, spec)
-    return FolderSource(path, spec) if prepared is None else prepared
-
-
-def _tfds(rest, spec):
-    from simclr.data.sources.tfds import open_tfds
-
-    return open_tfds(rest, spec)
-
-
-def _tfrecord(pattern, spec):
-    from simclr.data.shards.records import open_records
-
-    return open_records(pattern, spec, file_format="tfrecord")
-
-
-def _arrayrecord(pattern, spec):
-    from simclr.data.shards.records import open_records
-
-    return open_records(pattern, spec, file_format="arrayrecord")
-
-
-def _sample(spec):
-    from simclr.data.sources.sample import open_sample
-
-    return open_sample(spec)
-
-
-_KINDS = {
-    "folder": _folder,
-    "tfds": _tfds,
-    "tfrecord": _tfrecord,
-    "arrayrecord": _arrayrecord,
-}
+def _opener(kind):
+    module, _, function = SOURCES[kind][0].rpartition(".")
+    return getattr(importlib.import_module(f"simclr.data.{module}"), function)

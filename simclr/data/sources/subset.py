@@ -1,6 +1,6 @@
 """Some images of a source, as a source of their own."""
 
-from simclr.data.source import Source
+from simclr.data.source import Source, labels_or_none
 
 
 class Subset(Source):
@@ -17,7 +17,10 @@ class Subset(Source):
         self.class_names = source.class_names
         self.notes = list(source.notes)
         if source.labels is not None:
-            self.labels = source.labels[rows]
+            self.labels = labels_or_none(source.labels[rows])
+        # A request brings as many images as before, of which these are a part.
+        share = len(rows) / len(source)
+        self.block_size = max(1, round(source.block_size * share))
 
     def __len__(self):
         return len(self._rows)

@@ -37,7 +37,7 @@ def open_tfds(rest, name):
             version or split, or a set without images; says what is there.
     """
     root = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    root = files.expand(root)
+    root = files.absolute(root)
     dataset, _, tail = rest.partition("/")
     dataset, _, version = dataset.partition(":")
     folder = posixpath.join(root, dataset)
