@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test slow lint clean
+.PHONY: demo quick test slow lint clean
 
 # One stamp per extra: an install runs again only when setup.py changes. The pip
 # that comes with Python 3.10 finds no versions for these in nine minutes.
@@ -16,7 +16,10 @@ $(VENV)/installed-%: setup.py pyproject.toml
 	touch $@
 
 demo: $(VENV)/installed-cpu
-	$(BIN)/simclr pipeline configs/pipelines/demo.py --workdir=runs/demo
+	$(BIN)/simclr pipeline configs/pipelines/demo.py
+
+quick: $(VENV)/installed-cpu,test
+	$(BIN)/python -m pytest -m quick -n 2 --dist worksteal
 
 test: $(VENV)/installed-cpu,test
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -1,8 +1,20 @@
-"""Four logical CPUs for every test; strategies of one and four replicas."""
+"""Four logical CPUs for every test; strategies of one and four replicas.
 
+Tests run in the repository's folder, wherever pytest is called, and what they
+keep goes to a temporary folder.
+"""
+
+import atexit
 import functools
 import os
+import pathlib
+import shutil
+import tempfile
 
+# Caches of ours and of matplotlib, and the keras.json that Keras writes.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simclr-tests-")
+os.environ["KERAS_HOME"] = os.environ["XDG_CACHE_HOME"] + "/keras"
+os.environ["TFDS_DATA_DIR"] = os.environ["XDG_CACHE_HOME"] + "/tfds"
 # Read by TensorFlow at import; the command line sets the same (__main__.py).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,10 +23,36 @@ import keras
 import pytest
 import tensorflow as tf
 
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], True)
+# Before tests are collected: some are made of the files that they find.
+os.chdir(pathlib.Path(__file__).parent.parent)
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 4,
 )
+
+
+# `make quick`: files that say most in the least time. They read what is shared
+# by all (config, runs, sources, losses, the house), and train nothing.
+QUICK = frozenset(
+    [
+        *("house", "words", "named_files", "config", "readme", "report"),
+        *("checkpoint", "metrics", "older_runs", "order", "draw", "crop"),
+        *("folder", "records", "few_labels", "knn", "classification"),
+        *("nt_xent", "barlow_twins", "distillation", "objectives", "lars"),
+        *("schedules", "heads", "doctor"),
+    ]
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the quick tests."""
+    for item in items:
+        slow = item.get_closest_marker("slow")
+        if item.path.stem.removeprefix("test_") in QUICK and not slow:
+            item.add_marker(pytest.mark.quick)
 
 
 @pytest.fixture(scope="session", params=[1, 4], ids="{}-replica".format)

@@ -6,7 +6,9 @@ import glob
 import pytest
 
 from simclr import config as config_lib
-from simclr.config import Config
+from simclr.config import Augment, Config, Data, Distill, Loss, Train
+from simclr.config.stages import Pipeline
+from simclr.messages.errors import InputError
 
 RECIPES = sorted(glob.glob("configs/*.py"))
 
@@ -70,6 +72,59 @@ def test_overrides_keep_their_types():
 def test_bad_overrides_say_what_is_wrong(text, message):
     with pytest.raises(ValueError, match=message):
         config_lib.override(Config(), [text])
+
+
+WRONG = [
+    (lambda: Data(image_size=32.0), "data.image_size takes a whole number"),
+    (lambda: Train(probe=0), "train.probe takes True or False, got 0"),
+    (lambda: Config(batch_size="256"), "batch_size takes a whole number, got"),
+    (lambda: Config(epochs=True), "epochs takes a number, got True"),
+    (lambda: Config(epochs=float("inf")), "epochs takes a number, got inf"),
+    (lambda: Config(data="photos"), "data takes a Data, got 'photos'"),
+    (lambda: Distill(teachers=[1]), "distill.teachers takes text, got 1"),
+    (lambda: Augment(crop_area=(0.2,)), "augment.crop_area takes 2 numbers"),
+    (lambda: Loss(block=3.0), "loss.block takes a whole number, got 3.0"),
+    (lambda: Pipeline({}, label_fraction="1%"), "label_fraction takes a num"),
+    (lambda: Pipeline([Config()]), "stages takes a dict"),
+]
+
+
+@pytest.mark.parametrize("make, message", WRONG)
+def test_a_value_of_another_type_makes_no_config(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_ints_pass_for_floats_and_lists_for_tuples():
+    config = Config(
+        epochs=3,
+        distill=Distill(teachers=["a"]),
+        augment=Augment(crop_area=[0.2, 1]),
+    )
+    assert type(config.epochs) is float
+    assert config.distill.teachers == ("a",)
+    assert config.augment.crop_area == (0.2, 1.0)
+    assert config_lib.from_json(config_lib.to_json(config)) == config
+
+
+@pytest.mark.parametrize("path", RECIPES)
+def test_every_recipe_is_itself_when_it_is_resumed(path):
+    config = config_lib.load(path)
+    assert config_lib.from_json(config_lib.to_json(config)) == config
+
+
+def test_a_wrong_type_in_a_recipe_is_a_line(tmp_path):
+    here, base = tmp_path / "recipe.py", tmp_path / "base.py"
+    text = "from simclr.config import *\nconfig = Config(batch_size={!r})"
+    here.write_text(text.format("256"))
+    with pytest.raises(InputError, match=r"recipe\.py: batch_size takes a who"):
+        config_lib.load(str(here))
+    base.write_text(text.format(256))
+    with pytest.raises(InputError, match=r"data\.image_size takes a whole"):
+        config_lib.derive(str(here), "base.py", data={"image_size": 32.0})
+    with pytest.raises(InputError, match="epochs takes a number, got '9'"):
+        config_lib.derive(str(here), "base.py", epochs="9")
+    assert config_lib.derive(str(here), "base.py", epochs=9).epochs == 9.0
 
 
 def test_json_round_trip():

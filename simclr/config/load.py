@@ -22,6 +22,8 @@ def load(path, overrides=()):
         config = runpy.run_path(path).get("config")
     except (OSError, ImportError):  # Missing; a folder without __main__.
         raise InputError(f"No recipe at {path}.") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if not isinstance(config, Config):
         raise InputError(f"{path} does not set config = Config(...).")
     return override(config, overrides)

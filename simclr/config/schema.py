@@ -5,9 +5,11 @@ Times end in their unit; `batch_size` is the global batch.
 
 import dataclasses
 
+from simclr.config.values import Typed
+
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Data(Typed, prefix="data."):
     """Which images; data/sources/registry.py has the spelling."""
 
     source: str = "sample/train"
@@ -20,7 +22,7 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True)
-class Augment:
+class Augment(Typed, prefix="augment."):
     """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A)."""
 
     place: str = "auto"  # Colour work on the "host", the "device" or "auto".
@@ -38,7 +40,7 @@ class Augment:
 
 
 @dataclasses.dataclass(frozen=True)
-class Model:
+class Model(Typed, prefix="model."):
     """Encoder f and projection head g."""
 
     depth: int = 18  # Of the ResNet: 10, 18, 34, 50, 101, 152 or 200 layers.
@@ -58,7 +60,7 @@ class Model:
 
 
 @dataclasses.dataclass(frozen=True)
-class Classifier:
+class Classifier(Typed, prefix="classifier."):
     """What finetune and distill put on the encoder, and what they train."""
 
     # Layer of the projection head that the classifier takes: 0 is the encoder's
@@ -71,7 +73,7 @@ class Classifier:
 
 
 @dataclasses.dataclass(frozen=True)
-class Distill:
+class Distill(Typed, prefix="distill."):
     """Whom a student learns from, and how."""
 
     teachers: tuple[str, ...] = ()  # Runs; several are averaged.
@@ -83,7 +85,7 @@ class Distill:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
+class Loss(Typed, prefix="loss."):
     """The objective."""
 
     name: str = "nt_xent"  # simclr/losses/objectives.py has the names.
@@ -96,7 +98,7 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True)
-class Negatives:
+class Negatives(Typed, prefix="negatives."):
     """Negatives kept from batches gone by, in pretraining (SimCLRv2, MoCo)."""
 
     size: int = 0  # Projections kept; 0: none; published: 65536.
@@ -107,7 +109,7 @@ class Negatives:
 
 
 @dataclasses.dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Typed, prefix="optimizer."):
     """Update rule and learning-rate schedule (warm-up, then cosine)."""
 
     name: str = "lars"  # "lars", "sgd" (Nesterov) or "adam".
@@ -124,7 +126,7 @@ class Optimizer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(Typed, prefix="train."):
     """How the loop runs."""
 
     precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
@@ -140,7 +142,7 @@ class Train:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Typed):
     """One experiment."""
 
     epochs: float = 100.0

@@ -10,11 +10,12 @@ import runpy
 
 from simclr import config as config_lib
 from simclr.config import Config
+from simclr.config.values import Typed
 from simclr.messages.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Pipeline:
+class Pipeline(Typed):
     """Stages in the order in which they run.
 
     Attributes:
@@ -49,6 +50,8 @@ def load(path, overrides=()):
         pipeline = runpy.run_path(path).get("pipeline")
     except (OSError, ImportError):
         raise InputError(f"No recipe at {path}.") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if not isinstance(pipeline, Pipeline):
         raise InputError(
             f"{path} does not set pipeline = Pipeline(...); a recipe of one "

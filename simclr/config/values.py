@@ -2,11 +2,35 @@
 
 import ast
 import dataclasses
+import math
 import types
 import typing
 
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
+
+
+class Typed:
+    """A dataclass whose values have the types that its fields say.
+
+    They are checked when it is made, wherever that is: a recipe, JSON, an
+    override or Python. Ints pass for floats and lists for tuples, and become
+    them.
+
+    Args:
+        prefix: what stands before the names of its fields in a dotted key.
+
+    Raises:
+        InputError: a value of another type.
+    """
+
+    def __init_subclass__(cls, *, prefix=""):
+        cls._prefix = prefix
+
+    def __post_init__(self):
+        for name, kind in typing.get_type_hints(type(self)).items():
+            value = _checked(self._prefix + name, getattr(self, name), kind)
+            object.__setattr__(self, name, value)
 
 
 def keys(kind, prefix=""):
@@ -41,19 +65,18 @@ def _set(node, names, key, text):
     value = (
         _set(getattr(node, name), rest, key, text)
         if rest
-        else _parse(key, text, kind)
+        else _parse(text, kind)
     )
     return dataclasses.replace(node, **{name: value})
 
 
-def _parse(key, text, kind):
+def _parse(text, kind):
     if kind is str:
         return text
     try:
-        value = ast.literal_eval(text)
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        value = text
-    return _checked(key, value, kind)
+        return text
 
 
 def _checked(key, value, kind):
@@ -72,18 +95,23 @@ def _checked(key, value, kind):
         raise InputError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise InputError(f"{key} takes {_word(kind)}, got {value!r}.")
     return value
 
 
 def _word(kind):
-    words = {int: "a whole number", float: "a number", bool: "True or False"}
-    return words.get(kind, kind.__name__)
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "True or False",
+        str: "text",
+    }
+    return words.get(kind, f"a {kind.__name__}")
 
 
 def from_dict(kind, values, prefix=""):
-    """The dataclass `kind` of a dict of dicts, types checked.
+    """The dataclass `kind` of a dict of dicts.
 
     Raises:
         InputError: a key that it does not have, or a value of another type.
@@ -96,7 +124,7 @@ def from_dict(kind, values, prefix=""):
         **{
             name: from_dict(hints[name], value, f"{prefix}{name}.")
             if dataclasses.is_dataclass(hints[name])
-            else _checked(prefix + name, value, hints[name])
+            else value
             for name, value in values.items()
         }
     )

@@ -35,7 +35,7 @@ class TensorFlowEngine:
             first_bad = tf.constant(-1)
             for i in tf.range(count):
                 result = task.train_step(strategy, next(batches))
-                # Every replica has the same scalars (tasks/task.py): take ours.
+                # The same on every replica (training/tasks/task.py).
                 result = tf.nest.map_structure(
                     lambda x: strategy.experimental_local_results(x)[0], result
                 )

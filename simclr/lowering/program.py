@@ -72,7 +72,8 @@ def lower_task(task, *, replicas, on_device=True):
 def lower_with_crops(task, *, replicas, side):
     """Lowers the step with all that comes before it but the images.
 
-    Takes stored images and cuts the views out itself (views/device_crop.py).
+    Takes stored images and cuts the views out itself
+    (data/views/device_crop.py).
     Everything else that is random is what the input pipeline would draw.
 
     Args:

@@ -3,8 +3,9 @@
     python RUN/train.pyz
 
 Needs jax and NumPy alone. The folder stays a run folder: the same command goes
-on where it stopped, and `simclr evaluate RUN` and `simclr pretrain
---workdir=RUN` take over at home.
+on where it stopped. At home `simclr evaluate RUN` scores it, and the command
+that began it, with --workdir=RUN, goes on with it:
+`simclr pretrain --config=RECIPE --workdir=RUN`.
 
 Letters: R = replicas.
 """

@@ -9,7 +9,7 @@ import re
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.messages.names import last_parts
-from simclr.runs import checkpoint
+from simclr.runs import checkpoint, older
 from simclr.storage.whole import write_whole
 
 
@@ -45,6 +45,7 @@ def open_run(workdir, config, facts):
             _require_own_config(workdir)
             with contextlib.suppress(FileNotFoundError):
                 os.remove(_finished(workdir))
+            facts = {"format": older.FORMAT, **facts}
             write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
             write(workdir, "config.json", config_lib.to_json(config))
         yield
@@ -79,13 +80,15 @@ def _require_own_config(workdir):
 
 
 def _require_same(workdir, config, facts):
+    old = read_facts(workdir)
+    older.require_current(workdir, old)
     changes = config_lib.differences(read_config(workdir), config)
     if changes:
         raise InputError(
             f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
             "another --workdir, or delete that folder."
         )
-    old = read_facts(workdir)["data"]
+    old = old["data"]
     if old != facts["data"]:
         raise InputError(
             f"{workdir} was trained on other images ({old['images']} of "
@@ -102,11 +105,15 @@ def read_config(workdir):
     """
     try:
         with open(os.path.join(workdir, "config.json")) as file:
-            return config_lib.from_json(file.read())
+            text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{workdir} is no run folder: it has no config.json."
         ) from None
+    facts = os.path.join(workdir, "run.json")
+    if os.path.exists(facts) and older.format_of(read_facts(workdir)) == 1:
+        text = json.dumps(older.translated(json.loads(text)))
+    return config_lib.from_json(text)
 
 
 def read_facts(workdir):

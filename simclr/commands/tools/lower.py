@@ -53,6 +53,7 @@ _BUNDLED = (
     "runs/checkpoint",
     "runs/folder",
     "runs/metrics",
+    "runs/older",
     "runs/schedule",
     "runs/step_loop",
     "runs/stopping",

@@ -69,7 +69,9 @@ def run(
     strategy, devices = make_strategy(strategy_kind, replicas, engine)
     say = launch.speaker(strategy)
     workdir = os.path.abspath(
-        workdir or os.path.join("runs", run_folder.run_name(recipe))
+        workdir
+        # Not the run folder of the recipe of one task that has its name.
+        or os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")
     )
     images = launch.with_data(
         launch.data_of_run(pretrained, data, same_classes=False)

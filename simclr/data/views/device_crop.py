@@ -1,6 +1,6 @@
 """Random crops of a batch of images, inside the compiled step.
 
-For where no TensorFlow feeds the device (simclr/pjrt/train.py): the images lie
+For where no TensorFlow feeds the device (simclr/pjrt/runner.py): the images lie
 on it as they are, and a step cuts its own views out of them. The boxes are of
 the same distribution as crop.crop_box's, but not the same boxes: TensorFlow's
 sampler has no form that XLA knows.
