@@ -4,7 +4,7 @@ Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
     simclr pretrain --config=configs/photos_resnet18_cpu.py --data=PHOTOS
 Hardware: 2 CPU cores; a quarter of an hour for 4,000 photos.
-Expected: see the README's sheet of neighbours.
+Expected: the sheet of neighbours in docs/results.md.
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train

@@ -9,7 +9,7 @@ Command:
     layer2. An hour of pretraining is saved by --pretrained=RUN the second time.
 Hardware: 2 cores with AMX; pretraining takes an hour, each later stage at most
     twenty minutes.
-Expected: see README.
+Expected: docs/results.md.
 """
 
 import dataclasses

@@ -7,7 +7,8 @@ Command:
     labels.csv holds id,label of a few of the photos; --eval_data, a labelled
     folder to score on, may be left out.
 Hardware: 2 CPU cores; about as long again as the pretraining.
-Expected: not measured; CIFAR-10's numbers are in README.
+Expected: not measured; CIFAR-10's numbers are in
+    docs/results.md.
 """
 
 import dataclasses
