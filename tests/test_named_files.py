@@ -1,6 +1,7 @@
 """Files and commands that docstrings, comments and documents name are there."""
 
 import ast
+import functools
 import io
 import pathlib
 import re
@@ -77,6 +78,11 @@ def test_a_missing_file_is_seen():
     ]
 
 
+@functools.cache
+def help_of(name):
+    return help_text(name, COMMANDS[name]) + "\n  --help"
+
+
 def unknown_flags(text):
     """Flags in `simclr COMMAND --flag ...` that the command does not have."""
     text = re.sub(r"\\\n\s*|\n *(?=--)", " ", text)  # Lines that go on.
@@ -87,7 +93,7 @@ def unknown_flags(text):
         for flag in re.findall(r"(?<!\S)--(\w+)", rest)
         if not re.search(
             rf"^  --(\[no\])?({flag}|{re.sub('^no', '', flag)})\b",
-            help_text(name, COMMANDS[name]) + "\n  --help",
+            help_of(name),
             re.M,
         )
     ]

@@ -214,7 +214,7 @@ def test_gradient_with_a_memory_matches_finite_differences():
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8)
 
 
-def test_an_empty_memory_is_none(strategy):
+def test_an_empty_queue_is_none(strategy):
     z1, z2 = views(dtype=np.float64)
     plain = on_replicas(strategy, z1, z2, 0.5)
     empty = on_replicas(
@@ -240,8 +240,8 @@ def test_a_far_memory_adds_k_times_its_weight(strategy):
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
 
 
-def test_memory_of_other_dimensions_is_an_error():
-    with pytest.raises(ValueError, match=r"of 4 dimensions.*of 5"):
+def test_negatives_of_other_dimensions_is_an_error():
+    with pytest.raises(ValueError, match=r"have 4 dimensions.* 5"):
         nt_xent(*views(), negatives=unit_rows(d=4))
 
 
