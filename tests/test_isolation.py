@@ -25,7 +25,7 @@ def test_they_run_in_the_repository_and_keep_to_a_temporary_folder():
 
 def test_from_another_folder_none_are_lost():
     """Recipes are found by a pattern when tests are collected."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    command = [sys.executable, "-m", "pytest", "--collect-only"]
     done = subprocess.run(
         [*command, str(HERE / "test_config.py"), str(HERE / "test_recipes.py")],
         cwd="/",
