@@ -13,10 +13,11 @@ import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordWriter
 
 from simclr.data.shards import example, tfrecord
+from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
 from simclr.storage import files
-from tests.images import encoded
+from tests.images import ListSource, encoded
 
 FORMATS = ["tfrecord", "arrayrecord"]
 
@@ -300,6 +301,15 @@ def test_another_folder_later(tmp_path, file_format, monkeypatch):
     source = open_source(f"{file_format}:x")
     monkeypatch.chdir("/")
     assert source.read(2) == encoded(2)
+
+
+def test_folders_whose_classes_differ(tmp_path):
+    """Label 0 of one is not label 0 of the other."""
+    for folder, classes in (("a", ["cat", "dog"]), ("b", ["ant", "bee"])):
+        images = ListSource([encoded(i) for i in range(2)], [0, 1], classes)
+        prepare(images, str(tmp_path / folder))
+        assert open_source(str(tmp_path / folder)).class_names == classes
+    expect_error(f"arrayrecord:{tmp_path}/*/*", "a and .*b have different")
 
 
 def test_a_manifest_that_cannot_be_read(tmp_path, monkeypatch):

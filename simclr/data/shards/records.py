@@ -205,10 +205,10 @@ def open_shards(paths, name, *, file_format, feature_names):
         file_format=file_format,
         feature_names=feature_names,
     )
-    manifest = _read_manifest(os.path.dirname(paths[0]))
+    names = _class_names(paths, name)
     if source.labels is not None:
         numbers = [str(i) for i in range(int(source.labels.max()) + 1)]
-        source.class_names = manifest.get("class_names") or numbers
+        source.class_names = names or numbers
     return source
 
 
@@ -258,6 +258,23 @@ def _read_manifest(folder):
             "it goes on from where it was."
         )
     return manifest
+
+
+def _class_names(paths, name):
+    """What the shards' folders call the classes, or None.
+
+    Raises:
+        InputError: two folders number them differently.
+    """
+    folders = sorted({os.path.dirname(path) for path in paths})
+    names = [_read_manifest(f).get("class_names") for f in folders]
+    for folder, other in zip(folders, names):
+        if other != names[0]:
+            raise InputError(
+                f"{name}: {folders[0]} and {folder} have different classes, "
+                "so that a label means two things; open one of them."
+            )
+    return names[0]
 
 
 def _short_names(paths):

@@ -11,10 +11,10 @@ from simclr.storage import files
 # what stands after the colon. The function gets that and the whole words, and
 # returns a Source. A PATH or a GLOB may be relative to the current folder.
 SOURCES = {
-    "folder": ("sources.folder.open_folder", "PATH"),
-    "tfds": ("sources.tfds.open_tfds", "NAME[/SPLIT]"),
-    "tfrecord": ("shards.records.open_tfrecord", "GLOB"),
-    "arrayrecord": ("shards.records.open_arrayrecord", "GLOB"),
+    "folder": ("sources.folder:open_folder", "PATH"),
+    "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
+    "tfrecord": ("shards.records:open_tfrecord", "GLOB"),
+    "arrayrecord": ("shards.records:open_arrayrecord", "GLOB"),
 }
 # All of them, for a help text.
 SPELLINGS = (
@@ -101,5 +101,5 @@ def _open(spec):
 
 
 def _opener(kind):
-    module, _, function = SOURCES[kind][0].rpartition(".")
+    module, _, function = SOURCES[kind][0].partition(":")
     return getattr(importlib.import_module(f"simclr.data.{module}"), function)
