@@ -12,6 +12,9 @@ import pytest
 
 from simclr.__main__ import COMMANDS
 from simclr.cli.line import help_text, parse
+from simclr.commands.train import pipeline
+from simclr.pjrt import runner
+from simclr.runs import folder as run_folder
 
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDERS = ("simclr", "configs", "benchmarks", "tests", "docs", "tpu_scripts")
@@ -111,6 +114,18 @@ def test_a_recipe_says_a_command_that_runs_it(path):
         assert str(path.relative_to(ROOT)) in (ROOT / "Makefile").read_text()
     else:
         parse(shlex.split(line)[1:], COMMANDS)
+
+
+def test_train_pyz_names_commands_that_begin():
+    """Without images and a recipe, pretrain asks for one of them."""
+    lines = re.findall(r"`(simclr pretrain [^`]+)`", runner.__doc__)
+    assert lines and all("--config=" in line for line in lines)
+
+
+def test_recipes_of_one_name_have_folders_of_their_own():
+    one = run_folder.run_name("configs/demo.py")
+    several = pipeline.default_workdir("configs/pipelines/demo.py")
+    assert several == "runs/demo_pipeline" != f"runs/{one}"
 
 
 @pytest.mark.parametrize("path", [*PYTHON, *DOCUMENTS], ids=str)

@@ -1,4 +1,4 @@
-"""A sensible recipe for a folder of images, with the reasons in words."""
+"""A sensible config for a folder of images, with the reasons in words."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _PROBED = 64
 
 
 def suggest(source, *, accelerator, replicas, bfloat16=False):
-    """Chooses a recipe from the images and the device.
+    """Chooses a config from the images and the device.
 
     Args:
         source: the images.
@@ -20,7 +20,7 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
         bfloat16: whether the device is faster in bfloat16.
 
     Returns:
-        (Config, list of str): the recipe and a line per choice.
+        (Config, list of str): it and a line per choice.
 
     Raises:
         InputError: too few images, or none of those tried can be read.

@@ -1,4 +1,4 @@
-"""Sensible recipes for fine-tuning and distillation, with the reasons.
+"""Sensible configs for fine-tuning and distillation, with the reasons.
 
 Chen et al. 2020b (arXiv 2006.10029): LARS without weight decay or warm-up,
 0.005 sqrt(B), 60 epochs on 1 % of ImageNet's labels (12,811 images, 751 steps
@@ -20,7 +20,7 @@ CROP_AND_FLIP = Augment(jitter_prob=0.0, gray_prob=0.0, blur_probs=(0.0, 0.0))
 
 
 def finetune(start, source, *, from_scratch, accelerator, replicas):
-    """A recipe for a run's weights and some labels.
+    """A config for a run's weights and some labels.
 
     Args:
         start: Config of the run to start from.
@@ -30,7 +30,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
         replicas: number of replicas.
 
     Returns:
-        (Config, list of str): the recipe and a line per choice.
+        (Config, list of str): it and a line per choice.
 
     Raises:
         InputError: there are no labels.
@@ -75,7 +75,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
 
 
 def distill(start, source, *, accelerator, replicas):
-    """A recipe for a student of the same net as `start`.
+    """A config for a student of the same net as `start`.
 
     Args:
         start: Config of the teacher, or of the weights to start from.
@@ -84,7 +84,7 @@ def distill(start, source, *, accelerator, replicas):
         replicas: number of replicas.
 
     Returns:
-        (Config, list of str): the recipe and a line per choice.
+        (Config, list of str): it and a line per choice.
     """
     count = len(source)
     batch_size = _batch_size(count, replicas, accelerator)

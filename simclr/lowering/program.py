@@ -74,7 +74,7 @@ def lower_with_crops(task, *, replicas, side):
 
     Takes stored images and cuts the views out itself
     (data/views/device_crop.py).
-    Everything else that is random is what the input pipeline would draw.
+    Everything else that is random is what the input batches would draw.
 
     Args:
         task: a task that was built outside any strategy.

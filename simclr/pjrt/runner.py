@@ -3,9 +3,9 @@
     python RUN/train.pyz
 
 Needs jax and NumPy alone. The folder stays a run folder: the same command goes
-on where it stopped. At home `simclr evaluate RUN` scores it, and the command
-that began it, with --workdir=RUN, goes on with it:
-`simclr pretrain --config=RECIPE --workdir=RUN`.
+on where it stopped. At home `simclr evaluate RUN` scores it, and
+`simclr pretrain --config=RECIPE --workdir=RUN` goes on with it, with the other
+flags that `simclr lower` had.
 
 Letters: R = replicas.
 """

@@ -72,7 +72,7 @@ def run(
     )
     step = StepCompiler(config, images=images, classes=classes, say=say)
     facts = [
-        {"recipe": recipe, "settings": list(overrides)}
+        {"recipe": recipe, "overrides": list(overrides)}
         | _on_slice(slice_, config, images, step, search=search, code=code)
         for slice_ in chosen
     ]

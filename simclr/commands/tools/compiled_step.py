@@ -1,4 +1,4 @@
-"""A recipe's training step, traced and compiled for slices."""
+"""A config's training step, traced and compiled for slices."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ class Answer:
     Attributes:
         compiled: compiler.Compiled; None: it does not fit.
         needed: bytes of memory that a replica needs.
-        total_steps: steps of the recipe's run at this batch size.
+        total_steps: steps of the run at this batch size.
     """
 
     compiled: compiler.Compiled | None
@@ -29,7 +29,7 @@ class Answer:
 
 
 class StepCompiler:
-    """The step of one recipe.
+    """The step of one config.
 
     Args:
         config: Config.

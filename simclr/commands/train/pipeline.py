@@ -68,11 +68,7 @@ def run(
         pipeline = with_pretrained(pipeline, run_folder.read_config(pretrained))
     strategy, devices = make_strategy(strategy_kind, replicas, engine)
     say = launch.speaker(strategy)
-    workdir = os.path.abspath(
-        workdir
-        # Not the run folder of the recipe of one task that has its name.
-        or os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")
-    )
+    workdir = os.path.abspath(workdir or default_workdir(recipe))
     images = launch.with_data(
         launch.data_of_run(pretrained, data, same_classes=False)
         if pretrained
@@ -138,6 +134,11 @@ def _require_labels(images):
                 f"{source.name} has no labels to score by: give "
                 "--eval_labels=labels.csv, or leave --eval_data out."
             )
+
+
+def default_workdir(recipe):
+    """Where a pipeline's runs lie; a recipe of one task may have its name."""
+    return os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")
 
 
 def _with_data(config, images, few):
