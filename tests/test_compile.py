@@ -68,7 +68,7 @@ def test_nothing_fits():
 
 @pytest.mark.parametrize("on_device", [True, False])
 @pytest.mark.parametrize("views", [1, 2])
-def test_spec_of_a_batch_is_that_of_the_pipeline(on_device, views):
+def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
     source = open_source("sample/train")
     targets = np.zeros([len(source), 7], np.float32) if views == 1 else None
     steps = batches.training_batches(
@@ -77,7 +77,7 @@ def test_spec_of_a_batch_is_that_of_the_pipeline(on_device, views):
         seed=0,
         batch_size=8,
         image_size=24,
-        settings=Augment(),
+        augment=Augment(),
         on_device=on_device,
         first_step=0,
         last_step=1,
