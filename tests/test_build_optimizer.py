@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
-from simclr.models.resnet import resnet
 from simclr.optimizers import build_optimizer, no_decay_variables
 from simclr.optimizers.lars import LARS
 
@@ -12,6 +12,7 @@ PLAIN = {
     "lars": lambda: LARS(0.1, momentum=0.8, weight_decay=0.1),
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.8, nesterov=True),
     "adam": lambda: keras.optimizers.Adam(0.1),
+    "adamw": lambda: keras.optimizers.AdamW(0.1, weight_decay=0.1),
 }
 
 
@@ -53,6 +54,23 @@ def test_lars_leaves_the_excluded_alone():
     optimizer.build([w])
     optimizer.apply([tf.constant([1.0, 2.0])], [w])
     np.testing.assert_allclose(w, [2.9, 3.8], rtol=1e-6)
+
+
+def test_adamw_does_not_decay_the_excluded(strategy):
+    """By learning rate x decay, beside the gradient, where it does."""
+    with strategy.scope():
+        w, bias = (keras.Variable([3.0, 4.0], name=n) for n in ("w", "bias"))
+        optimizer = build("adamw", excluded=[bias])
+        optimizer.build([w, bias])
+
+    @tf.function
+    def step():
+        zero = tf.zeros([2])
+        optimizer.apply([zero, zero], [w, bias])
+
+    strategy.run(step)
+    np.testing.assert_allclose(w, [3 * 0.99, 4 * 0.99], rtol=1e-6)
+    np.testing.assert_array_equal(bias, [3, 4])
 
 
 def test_unknown_name_is_an_error():

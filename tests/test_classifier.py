@@ -34,13 +34,13 @@ def images(n=4, seed=0):
 @pytest.mark.parametrize("layer", [0, 1, 2, 3])
 def test_takes_a_layer_of_the_head(layer):
     """The same numbers as the whole head gives at that layer."""
-    from simclr.models.backbones import build_head
+    from simclr.models.heads import build_head
 
     net = build(from_layer=layer)
     h = net.models["encoder"](images())["h"]
     expected = h
     if layer:
-        head = build_head(CONFIG, h.shape[-1])
+        head = build_head(CONFIG.model, h.shape[-1])
         whole = named_variables(head=head)
         part = named_variables(head=net.models["head"])
         assert set(part) <= set(whole)

@@ -6,7 +6,7 @@ import glob
 import pytest
 
 from simclr import config as config_lib
-from simclr.config import Augment, Config, Data, Distill, Loss, Train
+from simclr.config import Augment, Config, Data, Distill, Loss, Train, stages
 from simclr.config.stages import Pipeline
 from simclr.messages.errors import InputError
 
@@ -104,6 +104,7 @@ def test_ints_pass_for_floats_and_lists_for_tuples():
     assert type(config.epochs) is float
     assert config.distill.teachers == ("a",)
     assert config.augment.crop_area == (0.2, 1.0)
+    config = config_lib.override(config, [])  # As commands do; settles stem.
     assert config_lib.from_json(config_lib.to_json(config)) == config
 
 
@@ -151,3 +152,46 @@ def test_differences_name_both_values():
 def test_what_is_no_recipe_is_refused(path):
     with pytest.raises(ValueError, match=r"recipe|does not set config"):
         config_lib.load(path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "stem"),
+    [
+        ([], "imagenet"),
+        (["data.image_size=64"], "cifar"),
+        (["model.stem=torchvision", "data.image_size=64"], "torchvision"),
+        (["data.image_size=32", "data.image_size=96"], "imagenet"),
+    ],
+)
+def test_what_a_recipe_leaves_open_is_settled_last(tmp_path, overrides, stem):
+    """By the size that the views will have, not by the recipe's."""
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        "from simclr.config import Config, Data\n"
+        "config = Config(data=Data(image_size=224))\n"
+    )
+    assert config_lib.load(str(recipe), overrides).model.stem == stem
+    later = config_lib.override(config_lib.read(str(recipe)), overrides)
+    assert later.model.stem == stem
+    assert config_lib.read(str(recipe)).model.stem == "auto"
+
+
+def test_a_pipeline_is_settled_by_all_its_overrides(tmp_path):
+    recipe = tmp_path / "pipeline.py"
+    recipe.write_text(
+        "from simclr.config import Config\n"
+        "from simclr.config.stages import Pipeline\n"
+        "pipeline = Pipeline(stages={'a': Config(), 'b': Config(init='a')})\n"
+    )
+    pipeline = stages.load(
+        str(recipe), ["b.seed=1", "data.image_size=96", "a.data.image_size=32"]
+    )
+    stems = {name: c.model.stem for name, c in pipeline.stages.items()}
+    assert stems == {"a": "cifar", "b": "imagenet"}
+
+
+def test_a_config_that_was_saved_open_is_settled_when_read():
+    """As runs of earlier versions kept it."""
+    text = config_lib.to_json(Config())
+    assert '"stem": "auto"' in text
+    assert config_lib.from_json(text).model.stem == "cifar"

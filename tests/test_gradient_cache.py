@@ -40,7 +40,7 @@ CASES = {
 def small_encoder(monkeypatch):
     """One convolution: a ResNet takes half a minute to trace here."""
 
-    def build_encoder(config):
+    def build_encoder(model, image_size):
         x = inputs = keras.Input([16, 16, 3])
         x = keras.layers.Conv2D(8, 3, 4, use_bias=False, name="conv")(x)
         x = keras.layers.ReLU()(BatchNorm(name="bn")(x))

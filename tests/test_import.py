@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import __main__ as cli
-from simclr.models.resnet import resnet
+from simclr.models.encoders.resnet import resnet
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder

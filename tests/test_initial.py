@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
-from simclr.models.resnet import resnet
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from simclr.models.resnet import resnet
+from simclr.models.encoders.resnet import resnet
 from simclr.published import detect
 from simclr.published.names import STYLES, canonical, table
 from simclr.published.resnet_layers import Net, names_and_shapes

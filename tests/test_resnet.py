@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from simclr.models.batch_norm import BatchNorm
-from simclr.models.resnet import resnet
+from simclr.models.encoders.resnet import resnet
 from tests import published
 
 FOLDER = pathlib.Path(__file__).parent / "golden"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
-from simclr.models.resnet import resnet
 from simclr.models.variables import named_variables
 from simclr.published import detect, projection_layers, tensorflow_checkpoint
 from simclr.published.probe_input import probe_input

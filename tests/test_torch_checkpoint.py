@@ -6,8 +6,8 @@ Names and arrays are tested without PyTorch; reading a file needs it.
 import numpy as np
 import pytest
 
+from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import projection_head
-from simclr.models.resnet import resnet
 from simclr.models.variables import named_variables
 from simclr.published import detect, torch_checkpoint
 from simclr.published.resnet_layers import Net

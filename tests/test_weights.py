@@ -118,7 +118,7 @@ def test_fresh_weights_are_the_seeds(tmp_path):
     config = in_precision("mixed_bfloat16")
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy("mixed_bfloat16")
-    expected = weights.build_encoder(config)
+    expected = weights.build_encoder(config.model)
     keras.config.set_dtype_policy("float32")
     model = weights.encoder_from(config)
     for ours, theirs in zip(model.weights, expected.weights, strict=True):

@@ -35,6 +35,6 @@ def write(workdir, source, *, step=4, seed=1, **data):
         checkpoint.save(
             run_folder.checkpoints(workdir),
             step,
-            named_variables(encoder=build_encoder(config)),
+            named_variables(encoder=build_encoder(config.model)),
         )
     return workdir

@@ -11,6 +11,7 @@ from simclr.config.load import (
     from_json,
     load,
     override,
+    read,
     to_json,
 )
 from simclr.config.rules import get, validate
@@ -45,6 +46,7 @@ __all__ = [
     "get",
     "load",
     "override",
+    "read",
     "to_json",
     "validate",
 ]

@@ -9,6 +9,7 @@ from simclr.config.rules import get, validate
 from simclr.config.schema import Config
 from simclr.config.values import from_dict, keys, replace
 from simclr.messages.errors import InputError
+from simclr.models import backbones
 
 
 def load(path, overrides=()):
@@ -18,6 +19,18 @@ def load(path, overrides=()):
         InputError: no such recipe, no `config` in it, an unknown key, a value
             of the wrong type or out of range.
     """
+    return override(read(path), overrides)
+
+
+def read(path):
+    """The config as a recipe file says it, for overrides that come later.
+
+    What it leaves open, such as stem="auto", stays so: the last override may
+    change the images' size, which decides it. `override` settles it.
+
+    Raises:
+        InputError: as for `load`.
+    """
     try:
         config = runpy.run_path(path).get("config")
     except (OSError, ImportError):  # Missing; a folder without __main__.
@@ -26,7 +39,7 @@ def load(path, overrides=()):
         raise InputError(f"{path}: {error}") from None
     if not isinstance(config, Config):
         raise InputError(f"{path} does not set config = Config(...).")
-    return override(config, overrides)
+    return validate(config)
 
 
 def derive(here, base, **changes):
@@ -39,9 +52,9 @@ def derive(here, base, **changes):
             value of Config itself, epochs=800.
 
     Returns:
-        Config.
+        Config; what the other leaves open stays so, as in `read`.
     """
-    config = load(os.path.join(os.path.dirname(here), base))
+    config = read(os.path.join(os.path.dirname(here), base))
     for name, value in changes.items():
         if isinstance(value, dict):
             changes[name] = dataclasses.replace(getattr(config, name), **value)
@@ -49,13 +62,36 @@ def derive(here, base, **changes):
 
 
 def override(config, overrides):
-    """Applies `a.b=value` strings to a config and validates the result."""
+    """Applies `a.b=value` strings to a config, and settles what is left open.
+
+    Returns:
+        Config, valid; its `model` alone says which net it is.
+
+    Raises:
+        InputError: as for `load`, or an option of another backbone.
+    """
+    given = []
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"Expected KEY=VALUE, got {text!r}.")
         config = replace(config, key.strip(), value.strip())
-    return validate(config)
+        given.append(key.strip())
+    config = _settled(config)
+    for key in given:
+        if key.startswith("model."):
+            backbones.require_option(config.model, key.removeprefix("model."))
+    return config
+
+
+def _settled(config):
+    """The config, checked, with nothing left open that its net depends on."""
+    model = backbones.settle(
+        validate(config).model,
+        image_size=config.data.image_size,
+        eval_image_size=eval_image_size(config),
+    )
+    return validate(dataclasses.replace(config, model=model))
 
 
 def eval_image_size(config):
@@ -74,7 +110,7 @@ def from_json(text):
     Raises:
         InputError: an unknown key or a wrong type in the text.
     """
-    return validate(from_dict(Config, json.loads(text)))
+    return _settled(from_dict(Config, json.loads(text)))
 
 
 def differences(old, new):

@@ -1,24 +1,13 @@
 """Which values a config may hold."""
 
 from simclr.messages.errors import InputError
+from simclr.models import backbones
 
 _CHOICES = {
     "task": ("pretrain", "finetune", "distill"),
-    "classifier.freeze": (
-        "none",
-        "stem",
-        "group1",
-        "group2",
-        "group3",
-        "group4",
-        "head",
-    ),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
-    "model.depth": (10, 18, 34, 50, 101, 152, 200),
-    "model.stem": ("auto", "cifar", "imagenet", "torchvision"),
-    "model.normalization": ("none", "imagenet"),
-    "optimizer.name": ("lars", "sgd", "adam"),
+    "optimizer.name": ("lars", "sgd", "adam", "adamw"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
     "train.precision": ("float32", "mixed_bfloat16", "float64"),
@@ -27,7 +16,6 @@ _POSITIVE = (
     "epochs",
     "batch_size",
     "data.image_size",
-    "model.width",
     "model.head_dim",
     "loss.temperature",
     "distill.temperature",
@@ -38,8 +26,6 @@ _POSITIVE = (
     "train.eval_images",
 )
 _NOT_NEGATIVE = (
-    "model.sk_ratio",
-    "model.se_ratio",
     "model.head_layers",
     "classifier.from_layer",
     "model.head_hidden",
@@ -76,8 +62,10 @@ def get(config, key):
 
 
 def validate(config):
-    """Returns `config`, or raises ValueError naming the first bad value."""
-    for key, choices in _CHOICES.items():
+    """Returns `config`, or raises InputError naming the first bad value."""
+    backbones.check(config.model)
+    parts = ("none", *backbones.parts(config.model), "head")
+    for key, choices in (_CHOICES | {"classifier.freeze": parts}).items():
         if get(config, key) not in choices:
             raise InputError(
                 f"{key} is {get(config, key)!r}; choose one of "

@@ -43,13 +43,20 @@ class Augment(Typed, prefix="augment."):
 class Model(Typed, prefix="model."):
     """Encoder f and projection head g."""
 
-    depth: int = 18  # Of the ResNet: 10, 18, 34, 50, 101, 152 or 200 layers.
+    name: str = "resnet"  # simclr/models/backbones.py has the names.
+    # Of ResNets, as are the next: 10, 18, 34, 50, 101, 152 or 200 layers.
+    depth: int = 18
     width: float = 1.0  # Multiplies every number of channels.
-    # "cifar", "imagenet", "torchvision", or "auto": cifar up to 64 pixels.
+    # "cifar" (small images), "imagenet", or "auto": cifar up to 64 pixels. All
+    # convolutional nets have it; "torchvision" is a ResNet's.
     stem: str = "auto"
     sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
     se_ratio: float = 0.0  # Above 0: squeeze and excitation.
     normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
+    # Of vision transformers: side of a patch, pixels, 4 to 16; 0: the largest
+    # of 16, 8 and 4 that makes 7 patches or more in a row.
+    patch: int = 0
+    freeze_patch: bool = True  # The patch projection stays random (MoCo v3).
     head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 1 linear, 0 none.
     head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
     head_dim: int = 128  # d, length of a projection z.
@@ -66,8 +73,9 @@ class Classifier(Typed, prefix="classifier."):
     # Layer of the projection head that the classifier takes: 0 is the encoder's
     # output h, 1 the first hidden layer (the paper's for few labels), ...
     from_layer: int = 0
-    # "none", or the last part that stays as it is, batch norm included: "stem",
-    # "group1" to "group4" (the whole encoder), "head" (all but the classifier).
+    # "none", or the last part that stays as it is, batch norm included: one of
+    # the backbone's (a ResNet's "stem", "group1" to "group4", which is the
+    # whole encoder), or "head" (all but the classifier).
     freeze: str = "none"
     zero_init: bool = False  # Its kernel starts at 0, not N(0, 0.01).
 
@@ -112,7 +120,7 @@ class Negatives(Typed, prefix="negatives."):
 class Optimizer(Typed, prefix="optimizer."):
     """Update rule and learning-rate schedule (warm-up, then cosine)."""
 
-    name: str = "lars"  # "lars", "sgd" (Nesterov) or "adam".
+    name: str = "lars"  # "lars", "sgd" (Nesterov), "adam" or "adamw".
     lars_variant: str = "classic"  # SimCLR's; or "popular", "barlow".
     lars_nesterov: bool = False
     base_lr: float = 0.3  # Scaled by the batch size, see lr_scaling.

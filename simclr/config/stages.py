@@ -59,15 +59,18 @@ def load(path, overrides=()):
         )
     stages = dict(pipeline.stages)
     _require_order(path, stages)
+    given = {name: [] for name in stages}
     for override in overrides:
         name, dot, rest = override.partition(".")
         if dot and name in stages:
-            stages[name] = config_lib.override(stages[name], [rest])
+            given[name].append(rest)
         else:
-            stages = {
-                name: config_lib.override(config, [override])
-                for name, config in stages.items()
-            }
+            for values in given.values():
+                values.append(override)
+    stages = {
+        name: config_lib.override(config, given[name])
+        for name, config in stages.items()
+    }
     seed = next(
         (int(o[5:]) for o in reversed(overrides) if o.startswith("seed=")),
         pipeline.seed,

@@ -5,6 +5,7 @@ import numpy as np
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 from simclr.data.images.decode import decode
 from simclr.messages.errors import InputError
+from simclr.models import backbones
 
 # Images read to learn their size.
 _PROBED = 64
@@ -33,15 +34,16 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
         )
     side = _median_side(source)
     size = _view_size(side, accelerator)
-    depth, width, stem = _encoder(size, count, accelerator)
+    model = _model(size, count, accelerator)
     batch_size = _batch_size(count, replicas, accelerator)
     epochs = _epochs(count, accelerator)
     small = size <= 64
     notes = [
         f"{count:,} images, short side {side} pixels (median of "
         f"{min(count, _PROBED)}): views of {size} pixels",
-        f"{'accelerator' if accelerator else 'CPU'}: ResNet-{depth} at width "
-        f"{width:g}, batch {batch_size} (negatives come from the batch)",
+        f"{'accelerator' if accelerator else 'CPU'}: "
+        f"{backbones.describe(model)}, batch {batch_size} (negatives come from "
+        "the batch)",
         f"{epochs:g} epochs: {epochs * count:,.0f} images seen; --set "
         "epochs=... for more",
         "mixed_bfloat16: this device is faster in it"
@@ -60,7 +62,7 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
             color_strength=0.5 if small else 1.0,
             blur_probs=(0.0, 0.0) if small else (0.5, 0.5),
         ),
-        model=Model(depth=depth, width=width, stem=stem),
+        model=model,
         loss=Loss(temperature=0.1 if large_batch else 0.2),
         optimizer=(
             Optimizer(
@@ -111,15 +113,17 @@ def _view_size(side, accelerator):
     return fitting[-1] if fitting else sizes[0]
 
 
-def _encoder(size, count, accelerator):
-    """(depth, width, stem) that the device trains in reasonable time."""
+def _model(size, count, accelerator):
+    """The net that the device trains in reasonable time."""
     if not accelerator:
         # The ImageNet stem halves a view twice: 64 pixels then cost what 16 do
         # with the other one, a tenth of what they would.
-        return (18, 0.25, "cifar") if size <= 32 else (18, 0.5, "imagenet")
+        if size <= 32:
+            return Model(depth=18, width=0.25, stem="cifar")
+        return Model(depth=18, width=0.5, stem="imagenet")
     if size <= 64 and count < 200_000:
-        return 18, 1.0, "cifar"
-    return 50, 1.0, "cifar" if size <= 64 else "imagenet"
+        return Model(depth=18, stem="cifar")
+    return Model(depth=50, stem="cifar" if size <= 64 else "imagenet")
 
 
 def _batch_size(count, replicas, accelerator):

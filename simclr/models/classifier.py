@@ -7,10 +7,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from simclr.models import heads
-from simclr.models.backbones import build_encoder, build_head_up_to
-
-_PARTS = ("stem", "group1", "group2", "group3", "group4", "head")
+from simclr.models import backbones, heads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +48,22 @@ def build(config, num_classes):
         Classifier.
     """
     classifier = config.classifier
-    encoder = build_encoder(config)
+    encoder = backbones.build_encoder(config.model, config.data.image_size)
     width = encoder.output["h"].shape[-1]
     models = {"encoder": encoder}
     if classifier.from_layer:
-        models["head"] = build_head_up_to(config, width, classifier.from_layer)
+        models["head"] = heads.build_head_up_to(
+            config.model, width, classifier.from_layer
+        )
         width = models["head"].output.shape[-1]
     models["classifier"] = heads.linear_probe(
         width, num_classes, zero_init=classifier.zero_init, name="classifier"
     )
-    _freeze(models, classifier.freeze)
+    _freeze(models, backbones.parts(config.model), classifier.freeze)
     return Classifier(models)
 
 
-def _freeze(models, last):
+def _freeze(models, parts, last):
     """Stops training up to a part; its batch norm keeps its statistics too.
 
     A layer with trainable=False runs its batch norm in inference mode, whatever
@@ -73,11 +72,14 @@ def _freeze(models, last):
     """
     if last == "none":
         return
-    frozen = ("normalization", *_PARTS[: _PARTS.index(last) + 1])
-    for layer in models["encoder"].layers:
-        if layer.name.partition("_")[0] in frozen:
-            layer.trainable = False
-    if "head" in frozen and "head" in models:
+    if last in (parts[-1], "head"):
+        models["encoder"].trainable = False
+    else:
+        frozen = parts[: parts.index(last) + 1]
+        for layer in models["encoder"].layers:
+            if layer.name.partition("_")[0] in frozen:
+                layer.trainable = False
+    if last == "head" and "head" in models:
         models["head"].trainable = False
 
 

@@ -8,7 +8,35 @@ from keras import layers
 
 from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
-from simclr.models.resnet import at_least_float32
+from simclr.models.dtypes import float32_or_wider
+
+
+def build_head(model, features):
+    """The projection head g of a config.Model on `features` features."""
+    return projection_head(
+        features,
+        model.head_dim,
+        model.head_layers,
+        hidden_dim=model.head_hidden,
+        last_norm=model.head_norm,
+    )
+
+
+def build_head_up_to(model, features, layer):
+    """The projection head's first `layer` layers.
+
+    Args:
+        model: the config.Model.
+        features: f, what comes in.
+        layer: 1 for the first hidden layer, ...; model.head_layers for z.
+
+    Returns:
+        keras.Model from [n, f] to the layer's output; its variables are named
+        as those of the whole head.
+    """
+    head = build_head(model, features)
+    end = "z" if layer == model.head_layers else f"layer{layer}"
+    return keras.Model(head.input, head.output[end], name="head")
 
 
 def projection_head(
@@ -43,7 +71,7 @@ def projection_head(
     }.items():
         if value < 0:
             raise InputError(f"{name}={value} must be at least 0.")
-    wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
+    wide = float32_or_wider()
     x = keras.Input((in_dim,), dtype=wide, name="layer0")
     inputs, ends = x, {"layer0": x}
     for i in range(1, num_layers):
@@ -67,7 +95,7 @@ def linear_probe(in_dim, num_classes, *, zero_init=False, name="probe"):
         kernel_initializer="zeros"
         if zero_init
         else keras.initializers.RandomNormal(stddev=0.01),
-        dtype=at_least_float32(keras.config.dtype_policy().compute_dtype),
+        dtype=float32_or_wider(),
         name=name,
     )
     probe.build((None, in_dim))

@@ -3,8 +3,15 @@
 optimizers.LARS(0.3, excluded=optimizers.no_decay_variables(model))
 """
 
-from simclr.optimizers.build import build_optimizer, no_decay_variables
+from simclr.optimizers.build import build_optimizer
+from simclr.optimizers.decay import decayed_by_loss, no_decay_variables
 from simclr.optimizers.lars import LARS
 from simclr.optimizers.schedules import WarmupCosine
 
-__all__ = ["LARS", "WarmupCosine", "build_optimizer", "no_decay_variables"]
+__all__ = [
+    "LARS",
+    "WarmupCosine",
+    "build_optimizer",
+    "decayed_by_loss",
+    "no_decay_variables",
+]

@@ -31,6 +31,10 @@ class _Adam(_SummedGradients, keras.optimizers.Adam):
     pass
 
 
+class _AdamW(_SummedGradients, keras.optimizers.AdamW):
+    pass
+
+
 def build_optimizer(
     name,
     *,
@@ -45,11 +49,13 @@ def build_optimizer(
     """An optimizer for gradients that are summed over the replicas already.
 
     Args:
-        name: "lars", "sgd" (Nesterov momentum, as published) or "adam".
+        name: "lars", "sgd" (Nesterov momentum, as published), "adam" or
+            "adamw" (decay beside the gradient, times the learning rate).
         learning_rate: float or a keras LearningRateSchedule.
         momentum: of lars and sgd.
-        weight_decay: of lars; the others are decayed through the loss.
-        excluded: Keras variables that lars neither decays nor adapts.
+        weight_decay: of lars and adamw; with the others it is in the loss.
+        excluded: Keras variables that lars neither decays nor adapts, and that
+            adamw does not decay.
         variant, nesterov, excluded_lr_factor: of lars; see LARS.
 
     Returns:
@@ -80,23 +86,10 @@ def build_optimizer(
         return _SGD(learning_rate, momentum=momentum, nesterov=True, name=name)
     if name == "adam":
         return _Adam(learning_rate, name=name)
-    raise InputError(f"optimizer {name!r}; choose one of lars, sgd, adam.")
-
-
-def no_decay_variables(*models):
-    """Batch norm's gamma and beta and all biases, found by layer type.
-
-    Args:
-        *models: built Keras models or layers.
-
-    Returns:
-        list of Keras variables, in the order of the layers.
-    """
-    variables = []
-    for model in models:
-        for layer in getattr(model, "layers", []):
-            variables += no_decay_variables(layer)
-        if isinstance(model, keras.layers.BatchNormalization):
-            variables += [model.gamma, model.beta]
-        variables.append(getattr(model, "bias", None))
-    return [v for v in variables if v is not None]
+    if name == "adamw":
+        optimizer = _AdamW(learning_rate, weight_decay=weight_decay, name=name)
+        optimizer.exclude_from_weight_decay(var_list=list(excluded))
+        return optimizer
+    raise InputError(
+        f"optimizer {name!r}; choose one of lars, sgd, adam, adamw."
+    )

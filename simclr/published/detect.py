@@ -5,7 +5,7 @@ import itertools
 
 from simclr.config import Model
 from simclr.messages.errors import InputError
-from simclr.models.resnet import BLOCKS
+from simclr.models.encoders.resnet import BLOCKS
 from simclr.published import projection_layers
 from simclr.published.names import canonical, table
 from simclr.published.resnet_layers import SK_RATIO, Net, names_and_shapes

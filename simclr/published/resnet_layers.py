@@ -6,7 +6,7 @@ can be told from its checkpoint in milliseconds.
 
 import dataclasses
 
-from simclr.models.resnet import BLOCKS
+from simclr.models.encoders.resnet import BLOCKS
 
 BN_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 # The one ratio of selective kernels that was published, and the least number
@@ -32,6 +32,11 @@ class Net:
         """f, length of the representation h."""
         return 512 * self.width * (4 if self.bottleneck else 1)
 
+    @property
+    def image_size(self):
+        """Side of the images that such a net was trained on, pixels."""
+        return 32 if self.stem == "cifar" else 224
+
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
@@ -52,7 +57,7 @@ class Layer:
 
     @property
     def name(self):
-        """The layer's name in simclr.models.resnet."""
+        """The layer's name in simclr.models.encoders.resnet."""
         if not self.group:
             return f"stem_{self.role}"
         return f"group{self.group}_block{self.block + 1}_{self.role}"
@@ -111,7 +116,7 @@ def names_and_shapes(net):
         net: a Net.
 
     Returns:
-        dict of variable path in simclr.models.resnet -> shape.
+        dict of variable path in simclr.models.encoders.resnet -> shape.
     """
     return {
         f"{layer.name}/{variable}": layer.shape

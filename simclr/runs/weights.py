@@ -220,7 +220,7 @@ def _read(path):
 def _encoder(config, arrays, strategy):
     """({"encoder": the net with all its ends}, the model to h)."""
     with _built_for(config, strategy):
-        encoder = build_encoder(config)
+        encoder = build_encoder(config.model, config.data.image_size)
         model = keras.Model(
             encoder.input, encoder.output["h"], name=encoder.name
         )

@@ -20,7 +20,7 @@ import keras
 import tensorflow as tf
 
 from simclr import collectives
-from simclr.models.resnet import at_least_float32
+from simclr.models.dtypes import float32_or_wider
 
 
 class MomentumNegatives:
@@ -122,7 +122,7 @@ class Queue(keras.layers.Layer):
         # Every replica assigns the same values to a copy of its own.
         self.projections = self.add_weight(
             shape=(size, dim),
-            dtype=at_least_float32(keras.config.dtype_policy().compute_dtype),
+            dtype=float32_or_wider(),
             initializer="zeros",
             trainable=False,
             name="projections",

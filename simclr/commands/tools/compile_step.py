@@ -9,6 +9,7 @@ from simclr.commands.train import launch
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
+from simclr.models import backbones
 from simclr.storage.whole import write_whole
 from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
 from simclr.tpu.slices import GIB
@@ -66,7 +67,7 @@ def run(
         launch.with_data(config.data, source=data), images, classes
     )
     say(
-        f"Recipe    {recipe} ({launch.describe_net(config)}, "
+        f"Recipe    {recipe} ({backbones.describe(config.model)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )

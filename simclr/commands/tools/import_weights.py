@@ -13,7 +13,7 @@ from simclr import __version__
 from simclr.config import Config, Data, validate
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
-from simclr.models.backbones import build_head
+from simclr.models.heads import build_head
 from simclr.models.variables import named_variables
 from simclr.published import compare, detect, tensorflow_checkpoint
 from simclr.published.probe_input import probe_input
@@ -117,7 +117,7 @@ def _open(path):
 
 def _config(fit):
     """The Config of a run with the net that was found."""
-    size = 32 if fit.net.stem == "cifar" else 224
+    size = fit.net.image_size
     return validate(Config(data=Data(image_size=size), model=fit.model))
 
 
@@ -167,7 +167,7 @@ def _same(config, arrays, folder):
 def _fresh_end(config, fit):
     """The last layer of a head that ends before it, as training starts it."""
     keras.utils.set_random_seed(config.seed)
-    head = build_head(config, fit.net.features)
+    head = build_head(config.model, fit.net.features)
     named = named_variables(head=head)
     return {n: np.asarray(v) for n, v in named.items() if n not in fit.paths}
 

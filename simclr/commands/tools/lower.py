@@ -17,6 +17,7 @@ from simclr.evaluation.split import split
 from simclr.lowering import program
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
+from simclr.models import backbones
 from simclr.pjrt import executable
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -41,6 +42,8 @@ _BUNDLED = (
     "messages/hints",
     "messages/names",
     "messages/say",
+    "models/__init__",
+    "models/backbones",
     "pjrt/__init__",
     "pjrt/devices",
     "pjrt/executable",
@@ -127,7 +130,7 @@ def run(
         folder = os.path.join(workdir, "lowered")
         os.makedirs(folder, exist_ok=True)
         say(
-            f"Run       {workdir} ({launch.describe_net(config)}, "
+            f"Run       {workdir} ({backbones.describe(config.model)}, "
             f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
             f"{task.total_steps:,} steps, from step {step:,})"
         )
@@ -158,7 +161,7 @@ def run(
 def _config(recipe, workdir, overrides, init, **images):
     """The config and the run folder."""
     if recipe:
-        config = config_lib.load(recipe)
+        config = config_lib.read(recipe)
         if config.task != "pretrain":
             raise InputError(
                 f"{recipe} is for simclr {config.task}: start that, stop it, "

@@ -8,6 +8,7 @@ from simclr.data.sources import registry
 from simclr.engines.strategies import is_chief
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
+from simclr.models import backbones
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.training import loop
@@ -30,7 +31,7 @@ def choose(recipe, workdir, suggest, task):
         InputError: the recipe is of another task.
     """
     if recipe:
-        config = config_lib.load(recipe)
+        config = config_lib.read(recipe)
         if config.task != task:
             raise InputError(
                 f"{recipe} is a recipe for simclr {config.task}, not {task}."
@@ -147,7 +148,7 @@ def train(
     for override in overrides:
         say(f"Set       {override}")
     say(
-        f"Run       {workdir} ({describe_net(config)}, "
+        f"Run       {workdir} ({backbones.describe(config.model)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size}, "
         f"{config.epochs:g} epochs)"
     )
@@ -160,12 +161,6 @@ def train(
     for i, command in enumerate(following):
         say(f"{'      or   ' if i else 'Done. Next:'} {command}")
     return ""
-
-
-def describe_net(config):
-    """ResNet-50 x2+SK, in the papers' words."""
-    sk = "+SK" if config.model.sk_ratio else ""
-    return f"ResNet-{config.model.depth} x{config.model.width:g}{sk}"
 
 
 def speaker(strategy):

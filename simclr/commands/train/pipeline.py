@@ -17,6 +17,7 @@ from simclr.evaluation import report
 from simclr.inference.forward import Infer
 from simclr.inference.speed import images_per_second
 from simclr.messages.errors import InputError
+from simclr.models import backbones
 from simclr.models.variables import count_parameters
 from simclr.pictures import stages
 from simclr.runs import checkpoint, weights
@@ -173,7 +174,7 @@ def _row(name, run):
     return {
         "name": name,
         "kind": _KINDS[config.task, bool(config.init)],
-        "net": launch.describe_net(config),
+        "net": backbones.describe(config.model),
     }
 
 

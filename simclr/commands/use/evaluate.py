@@ -6,7 +6,6 @@ import sys
 import time
 
 from simclr import config as config_lib
-from simclr.commands.train.launch import describe_net
 from simclr.config import words
 from simclr.data import batches
 from simclr.data.images.reader import Reader
@@ -20,6 +19,7 @@ from simclr.inference import features
 from simclr.inference.forward import Infer, in_batches
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
+from simclr.models import backbones
 from simclr.pictures import run as run_pictures
 from simclr.runs import folder as run_folder
 from simclr.runs import metrics, weights
@@ -239,7 +239,7 @@ def _title(workdir, config, imported):
 
 
 def _subtitle(config, step, imported):
-    net = f"{describe_net(config)}, {config.data.image_size} pixels"
+    net = f"{backbones.describe(config.model)}, {config.data.image_size} pixels"
     if imported:
         return f"{net}, from {os.path.basename(imported['path'])}"
     return (

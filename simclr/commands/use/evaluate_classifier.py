@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 
-from simclr.commands.train.launch import describe_net
 from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
@@ -20,6 +19,7 @@ from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
+from simclr.models import backbones
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
 from simclr.runs import folder as run_folder
@@ -241,8 +241,8 @@ def _subtitle(scores, source, config, trained):
     parts += [
         f"calibration error {report.cell(scores['ece'], 'ece')}",
         short_name(source.name),
-        f"{kind} {describe_net(config)}, {trained.image_size} pixels, step "
-        f"{trained.step:,}",
+        f"{kind} {backbones.describe(config.model)}, "
+        f"{trained.image_size} pixels, step {trained.step:,}",
     ]
     return "  \u00b7  ".join(parts)
 

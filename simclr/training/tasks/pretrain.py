@@ -11,7 +11,8 @@ from simclr.data.sources.registry import open_source
 from simclr.losses import objectives
 from simclr.messages.errors import InputError
 from simclr.models import heads
-from simclr.models.backbones import build_encoder, build_head
+from simclr.models.backbones import build_encoder
+from simclr.models.heads import build_head
 from simclr.training import gradient_cache
 from simclr.training.negatives import MomentumNegatives
 from simclr.training.tasks.task import Task
@@ -48,9 +49,11 @@ class Pretrain(Task):
                 self.config.batch_size, self.config.train.microbatch
             )
         self.scalars = ("loss", *objectives.scalars(self.config.loss.name))
-        self.encoder = build_encoder(self.config)
+        self.encoder = build_encoder(
+            self.config.model, self.config.data.image_size
+        )
         features = self.encoder.output["h"].shape[-1]
-        self.head = build_head(self.config, features)
+        self.head = build_head(self.config.model, features)
         models = {"encoder": self.encoder, "head": self.head}
         if num_classes and self.config.train.probe:
             self.linear = heads.linear_probe(features, num_classes)
@@ -62,8 +65,10 @@ class Pretrain(Task):
             self.negatives = MomentumNegatives(
                 [self.encoder, self.head],
                 [
-                    build_encoder(self.config),
-                    build_head(self.config, features),
+                    build_encoder(
+                        self.config.model, self.config.data.image_size
+                    ),
+                    build_head(self.config.model, features),
                 ],
                 size=self.config.negatives.size,
                 momentum=self.config.negatives.momentum,

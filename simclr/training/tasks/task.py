@@ -9,8 +9,13 @@ import tensorflow as tf
 
 from simclr import collectives
 from simclr.data.views import colour
+from simclr.models import backbones
 from simclr.models.variables import named_variables
-from simclr.optimizers import build_optimizer, no_decay_variables
+from simclr.optimizers import (
+    build_optimizer,
+    decayed_by_loss,
+    no_decay_variables,
+)
 from simclr.optimizers.schedules import (
     WarmupCosine,
     scaled_lr,
@@ -78,7 +83,7 @@ class Task:
             learning_rate=self.schedule,
             momentum=config.optimizer.momentum,
             weight_decay=config.optimizer.weight_decay,
-            excluded=self._plain_variables(),
+            excluded=self._excluded(),
             variant=config.optimizer.lars_variant,
             nesterov=config.optimizer.lars_nesterov,
             excluded_lr_factor=config.optimizer.bias_lr_factor,
@@ -220,28 +225,25 @@ class Task:
             )
         return tuple(tf.cast(view, dtype) for view in views)
 
-    def _plain_variables(self):
-        """Neither decayed nor adapted by LARS: BN, biases, the linear layer."""
+    def _excluded(self):
+        """What LARS neither decays nor adapts, and AdamW does not decay.
+
+        All but kernels; for LARS the linear layer's kernel, too.
+        """
+        if self.linear is None or self.config.optimizer.name != "lars":
+            return no_decay_variables(*self.models.values())
         models = [m for m in self.models.values() if m is not self.linear]
-        plain = no_decay_variables(*models)
-        if self.linear is not None:
-            plain += self.linear.trainable_variables
-        trained = {id(v) for v in self.variables}
-        return [v for v in plain if id(v) in trained]
+        return no_decay_variables(*models) + self.linear.trainable_variables
 
     def _decayed_by_loss(self):
-        """What weight decay reaches through the loss, as published.
+        """What weight decay reaches through the loss.
 
-        LARS decays inside the optimizer, all but the linear layer's kernel;
-        other optimizers decay everything but batch norm, biases too.
+        LARS decays inside the optimizer, all but the linear layer's kernel (as
+        published); AdamW decays by itself; SGD and Adam through the loss.
         """
+        if self.config.optimizer.name == "adamw":
+            return []
         if self.config.optimizer.name == "lars":
             return [] if self.linear is None else [self.linear.kernel]
-        norms = {
-            id(v)
-            for model in self.models.values()
-            for layer in getattr(model, "layers", [])
-            if isinstance(layer, keras.layers.BatchNormalization)
-            for v in layer.trainable_variables
-        }
-        return [v for v in self.variables if id(v) not in norms]
+        row = backbones.get(self.config.model.name)
+        return decayed_by_loss(self.variables, biases=row.biases_decay)

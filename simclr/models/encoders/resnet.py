@@ -8,6 +8,7 @@ from keras import layers
 
 from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
+from simclr.models.dtypes import float32_or_wider
 
 # Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
 BLOCKS = {
@@ -86,7 +87,7 @@ def resnet(
     block = _bottleneck_block if depth >= 50 else _basic_block
 
     # Statistics of a whole image lose too much in bfloat16.
-    wide = at_least_float32(keras.config.dtype_policy().compute_dtype)
+    wide = float32_or_wider()
     images = keras.Input((None, None, 3), dtype=wide, name="images")
     x = images
     if NORMALIZATIONS[normalization] is not None:
@@ -115,11 +116,6 @@ def resnet(
         ends[f"group{group}"] = x
     ends["h"] = layers.GlobalAveragePooling2D(dtype=wide, name="h")(x)
     return keras.Model(images, ends, name=f"resnet{depth}")
-
-
-def at_least_float32(dtype):
-    """ "float64" for "float64", "float32" for any other floating dtype."""
-    return "float64" if dtype == "float64" else "float32"
 
 
 def _cifar_stem(x, channels, sk_ratio):

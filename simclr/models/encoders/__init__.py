@@ -1,0 +1,1 @@
+"""The nets behind the names of simclr/models/backbones.py, a file a family."""
