@@ -83,12 +83,13 @@ def linked(config, folders):
 
     Args:
         config: Config of the stage.
-        folders: dict of name -> run folder of the stages before it.
+        folders: dict of name -> run folder of the stages before it; what is no
+            name there is a run folder itself.
     """
-    teachers = tuple(folders[name] for name in config.distill.teachers)
+    teachers = tuple(folders.get(x, x) for x in config.distill.teachers)
     return dataclasses.replace(
         config,
-        init=folders[config.init] if config.init else "",
+        init=folders.get(config.init, config.init),
         distill=dataclasses.replace(config.distill, teachers=teachers),
     )
 

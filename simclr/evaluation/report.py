@@ -19,6 +19,7 @@ STAGES = (
     ("what", "kind"),
     ("net", "net"),
     ("top-1", "top1"),
+    ("scored", "images"),
     ("parameters", "parameters"),
     ("images/s", "images_per_second"),
 )
@@ -75,8 +76,8 @@ def stages_table(rows):
 
     Args:
         rows: dicts with "name", "kind" and "net" (str), "top1" (share in
-            [0, 1]), "parameters" (int) and "images_per_second" (float, of
-            inference).
+            [0, 1]) of "images" (int), "parameters" (int) and
+            "images_per_second" (float, of inference).
     """
     return _table(rows, STAGES)
 

@@ -24,14 +24,17 @@ def draw(path, *, title, rows):
     Args:
         path: of the PNG.
         title: one line.
-        rows: see report.stages_table; without "top1" there is no bar.
+        rows: see report.stages_table; without "top1" there is no bar, and
+            what else is not measured yet is left out.
     """
+    counts = {row["images"] for row in rows if row.get("images")}
+    images = f"{max(counts):,} held-out images" if counts else "held-out images"
     page = Page(_WIDTH, _TOP + _ROW * len(rows) + 0.45)
     page.text(_MARGIN, 0.35, shorten(title, 60), size=TITLE, bold=True)
     page.text(
         _MARGIN,
         0.8,
-        "top-1 accuracy on held-out images, and the size of the net",
+        f"top-1 accuracy on {images}, and the size of the net",
         size=BODY,
         color=MUTED,
     )
@@ -61,11 +64,16 @@ def draw(path, *, title, rows):
             bold=row["top1"] == best,
         )
         page.text(
-            left + _BARS + 0.15,
-            y + 0.2,
-            f"{row['parameters'] / 1e6:.2f} M, "
-            f"{row['images_per_second']:,.0f} images/s",
-            size=SMALL,
-            color=MUTED,
+            left + _BARS + 0.15, y + 0.2, _size(row), size=SMALL, color=MUTED
         )
     page.save(path)
+
+
+def _size(row):
+    """Parameters and speed, as far as they are known."""
+    known = []
+    if "parameters" in row:
+        known.append(f"{row['parameters'] / 1e6:.2f} M")
+    if "images_per_second" in row:
+        known.append(f"{row['images_per_second']:,.0f} images/s")
+    return ", ".join(known)

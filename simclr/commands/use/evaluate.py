@@ -6,10 +6,9 @@ import sys
 import time
 
 from simclr import config as config_lib
+from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data import batches
-from simclr.data.images.reader import Reader
-from simclr.data.sources.registry import absolute, open_source
 from simclr.engines.strategies import make_strategy
 from simclr.evaluation import health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
@@ -23,6 +22,7 @@ from simclr.models import backbones
 from simclr.pictures import run as run_pictures
 from simclr.runs import folder as run_folder
 from simclr.runs import metrics, weights
+from simclr.storage.whole import write_whole
 
 _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
@@ -74,6 +74,7 @@ def score(
     max_images=200_000,
     baselines=True,
     out="",
+    again=True,
 ):
     """Scores the encoder of a run's newest checkpoint.
 
@@ -86,7 +87,10 @@ def score(
         strategy: tf.distribute strategy.
         data, labels, eval_data, eval_labels, max_images, baselines: see
             `simclr evaluate --help`.
-        out: folder for the files; "": the run folder.
+        out: folder for the files, which are then called results.json and so
+            on whatever the images; "": the run folder.
+        again: whether to score what the files hold the score of already: the
+            same weights, images and labels.
 
     Returns:
         The dict written to results.json.
@@ -102,7 +106,7 @@ def score(
             f"{workdir} holds imported weights and has no images of its own: "
             "say --data=IMAGES."
         )
-    reader, eval_reader = _readers(
+    reader, eval_reader = scored.readers(
         config.data, data, labels, eval_data, eval_labels
     )
     parts = split(
@@ -114,6 +118,16 @@ def score(
     )
     if eval_data and parts.score is None:
         raise InputError(f"{parts.note}.")
+    of_parts = {"fit": parts.fit, "score": parts.score, "look": parts.look}
+    identity = scored.identity(workdir, **of_parts)
+    identity["baselines"] = baselines
+    suffix = "" if config.task == "pretrain" else "_features"
+    if (data or eval_data) and not (imported or out):
+        suffix += f"_{run_folder.run_name(data or eval_data)}"
+    path = os.path.join(out or workdir, f"results{suffix}.json")
+    if not again and (results := scored.before(path, identity)):
+        print(f"Scored    before: {path}")
+        return results
     trained = weights.load_encoder(workdir, strategy)
     step = trained.step
     print(f"{workdir}, step {step}")
@@ -156,15 +170,13 @@ def score(
     print(report.health_table(rows))
     for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
         print(f"Warning: {warning}")
-    other = (data or eval_data) and not imported
-    suffix = "" if config.task == "pretrain" else "_features"
-    suffix += f"_{run_folder.run_name(data or eval_data)}" if other else ""
-    results = {"step": step, "images": _counts(parts), "rows": rows}
-    run_folder.write(
-        out or workdir,
-        f"results{suffix}.json",
-        json.dumps(results, indent=2) + "\n",
-    )
+    results = {
+        "step": step,
+        "identity": identity,
+        "images": scored.counts(**of_parts),
+        "rows": rows,
+    }
+    write_whole(path, json.dumps(results, indent=2) + "\n")
     summary = run_pictures.draw(
         out or workdir,
         suffix,
@@ -181,30 +193,6 @@ def score(
     return results
 
 
-def _readers(settings, data, labels, eval_data, eval_labels):
-    """Readers of the images to fit on and of those held out, or None.
-
-    Args:
-        settings: config.Data of the run.
-        data, labels, eval_data, eval_labels: what the user said instead.
-    """
-    own = not data
-    source = open_source(
-        data or settings.source,
-        labels=labels or (settings.labels if own else ""),
-    )
-    eval_data = eval_data or (settings.eval_source if own else "")
-    if not eval_data:
-        if eval_labels:
-            raise InputError(
-                "--eval_labels go with --eval_data, which is missing."
-            )
-        return Reader(source), None
-    if absolute(eval_data) == settings.eval_source:
-        eval_labels = eval_labels or settings.eval_labels
-    return Reader(source), Reader(open_source(eval_data, labels=eval_labels))
-
-
 def _words(parts):
     """What is evaluated, in one line."""
     if parts.score is None:
@@ -218,15 +206,6 @@ def _words(parts):
         f"{len(parts.score):,} of {parts.score.reader.source.name}, in "
         f"{len(parts.fit.reader.source.class_names)} classes"
     )
-
-
-def _counts(parts):
-    """What was evaluated, for results.json."""
-    return {
-        name: {"source": part.reader.source.name, "count": len(part)}
-        for name in ("fit", "score", "look")
-        if (part := getattr(parts, name)) is not None
-    }
 
 
 def _title(workdir, config, imported):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
@@ -24,6 +25,7 @@ from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
+from simclr.storage.whole import write_whole
 
 
 def run(
@@ -65,6 +67,7 @@ def score(
     eval_labels="",
     max_images=200_000,
     out="",
+    again=True,
 ):
     """Scores the newest checkpoint of a classifier on labelled images.
 
@@ -82,7 +85,7 @@ def score(
         strategy: tf.distribute strategy.
         data, labels, eval_data, eval_labels, max_images: see `simclr evaluate
             --help`.
-        out: folder for the files; "": the run folder.
+        out, again: as for evaluate.score.
 
     Returns:
         The dict written to results.json.
@@ -97,6 +100,16 @@ def score(
     )
     class_names = match_classes(source, class_names, num_classes)
     rows = _labelled(source, rows, max_images, config.seed)
+    part = Part(Reader(source), rows, source.labels[rows])
+    identity = scored.identity(workdir, score=part)
+    imported = config.task == "pretrain"
+    suffix = "_classifier" if imported else ""
+    if (data or eval_data) and not (imported or out):
+        suffix += f"_{run_folder.run_name(eval_data or data)}"
+    path = os.path.join(out or workdir, f"results{suffix}.json")
+    if not again and (results := scored.before(path, identity)):
+        print(f"Scored    before: {path}")
+        return results
     trained = weights.load_classifier(workdir, strategy)
     infer = Infer(trained.model, strategy)
     print(f"{workdir}, step {trained.step}")
@@ -105,7 +118,7 @@ def score(
     )
     part, logits = embed_part(
         infer,
-        Part(Reader(source), rows, source.labels[rows]),
+        part,
         image_size=trained.image_size,
         progress=sys.stderr.isatty(),
     )
@@ -125,15 +138,12 @@ def score(
     )
     results = {
         "step": trained.step,
-        "images": {"score": {"source": source.name, "count": len(part)}},
+        "identity": identity,
+        "images": scored.counts(score=part),
         "rows": [row],
         "parameters": count_parameters(trained.models),
     }
-    imported = config.task == "pretrain"
-    other = (data or eval_data) and not imported
-    suffix = "_classifier" if imported else ""
-    suffix += f"_{run_folder.run_name(eval_data or data)}" if other else ""
-    run_folder.write(out or workdir, f"results{suffix}.json", _json(results))
+    write_whole(path, _json(results))
     picture = os.path.join(out or workdir, f"confusion{suffix}.png")
     confusion_sheet(
         picture,

@@ -1,0 +1,66 @@
+"""The score of any run, for a table of several: `simclr pipeline`, studies."""
+
+from simclr.commands.use import evaluate, evaluate_classifier
+from simclr.models import backbones
+from simclr.runs import folder as run_folder
+
+# What a row of the table is, by the task and whether it had weights to start.
+_KINDS = {
+    ("pretrain", False): "linear probe",
+    ("pretrain", True): "linear probe",
+    ("finetune", False): "supervised",
+    ("finetune", True): "fine-tuned",
+    ("distill", False): "distilled",
+    ("distill", True): "distilled",
+}
+
+
+def score_run(run, out, *, strategy, images, held_out=True):
+    """Scores a run, unless that very score is there already.
+
+    Args:
+        run: run folder of any task.
+        out: folder for what the evaluation writes.
+        strategy: tf.distribute strategy.
+        images: config.Data: what an encoder's probe is fitted on, and what is
+            scored.
+        held_out: whether there are labelled images to score a classifier on.
+
+    Returns:
+        dict of a row: "kind" and "net" (str); "top1" (share in [0, 1], of the
+        linear probe for an encoder) and "images" (int, how many were scored),
+        None where none could be; for an encoder "knn", likewise.
+    """
+    config = run_folder.read_config(run)
+    row = {
+        "kind": _KINDS[config.task, bool(config.init)],
+        "net": backbones.describe(config.model),
+        "top1": None,
+        "images": None,
+    }
+    if config.task == "pretrain":
+        results = evaluate.score(
+            run,
+            strategy,
+            data=images.source,
+            labels=images.labels,
+            eval_data=images.eval_source,
+            eval_labels=images.eval_labels,
+            baselines=False,
+            out=out,
+            again=False,
+        )
+        trained = results["rows"][-1]
+        row |= {
+            "top1": trained.get("linear_top1"),
+            "knn": trained.get("knn_top1"),
+        }
+    elif held_out:
+        results = evaluate_classifier.score(run, strategy, out=out, again=False)
+        row["top1"] = results["rows"][-1]["top1"]
+    else:
+        print("Not scored: there are no held-out labels (--eval_data).")
+        return row
+    if row["top1"] is not None:
+        row["images"] = results["images"]["score"]["count"]
+    return row

@@ -1,0 +1,96 @@
+"""What a score is of: which weights, which images, which labels."""
+
+import hashlib
+import json
+
+from simclr import config as config_lib
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import absolute, open_source
+from simclr.messages.errors import InputError
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
+
+
+def readers(own, data, labels, eval_data, eval_labels):
+    """Readers of the images to fit on and of those held out, or None.
+
+    Args:
+        own: config.Data of the run.
+        data, labels, eval_data, eval_labels: what the user said instead.
+
+    Raises:
+        InputError: labels of held-out images without the images; or as
+            open_source.
+    """
+    source = open_source(
+        data or own.source, labels=labels or ("" if data else own.labels)
+    )
+    eval_data = eval_data or ("" if data else own.eval_source)
+    if not eval_data:
+        if eval_labels:
+            raise InputError(
+                "--eval_labels go with --eval_data, which is missing."
+            )
+        return Reader(source), None
+    if absolute(eval_data) == own.eval_source:
+        eval_labels = eval_labels or own.eval_labels
+    return Reader(source), Reader(open_source(eval_data, labels=eval_labels))
+
+
+def counts(**parts):
+    """Which images each split.Part is of, and how many, for results.json."""
+    return {
+        name: {"source": part.reader.source.name, "count": len(part)}
+        for name, part in parts.items()
+        if part is not None
+    }
+
+
+def identity(workdir, **parts):
+    """What a score belongs to, as digests, for results.json.
+
+    Args:
+        workdir: run folder.
+        **parts: split.Part, or None, of each role.
+
+    Returns:
+        dict: "run", of the config and the newest checkpoint's weights, and one
+        for each part's images and labels.
+
+    Raises:
+        InputError: the run has no checkpoint.
+    """
+    found = checkpoint.finished(run_folder.checkpoints(workdir))
+    if not found:
+        raise InputError(f"{workdir} has no checkpoint yet.")
+    config = config_lib.to_json(run_folder.read_config(workdir))
+    return {
+        "run": _digest(config.encode(), checkpoint.digest(found[-1])),
+        **{
+            name: _digest(
+                part.reader.source.fingerprint().encode(),
+                part.rows.tobytes(),
+                b"" if part.labels is None else part.labels.tobytes(),
+                "\0".join(part.reader.source.class_names or ()).encode(),
+            )
+            for name, part in parts.items()
+            if part is not None
+        },
+    }
+
+
+def before(path, identity):
+    """The results that a file holds of just this; None where it does not."""
+    try:
+        with open(path) as file:
+            results = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return results if results.get("identity") == identity else None
+
+
+def _digest(*parts):
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
