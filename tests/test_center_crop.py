@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data.images.center_crop import center_crop, center_view, crop_shape
+from simclr.data.images.center_crop import (
+    center_crop,
+    center_view,
+    center_views,
+    crop_shape,
+)
 
 # From google-research/simclr's TF2 code on TF 2.15: every fourth pixel of the
 # crops at 32, every sixteenth at 224; statistics of the whole.
@@ -84,3 +89,18 @@ def test_the_odd_pixel_goes_to_the_top_and_left():
     data = np.random.default_rng(0).random([10, 26, 3], np.float32)
     crop = center_crop(data, 9)  # 9 = round(0.875 * 10): nothing to resize.
     np.testing.assert_allclose(crop, data[1:10, 9:18], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [24, 32, 64])
+def test_many_at_a_time_are_the_same_pixels(size):
+    """Bit for bit, whatever their sizes, those that stay among them."""
+    rng = np.random.default_rng(0)
+    shapes = [*rng.integers(9, 90, [19, 2]).tolist(), [size, size]]
+    data = [rng.integers(0, 256, [*s, 3], np.uint8) for s in shapes]
+    views = np.full([20, size, size, 3], np.nan, np.float32)
+    center_views(data, views)
+    for image, view in zip(data, views):
+        np.testing.assert_array_equal(view, center_view(image, size))
+        crop = np.clip(center_crop(image, size) / np.float32(255), 0, 1)
+        if len(image) != size or size > 32:
+            np.testing.assert_array_equal(view, crop)

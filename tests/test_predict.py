@@ -145,7 +145,7 @@ def test_a_failure_leaves_the_old_file(
     before = out.read_text()
 
     def broken(*_, **__):
-        yield 0, np.full([2, 3], 1 / 3)
+        yield np.arange(2), np.full([2, 3], 1 / 3)
         raise InputError("the disk is gone")
 
     monkeypatch.setattr(predict, "batches", broken)

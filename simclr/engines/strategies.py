@@ -63,7 +63,16 @@ class Workers:
             strategy, tf.distribute.MultiWorkerMirroredStrategy
         )
         resolver = strategy.cluster_resolver
-        self.index = resolver.task_id if self.several else 0
+        self.index, self.count = 0, 1
+        if self.several:
+            cluster = tf.train.ClusterSpec(resolver.cluster_spec()).as_dict()
+            chiefs, rest = (
+                len(cluster.get(kind, ())) for kind in ("chief", "worker")
+            )
+            self.count = chiefs + rest
+            self.index = resolver.task_id
+            if resolver.task_type == "worker":  # A chief comes before them.
+                self.index += chiefs
 
         @tf.function
         def gather(values):
@@ -79,7 +88,19 @@ class Workers:
 
             return strategy.run(replica, args=(values,))
 
-        self._gather = gather
+        local = strategy.num_replicas_in_sync // self.count
+
+        @tf.function
+        def together(rows):
+            def replica(rows):
+                context = tf.distribute.get_replica_context()
+                place = context.replica_id_in_sync_group % local
+                own = tf.reshape(rows, [local, -1, *rows.shape[1:]])[place]
+                return context.all_gather(own, axis=0)
+
+            return strategy.run(replica, args=(rows,))
+
+        self._gather, self._together = gather, together
 
     def gather(self, values):
         """Everybody's values; all workers must call it, in the same order.
@@ -95,6 +116,21 @@ class Workers:
             return values[None]
         rows = self._gather(tf.constant(values))
         return self._strategy.experimental_local_results(rows)[0].numpy()
+
+    def together(self, rows):
+        """Everybody's rows, in order of the workers; all must call it.
+
+        Args:
+            rows: [n, ...] array; n is the same on all workers and a multiple
+                of the replicas of each.
+
+        Returns:
+            [workers * n, ...] array, the same on all workers.
+        """
+        if not self.several:
+            return rows
+        whole = self._together(tf.constant(rows))
+        return self._strategy.experimental_local_results(whole)[0].numpy()
 
 
 def is_accelerator(strategy):

@@ -1,80 +1,89 @@
-"""Features h of many images, for everything that looks at a trained encoder.
+"""One pass over many images, for everything that looks at them with a net.
+
+A pass streams: the host decodes and cuts views some batches ahead of the
+devices, every worker of a cluster makes a share of each batch, every replica a
+share of that, and what comes out is handed on batch by batch.
 
 Letters: m = images, b = images in a batch, s = side of a view, f = features.
 """
 
 import collections
-import concurrent.futures
-import operator
-import os
+import math
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from simclr.data.images.center_crop import center_view
+from simclr.inference import views as host
+from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 
-# Batches decoded ahead of the encoder.
-_AHEAD = 3
+# Of a batch on a replica: so many images, and so many numbers, at most.
+_MOST_IMAGES, _MOST_NUMBERS = 256, 1 << 24
 # Raw pixels of larger views are averaged down to this side: 3072 numbers.
 _RAW_SIDE = 32
 
 
-def embed(
-    encoder,
-    reader,
-    rows=None,
-    *,
-    image_size,
-    batch_size=256,
-    num_threads=0,
-    progress=True,
-):
+def embed(encoder, reader, rows=None, *, image_size, **options):
     """Features of a source's images, as evaluation sees them (center_view).
 
-    An image that cannot be read has the features of the one that replaces it;
-    `embed_part` leaves those out.
-
     Args:
-        encoder: function of float32 [b, s, s, 3] images in [0, 1], b always
-            `batch_size`, that returns features [b, f] or a dict of them:
-            several encoders then share one pass over the images. It must be
-            in inference mode (see inference/forward.py): a row's features
-            must not depend on the batch it is in.
-        reader: has `load(row) -> (uint8 [h, w, 3], replaced)`, thread-safe.
-        rows: int [m], indices into the reader's source; None for all.
-        image_size: s, pixels.
-        batch_size: b; the last batch is filled up, so that every call has the
-            same shape.
-        num_threads: threads that read and decode; 0: one a CPU core.
-        progress: show a bar.
+        encoder, reader, rows, image_size, **options: as in `batches`.
 
     Returns:
-        float32 [m, f], or a dict of them.
+        rows: int [m'], those of the images that could be read, in their order;
+            `reader.bad` names the others.
+        h: float32 [m', f], or a dict of them.
 
     Raises:
-        InputError: no row, or the reader finds no readable image.
+        InputError: as `batches`; or not one image can be read.
     """
     rows = np.arange(len(reader.source)) if rows is None else np.asarray(rows)
-    results = None
-    for start, parts in batches(
-        encoder,
-        reader,
-        rows,
-        image_size=image_size,
-        batch_size=batch_size,
-        num_threads=num_threads,
-        progress=progress,
+    found, results, count = np.empty(len(rows), np.int64), None, 0
+    for part, h in batches(
+        encoder, reader, rows, image_size=image_size, **options
     ):
         if results is None:
-            results = tf.nest.map_structure(
-                lambda h: np.zeros([len(rows), *h.shape[1:]], np.float32),
-                parts,
-            )
-        for h, part in zip(tf.nest.flatten(results), tf.nest.flatten(parts)):
-            h[start : start + len(part)] = part
-    return results
+            results = tf.nest.map_structure(lambda x: _room(rows, x), h)
+        place = slice(count, count + len(part))
+        found[place] = part
+        for whole, some in zip(tf.nest.flatten(results), tf.nest.flatten(h)):
+            whole[place] = some
+        count += len(part)
+    _require_one(count, rows)
+    return found[:count], tf.nest.map_structure(lambda x: x[:count], results)
+
+
+def embed_parts(encoder, parts, *, image_size, **options):
+    """Features of several Parts; an image that is in more is embedded once.
+
+    Args:
+        encoder, image_size, **options: as in `batches`.
+        parts: dict of name -> split.Part.
+
+    Returns:
+        dict of name -> (the Part of the images that could be read,
+        float32 [m, f] or a dict of them).
+
+    Raises:
+        InputError: as `batches`; or not one image of a part can be read.
+    """
+    filled = {name: _Filled(part) for name, part in parts.items()}
+    for reader in {id(p.reader): p.reader for p in parts.values()}.values():
+        of_reader = [p for p in filled.values() if p.part.reader is reader]
+        rows = np.unique(np.concatenate([p.part.rows for p in of_reader]))
+        for some, h in batches(
+            encoder, reader, rows, image_size=image_size, **options
+        ):
+            for part in of_reader:
+                part.put(some, h)
+    return {name: part.end() for name, part in filled.items()}
+
+
+def embed_part(encoder, part, *, image_size, **options):
+    """`embed_parts` of one: (the Part that could be read, features)."""
+    parts = {"": part}
+    return embed_parts(encoder, parts, image_size=image_size, **options)[""]
 
 
 def batches(
@@ -83,72 +92,118 @@ def batches(
     rows,
     *,
     image_size,
-    batch_size=256,
-    num_threads=0,
     progress=True,
     title="Embedding",
+    **options,
 ):
     """What `embed` gives, batch by batch: a million images need no more memory.
 
     Args:
-        encoder, reader, image_size, batch_size, num_threads: as in `embed`.
-        rows: int [m].
+        encoder, **options: as in `stream`.
+        reader: has `load(row) -> (uint8 [h, w, 3], replaced)`, thread-safe.
+        rows: int [m], indices into the reader's source.
+        image_size: s, pixels.
         progress: show a bar.
         title: str before the bar.
 
     Yields:
-        start: int, of the batch in `rows`.
-        h: [<= b, f] array, or a dict of them, of rows[start:][:b]. What of
-            these could not be read is in `reader.bad` by now.
+        As `stream`.
 
     Raises:
-        InputError: as in `embed`.
+        InputError: no row, or a hundred images in a row cannot be read.
     """
     if len(rows) == 0:
         raise InputError("There is no image to embed.")
-    batch_size = min(batch_size, len(rows))
+    views = host.CenterViews(reader, image_size)
     with tqdm(
         total=len(rows), desc=title, unit="img", disable=not progress
     ) as bar:
-        for start, views in _views(
-            reader, rows, image_size, batch_size, num_threads
-        ):
-            count = len(views)
-            filler = np.zeros([batch_size - count, *views.shape[1:]], "float32")
-            parts = encoder(np.concatenate([views, filler]))
-            first = operator.itemgetter(slice(count))
-            yield start, tf.nest.map_structure(first, parts)
-            bar.update(count)
+        yield from stream(encoder, views, rows, seen=bar.update, **options)
 
 
-def embed_part(encoder, part, *, image_size, progress=True):
-    """Features of a split.Part, without the images that cannot be read.
+def in_batches(encoder, images, workers=None):
+    """Features of ready views: float32 [m, f].
 
     Args:
-        encoder, image_size, progress: as in `embed`.
-        part: split.Part.
+        encoder, workers: as in `stream`.
+        images: float [m, s, s, 3] in [0, 1].
+    """
+    views = host.ReadyViews(images)
+    found = stream(encoder, views, range(len(images)), workers=workers)
+    return np.concatenate([h for _, h in found])
 
-    Returns:
-        part: the Part of the images that were read.
-        h: float32 [m, f], or a dict of them.
+
+def stream(
+    encoder,
+    views,
+    rows,
+    *,
+    workers=None,
+    batch_size=0,
+    num_threads=0,
+    seen=lambda count: None,
+):
+    """Passes images through nets, a batch at a time.
+
+    All workers go through a pass together and get the same.
+
+    Args:
+        encoder: Infer; or any function of float32 [n, s, s, 3] images in
+            [0, 1] to an array of n rows or a dict of them; or a dict of such,
+            which then share the pass. A row's features must not depend on the
+            batch that it is in.
+        views: views.CenterViews or ReadyViews.
+        rows: int [m], which of them.
+        workers: strategies.Workers; None: this process is alone.
+        batch_size: b, over all replicas of all workers; 0: what is fast. The
+            last batch is filled up, so that all have the same shape.
+        num_threads: threads that read and decode; 0: one a CPU core.
+        seen: told how many images were looked at, after each batch.
+
+    Yields:
+        rows: int [<= b], those of a batch that could be read, in order.
+        h: array [<= b, f], or a dict of them.
 
     Raises:
-        InputError: as in `embed`, or not one can be read.
+        InputError: a hundred images in a row cannot be read.
     """
-    h = embed(
-        encoder,
-        part.reader,
-        part.rows,
-        image_size=image_size,
-        progress=progress,
-    )
-    bad = part.reader.bad
-    kept = np.array(
-        [part.reader.source.id(row) not in bad for row in part.rows]
-    )
-    if not kept.any():
-        raise InputError(f"None of the {len(kept)} images can be read.")
-    return part.take(kept), tf.nest.map_structure(lambda x: x[kept], h)
+    rows = np.asarray(rows)
+    nets = [x for x in tf.nest.flatten(encoder) if isinstance(x, Infer)]
+    for net in nets:
+        net.refresh()
+    several = workers is not None and workers.several
+    count, index = (workers.count, workers.index) if several else (1, 0)
+    replicas = max([1, *(net.replicas for net in nets)])
+    share = _share(len(rows), views.shape, replicas, count, batch_size)
+    size = share * count  # b
+
+    def ends(start, good, h):
+        """What a batch gives, once the devices have done it."""
+        h = tf.nest.map_structure(np.asarray, h)
+        if several:
+            h = tf.nest.map_structure(workers.together, h)
+            good = workers.together(good)
+        part = rows[start : start + size]
+        good = good[: len(part)]
+        if several and not good.all():
+            views.note_unreadable(part[~good])
+        seen(len(part))
+        if good.any():
+            kept = np.flatnonzero(good)  # Copied: the rest is used again.
+            yield part[kept], tf.nest.map_structure(lambda x: x[kept], h)
+
+    starts = range(0, len(rows), size)
+    mine = (rows[i + index * share :][:share] for i in starts)
+    begun = collections.deque()
+    for start, (images, good) in zip(
+        starts, host.batches(views, mine, share, num_threads)
+    ):
+        # The next batch begins before what this one gives is fetched.
+        begun.append((start, good, _begin(encoder, images)))
+        if len(begun) > 1:
+            yield from ends(*begun.popleft())
+    while begun:
+        yield from ends(*begun.popleft())
 
 
 def raw_pixels(views):
@@ -167,27 +222,73 @@ def raw_pixels(views):
     return views.reshape(len(views), -1)
 
 
-def _views(reader, rows, image_size, batch_size, num_threads):
-    """Yields (start, float32 [<= b, s, s, 3]), in order of `rows`."""
-
-    def view(row):
-        image, _ = reader.load(row)
-        return center_view(image, image_size)
-
-    num_threads = num_threads or os.cpu_count()
-    with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
-        ahead = collections.deque()
-        try:
-            for start in range(0, len(rows), batch_size):
-                batch = rows[start : start + batch_size]
-                ahead.append((start, [pool.submit(view, row) for row in batch]))
-                if len(ahead) > _AHEAD:
-                    yield _stack(*ahead.popleft())
-            while ahead:
-                yield _stack(*ahead.popleft())
-        finally:  # After an error, what is still queued is not read.
-            pool.shutdown(wait=False, cancel_futures=True)
+def _begin(encoder, images):
+    """What nets give for a batch, there when it is looked at."""
+    return tf.nest.map_structure(lambda net: net(images), encoder)
 
 
-def _stack(start, futures):
-    return start, np.stack([future.result() for future in futures])
+class _Filled:
+    """A Part, and the features of its images as far as they have come."""
+
+    def __init__(self, part):
+        self.part = part
+        self._order = np.argsort(part.rows)
+        self._sorted = part.rows[self._order]
+        self._read = np.zeros(len(part), bool)
+        self._h = None
+
+    def put(self, rows, h):
+        """Takes what it has of some images.
+
+        Args:
+            rows: int [b].
+            h: [b, f] array, or a dict of them.
+        """
+        place = np.searchsorted(self._sorted, rows)
+        place = np.minimum(place, len(self._sorted) - 1)
+        ours = self._sorted[place] == rows
+        if self._h is None:
+            self._h = tf.nest.map_structure(
+                lambda x: _room(self.part.rows, x), h
+            )
+        place = self._order[place[ours]]
+        for whole, some in zip(tf.nest.flatten(self._h), tf.nest.flatten(h)):
+            whole[place] = some[ours]
+        self._read[place] = True
+
+    def end(self):
+        """(the Part that could be read, its features)."""
+        _require_one(self._read.sum(), self._read)
+        if self._read.all():
+            return self.part, self._h
+        return (
+            self.part.take(self._read),
+            tf.nest.map_structure(lambda x: x[self._read], self._h),
+        )
+
+
+def _room(rows, like):
+    """Memory for the features of rows, as those of some are."""
+    return np.empty([len(rows), *like.shape[1:]], like.dtype)
+
+
+def _require_one(count, rows):
+    if not count:
+        raise InputError(f"None of the {len(rows)} images can be read.")
+
+
+def _share(images, shape, replicas, workers, batch_size):
+    """How many images of a batch one worker takes: a multiple of its replicas.
+
+    Args:
+        images: m.
+        shape: (s, s, 3).
+        replicas: of this worker.
+        workers: how many there are.
+        batch_size: b, or 0.
+    """
+    fitting = max(1, _MOST_NUMBERS // math.prod(shape))
+    fast = replicas * min(_MOST_IMAGES, 1 << (fitting.bit_length() - 1))
+    share = -(-batch_size // workers) or fast
+    share = min(share, -(-images // workers))
+    return -(-share // replicas) * replicas

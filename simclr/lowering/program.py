@@ -160,6 +160,27 @@ def lower_encoder(config, encoder, *, rows, side):
     return _lower(embed, images, replicas=1, precision=config.train.precision)
 
 
+def lower_net(function, shape, *, replicas):
+    """Lowers a net in inference mode, as one of many devices runs it.
+
+    Args:
+        function: from float32 images of `shape` to [n, f]; its variables were
+            made outside any strategy.
+        shape: (n, h, w, 3), a device's share of a batch.
+        replicas: R.
+
+    Returns:
+        Program, whose batch is "images" and whose one result "rows" is float32
+        [n, f].
+    """
+    return _lower(
+        lambda batch: {"rows": tf.cast(function(batch["images"]), tf.float32)},
+        {"images": tf.TensorSpec(shape, tf.float32)},
+        replicas=replicas,
+        precision=keras.config.dtype_policy().name,
+    )
+
+
 def _rows_of_a_replica(config, replicas):
     """n; ValueError where the replicas cannot share a batch."""
     for name, images in (

@@ -4,67 +4,88 @@ Letters: m = images, k = classes.
 """
 
 import contextlib
+import json
 import os
 import sys
 
 import numpy as np
 import tensorflow as tf
 
-from simclr.inference.features import embed
+from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.say import say
 from simclr.models import classifier
 from simclr.runs import weights
-from simclr.storage.whole import whole_file
+from simclr.storage.whole import whole_path, write_whole
 from simclr.training.tasks.distill import teachers_classes
 
 _NAME = "teacher_probabilities.npy"
+_KEY = "teacher_probabilities.json"  # What they are of.
 
 
-def cached_probabilities(config, reader, strategy, workers, workdir, chief):
+def cached_probabilities(
+    config, reader, strategy, workers, workdir, chief, step
+):
     """Mean probabilities of the teachers for every image's centre, and of its
     mirror image.
 
-    The chief computes them and writes them whole or not at all; a run that
-    goes on finds them there.
+    All workers compute them, the chief writes them, whole or not at all. A run
+    that goes on finds them there, as long as they are of the same teachers, at
+    the same steps and temperature, and of the same images.
 
     Args:
         config: the Config of a distillation.
         reader: Reader of the training images.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
         workers: strategy.Workers.
         workdir: run folder.
         chief: whether this process writes.
+        step: int, where the run begins; at 0 nothing is taken over.
 
     Returns:
-        float32 [m, k], mapped from the file: it need not fit into memory.
+        float32 [m, k], mapped from the file: it need not fit into memory. The
+        rows of images that cannot be read are 0.
     """
-    path = os.path.join(workdir, _NAME)
+    path, beside = (os.path.join(workdir, name) for name in (_NAME, _KEY))
+    key = _key(config.distill, reader.source)
     shape = len(reader.source), len(teachers_classes(config.distill.teachers))
-    if chief and not _is_there(path, shape):
-        p = teacher_probabilities(config.distill, reader, strategy)
-        with whole_file(path, "wb") as file:
-            np.save(file, p)
-    workers.gather([0.0])  # The others wait here.
+    there = step > 0 and _is_there(path, beside, key, shape)
+    # The chief's word counts: others may look while it clears up.
+    there = bool(workers.gather([float(there)])[0, 0])
+    if not there:
+        if chief:
+            for old in (beside, path):  # The key first: it vouches for them.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(old)
+        with whole_path(path) if chief else contextlib.nullcontext() as file:
+            out = None
+            if chief:
+                out = np.lib.format.open_memmap(
+                    file, "w+", dtype=np.float32, shape=shape
+                )
+            write_probabilities(out, config.distill, reader, strategy, workers)
+            if chief:
+                out.flush()
+        if chief:
+            write_whole(beside, json.dumps(key, indent=1) + "\n")
+    workers.gather([0.0])  # The others wait for the chief's disk.
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def teacher_probabilities(distill, reader, strategy):
+def write_probabilities(out, distill, reader, strategy, workers=None):
     """Mean probabilities of teachers, each at its own evaluation size, for
     an image and its mirror image.
 
     Args:
+        out: float32 [m, k], zeros, to write to, or None: this worker only
+            takes part.
         distill: config.Distill.
         reader: Reader of the images.
-        strategy: tf.distribute strategy.
-
-    Returns:
-        float32 [m, k].
+        strategy: tf.distribute strategy, or PjrtDevices.
+        workers: strategies.Workers, or None.
     """
-    total = 0.0
     for path in distill.teachers:
-        with strategy.scope():
-            teacher = weights.load_classifier(path)
+        teacher = weights.load_classifier(path, strategy)
 
         def look(x, net=teacher.model):
             """At the image and its mirror image, as training flips it."""
@@ -72,18 +93,34 @@ def teacher_probabilities(distill, reader, strategy):
             p = classifier.probabilities([net], both, distill.temperature)
             return tf.add_n(tf.split(p, 2)) / 2
 
-        infer = Infer(look, strategy)
         say(f"Teacher   {path} looks at each image once")
-        total += embed(
-            infer,
+        for rows, p in batches(
+            Infer(look, strategy),
             reader,
+            np.arange(len(reader.source)),
             image_size=teacher.image_size,
+            workers=workers,
             progress=sys.stderr.isatty(),
-        )
-    return np.float32(total / len(distill.teachers))
+        ):
+            if out is not None:
+                out[rows] += p / len(distill.teachers)
 
 
-def _is_there(path, shape):
+def _key(distill, source):
+    """What probabilities are of: a dict that JSON holds."""
+    return {
+        "teachers": [
+            [path, weights.newest_step(path)] for path in distill.teachers
+        ],
+        "temperature": distill.temperature,
+        "images": [len(source), source.fingerprint()],
+    }
+
+
+def _is_there(path, beside, key, shape):
     with contextlib.suppress(OSError, ValueError):
-        return np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
+        with open(beside, encoding="utf-8") as file:
+            same = json.load(file) == key
+        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+        return same and kept.shape == shape
     return False

@@ -18,7 +18,8 @@ class ClassifierMonitor:
         config: the Config.
         class_names: list of str, the classifier's.
         task: the task being trained.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
+        workers: strategies.Workers, who all score together.
 
     Attributes:
         note: str, what a user should know about the labels; usually empty.
@@ -27,8 +28,9 @@ class ClassifierMonitor:
         InputError: no class of the evaluation images is the classifier's.
     """
 
-    def __init__(self, config, class_names, task, strategy):
+    def __init__(self, config, class_names, task, strategy, workers):
         self._part, self.note = None, ""
+        self._workers = workers
         self._size = eval_image_size(config)
         self._infer = Infer(task.classifier.logits, strategy)
         if not config.data.eval_source:
@@ -63,6 +65,10 @@ class ClassifierMonitor:
         if self._part is None:
             return {}
         part, logits = embed_part(
-            self._infer, self._part, image_size=self._size, progress=False
+            self._infer,
+            self._part,
+            image_size=self._size,
+            workers=self._workers,
+            progress=False,
         )
         return {"test_accuracy": top_k_accuracy(logits, part.labels)}

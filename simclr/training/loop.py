@@ -66,17 +66,22 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             )
             step, sums = restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
-        recorder = (
-            Recorder(config, reader, class_names, task, strategy, workdir, step)
-            if chief
-            else SilentRecorder(config, reader, workdir, workers.index)
+        recorder = (Recorder if chief else SilentRecorder)(
+            config,
+            reader,
+            class_names,
+            task,
+            strategy,
+            workers,
+            workdir,
+            step,
         )
         stack.enter_context(recorder)
         stopper = stack.enter_context(Stopper(workers, max_hours))
         targets = None
         if config.task == "distill" and config.distill.cache:
             targets = cached_answers.cached_probabilities(
-                config, reader, strategy, workers, workdir, chief
+                config, reader, strategy, workers, workdir, chief, step
             )
         on_device = _on_device(config, strategy)
         engine = make_engine(task, strategy, on_device=on_device)

@@ -10,7 +10,7 @@ from simclr.evaluation import health, knn
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.split import split
 from simclr.inference import features
-from simclr.inference.forward import encode, in_batches
+from simclr.inference.forward import encode
 from simclr.pictures import sheets
 
 # Images whose two views measure alignment, and pairs on the sheet of views.
@@ -25,11 +25,13 @@ class Monitor:
         config: the Config.
         reader: Reader of the training images.
         task: the task being trained.
-        strategy: tf.distribute strategy.
-        workdir: run folder; gets `views.png`.
+        strategy: tf.distribute strategy, or PjrtDevices.
+        workers: strategies.Workers, who all embed together.
+        workdir: run folder; gets `views.png`; "": none does.
     """
 
-    def __init__(self, config, reader, task, strategy, workdir):
+    def __init__(self, config, reader, task, strategy, workers, workdir):
+        self._workers = workers
         eval_reader = None
         if config.data.eval_source:
             eval_reader = Reader(
@@ -56,10 +58,9 @@ class Monitor:
             image_size=config.data.image_size,
             augment=config.augment,
         )
-        view1, view2 = self._pairs
-        sheets.views_sheet(
-            view1[:_SHEET], view2[:_SHEET], os.path.join(workdir, "views.png")
-        )
+        if workdir:
+            path = os.path.join(workdir, "views.png")
+            sheets.views_sheet(*(view[:_SHEET] for view in self._pairs), path)
 
     @property
     def note(self):
@@ -68,9 +69,10 @@ class Monitor:
 
     def baselines(self):
         """What the trained encoder is to be compared with, before step 1."""
-        row = {f"untrained_{k}": v for k, v in self._scores().items()}
-        if self._parts.score is not None:
-            row["raw_pixels_knn"] = self._knn(features.raw_pixels)
+        scores, raw_pixels_knn = self._scores(raw_pixels=True)
+        row = {f"untrained_{k}": v for k, v in scores.items()}
+        if raw_pixels_knn is not None:
+            row["raw_pixels_knn"] = raw_pixels_knn
         return row
 
     def run(self, say):
@@ -80,30 +82,48 @@ class Monitor:
             dict of floats: health.health's, and "knn", the top-1 accuracy of
             weighted kNN with k = 20, where there are labels.
         """
-        scores = self._scores()
+        scores, _ = self._scores()
         for warning in health.diagnose(
             scores, self._num_features, len(self._parts.look)
         ):
             say(f"Warning: {warning}")
         return scores
 
-    def _scores(self):
-        _, h = self._embed(self._encode, self._parts.look)
-        view1, view2 = (in_batches(self._encode, view) for view in self._pairs)
-        scores = health.health(h, view1, view2)
+    def _scores(self, raw_pixels=False):
+        """(dict of the encoder's scores, kNN of raw pixels or None)."""
+        nets = {"h": self._encode}
+        names = ["look"]
         if self._parts.score is not None:
-            scores["knn"] = self._knn(self._encode)
-        return scores
-
-    def _knn(self, encode):
-        fit, fit_h = self._embed(encode, self._parts.fit)
-        score, score_h = self._embed(encode, self._parts.score)
-        votes = knn.knn_predict(
-            fit_h, fit.labels, score_h, len(fit.reader.source.class_names)
+            names += ["fit", "score"]
+            nets |= {"raw": features.raw_pixels} if raw_pixels else {}
+        found = features.embed_parts(
+            nets,
+            {name: getattr(self._parts, name) for name in names},
+            image_size=self._size,
+            workers=self._workers,
+            progress=False,
         )
-        return top_k_accuracy(votes, score.labels)
-
-    def _embed(self, encode, part):
-        return features.embed_part(
-            encode, part, image_size=self._size, progress=False
+        view1, view2 = (
+            features.in_batches(self._encode, view, self._workers)
+            for view in self._pairs
         )
+        scores = health.health(found["look"][1]["h"], view1, view2)
+        knns = {
+            name: _knn(*found["fit"], *found["score"], name)
+            for name in nets
+            if "fit" in found
+        }
+        if "h" in knns:
+            scores["knn"] = knns["h"]
+        return scores, knns.get("raw")
+
+
+def _knn(fit, fit_h, score, score_h, name):
+    """Top-1 accuracy by the features of a name."""
+    votes = knn.knn_predict(
+        fit_h[name],
+        fit.labels,
+        score_h[name],
+        len(fit.reader.source.class_names),
+    )
+    return top_k_accuracy(votes, score.labels)

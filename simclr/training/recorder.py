@@ -21,23 +21,30 @@ class Recorder:
         reader: Reader of the training images.
         class_names: list of str, or None.
         task: the task being trained.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
+        workers: strategies.Workers.
         workdir: run folder.
         step: int, step of the first batch; at 0 the baselines are written.
     """
 
     def __init__(
-        self, config, reader, class_names, task, strategy, workdir, step
+        self,
+        config,
+        reader,
+        class_names,
+        task,
+        strategy,
+        workers,
+        workdir,
+        step,
     ):
         self._config, self._task = config, task
         self._workdir = workdir
         self._checkpoints = run_folder.checkpoints(workdir)
         self._num_examples = len(reader.source)
         self._writer = Writer(workdir, step)
-        self._monitor = (
-            Monitor(config, reader, task, strategy, workdir)
-            if config.task == "pretrain"
-            else ClassifierMonitor(config, class_names, task, strategy)
+        self._monitor = _monitor(
+            config, reader, class_names, task, strategy, workers, workdir
         )
         self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share
@@ -112,19 +119,32 @@ class Recorder:
 
 
 class SilentRecorder:
-    """A worker that is not the chief: steps along, lists its bad images.
+    """A worker that is not the chief: steps and scores along, and lists its
+    bad images.
 
     Args:
-        config: the Config.
-        reader: Reader of the training images.
-        workdir: run folder.
-        worker: index of this process.
+        As of Recorder.
     """
 
-    def __init__(self, config, reader, workdir, worker):
+    def __init__(
+        self,
+        config,
+        reader,
+        class_names,
+        task,
+        strategy,
+        workers,
+        workdir,
+        step,
+    ):
         self._unreadable_images = UnreadableImages(
-            reader, workdir, config.data.max_bad_share, worker
+            reader, workdir, config.data.max_bad_share, workers.index
         )
+        self._monitor = _monitor(
+            config, reader, class_names, task, strategy, workers, workdir=""
+        )
+        if step == 0:
+            self._monitor.baselines()
 
     def progress(self, step, means, images_per_second):
         """Only looks after the images."""
@@ -141,7 +161,8 @@ class SilentRecorder:
         return "the chief's"
 
     def evaluate(self, step):
-        """Nothing; the chief's next step waits for nobody but takes longer."""
+        """A share of the chief's scores."""
+        self._monitor.run(lambda text: None)
 
     def finish(self, step):
         """Nothing."""
@@ -151,3 +172,10 @@ class SilentRecorder:
 
     def __exit__(self, *_):
         pass
+
+
+def _monitor(config, reader, class_names, task, strategy, workers, workdir):
+    """What watches this kind of task; all workers have one."""
+    if config.task == "pretrain":
+        return Monitor(config, reader, task, strategy, workers, workdir)
+    return ClassifierMonitor(config, class_names, task, strategy, workers)

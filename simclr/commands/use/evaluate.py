@@ -5,17 +5,17 @@ import os
 import sys
 import time
 
-from simclr import config as config_lib
 from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data import batches
-from simclr.engines.strategies import make_strategy
+from simclr.engines.strategies import Workers, is_chief, make_strategy
 from simclr.evaluation import health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import split
 from simclr.inference import features
-from simclr.inference.forward import Infer, in_batches
+from simclr.inference.features import in_batches
+from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
 from simclr.models import backbones
@@ -93,7 +93,8 @@ def score(
             same weights, images and labels.
 
     Returns:
-        The dict written to results.json.
+        The dict written to results.json; None on a worker that is not the
+        chief.
 
     Raises:
         InputError: no run, no checkpoint, or data that cannot be scored,
@@ -143,21 +144,26 @@ def score(
         image_size=config.data.image_size,
         augment=config.augment,
     )
-    look, look_h = _embed(config, encoders, parts.look)
+    workers = Workers(strategy)
+    found = _embed(encoders, parts, trained.image_size, workers, baselines)
+    look, look_h = found["look"]
     rows = {
         name: {
             "name": name,
             "dims": h.shape[1],
             **health.health(
                 h,
-                in_batches(encoders[name], view1),
-                in_batches(encoders[name], view2),
+                in_batches(encoders[name], view1, workers),
+                in_batches(encoders[name], view2, workers),
             ),
         }
         for name, h in look_h.items()
+        if name in encoders
     }
+    if not is_chief(strategy):
+        return None
     if parts.score is not None:
-        accuracies = _accuracies(config, encoders, parts, baselines)
+        accuracies = _accuracies(*found["fit"], *found["score"])
         names = [*(name for name in accuracies if name not in rows), *rows]
         rows = {
             name: {"name": name, **rows.get(name, {}), **accuracies[name]}
@@ -241,28 +247,36 @@ def _encoders(trained, strategy, baselines):
     return {name: Infer(net, strategy) for name, net in nets.items()}
 
 
-def _embed(config, encoders, part):
-    """The part as far as it can be read, and a dict of features h."""
-    read, h = features.embed_part(
-        lambda views: {name: f(views) for name, f in encoders.items()},
-        part,
-        image_size=config_lib.eval_image_size(config),
+def _embed(encoders, parts, image_size, workers, baselines):
+    """Every image once, though it may be of several parts.
+
+    Returns:
+        dict of a part's name -> (the Part as far as it can be read, dict of
+        features h by the encoders' names).
+    """
+    nets = encoders
+    if baselines and parts.score is not None:
+        nets = {"raw pixels": features.raw_pixels, **encoders}
+    names = [n for n in ("fit", "score", "look") if getattr(parts, n)]
+    found = features.embed_parts(
+        nets,
+        {name: getattr(parts, name) for name in names},
+        image_size=image_size,
+        workers=workers,
         progress=_on_terminal(),
     )
-    if len(read) < len(part):
-        print(
-            f"{len(part) - len(read)} unreadable images of "
-            f"{part.reader.source.name} are left out."
-        )
-    return read, h
+    readers = {id(part.reader): part.reader for part, _ in found.values()}
+    for reader in readers.values():
+        if reader.bad:
+            print(
+                f"{len(reader.bad)} unreadable images of {reader.source.name} "
+                "are left out."
+            )
+    return found
 
 
-def _accuracies(config, encoders, parts, baselines):
+def _accuracies(fit, fit_h, score, score_h):
     """kNN and linear probe, top-1 and top-5: dict of name -> dict."""
-    if baselines:
-        encoders = {"raw pixels": features.raw_pixels, **encoders}
-    fit, fit_h = _embed(config, encoders, parts.fit)
-    score, score_h = _embed(config, encoders, parts.score)
     return {
         name: {
             "dims": fit_h[name].shape[1],
@@ -274,7 +288,7 @@ def _accuracies(config, encoders, parts, baselines):
                 len(fit.reader.source.class_names),
             ),
         }
-        for name in encoders
+        for name in fit_h
     }
 
 

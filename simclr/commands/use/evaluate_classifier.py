@@ -12,7 +12,7 @@ from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
 from simclr.data.sources.registry import absolute, open_source
-from simclr.engines.strategies import make_strategy
+from simclr.engines.strategies import Workers, is_chief, make_strategy
 from simclr.evaluation import classification, report
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels
@@ -88,7 +88,8 @@ def score(
         out, again: as for evaluate.score.
 
     Returns:
-        The dict written to results.json.
+        The dict written to results.json; None on a worker that is not the
+        chief.
 
     Raises:
         InputError: no classifier, no checkpoint, no labelled images, or
@@ -120,6 +121,7 @@ def score(
         infer,
         part,
         image_size=trained.image_size,
+        workers=Workers(strategy),
         progress=sys.stderr.isatty(),
     )
     if len(part) < len(rows):
@@ -127,6 +129,8 @@ def score(
             f"{len(rows) - len(part)} unreadable images of {source.name} are "
             "left out."
         )
+    if not is_chief(strategy):
+        return None
     scores = classification.measure(logits, part.labels, class_names)
     name = os.path.basename(os.path.abspath(workdir))
     row = {"name": name, **scores}

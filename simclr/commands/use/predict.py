@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import io
 import os
 import sys
 import time
@@ -10,7 +11,7 @@ import numpy as np
 
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import make_strategy
+from simclr.engines.strategies import Workers, is_chief, make_strategy
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
@@ -72,10 +73,11 @@ def run(
     reader = Reader(source)
     counts = collections.Counter()
     started = time.monotonic()
-    with whole_file(out, newline="") as file:
+    chief = is_chief(strategy)  # Of several workers, who all predict.
+    with whole_file(out, newline="") if chief else io.StringIO() as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        for start, p in batches(
+        for rows, p in batches(
             Infer(
                 lambda x: classifier.probabilities([trained.model], x),
                 strategy,
@@ -83,21 +85,21 @@ def run(
             reader,
             np.arange(len(source)),
             image_size=trained.image_size,
+            workers=Workers(strategy),
             progress=sys.stderr.isatty(),
             title="Predicting",
         ):
             best = np.argsort(-p, axis=1, kind="stable")[:, :top]
-            for i, (row, classes) in enumerate(zip(p, best)):
-                name = source.id(start + i)
-                if name in reader.bad:  # What was loaded is another image.
-                    continue
+            for row, shares, classes in zip(rows, p, best):
                 counts[class_names[classes[0]]] += 1
-                cells = [name]
+                cells = [source.id(int(row))]
                 for j in classes:
-                    cells += [class_names[j], f"{row[j]:.6g}"]
+                    cells += [class_names[j], f"{shares[j]:.6g}"]
                 if probabilities:
-                    cells += [f"{share:.6g}" for share in row]
+                    cells += [f"{share:.6g}" for share in shares]
                 writer.writerow(cells)
+    if not chief:
+        return
     seconds = time.monotonic() - started
     _list_unreadable(f"{out}.unreadable.tsv", reader.bad)
     print(_summary(source, counts, seconds, out))

@@ -5,12 +5,16 @@ that already has the right size stays as it is; of any other, the central crop
 that keeps 0.875 of the side is resized (bicubic) and clipped.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 _PROPORTION = 0.875
 # Up to this side the published code neither crops nor resizes: CIFAR's 32.
 _LARGEST_UNTOUCHED = 32
+# Images in one call of TensorFlow, which resizes them beside each other.
+_TOGETHER = 8
 
 
 def center_view(image, size):
@@ -27,12 +31,34 @@ def center_view(image, size):
     Returns:
         float32 [size, size, 3] in [0, 1].
     """
-    image = np.asarray(image)
-    scale = np.float32(255 if image.dtype == np.uint8 else 1)
-    if _stays(*image.shape[:2], size):
-        return image.astype(np.float32) / scale
-    # Bicubic weights overshoot near edges, hence the clip.
-    return np.clip(center_crop(image, size) / scale, 0.0, 1.0)
+    view = np.empty([1, size, size, 3], np.float32)
+    center_views([np.asarray(image)], view)
+    return view[0]
+
+
+def center_views(images, out):
+    """`center_view` of several images, which need not be of one size.
+
+    Args:
+        images: list of n images, all uint8 or all float, as in `center_view`.
+        out: float32 [n, size, size, 3] to write to.
+    """
+    if not images:
+        return
+    size = out.shape[1]
+    resized = []
+    for i, image in enumerate(images):
+        if _stays(*image.shape[:2], size):
+            out[i] = image
+        else:
+            resized.append(i)
+    for start in range(0, len(resized), _TOGETHER):
+        group = resized[start : start + _TOGETHER]
+        out[group] = _resize([_crop(images[i]) for i in group], size)
+    if images[0].dtype == np.uint8:
+        out /= np.float32(255)
+    if resized:  # Bicubic weights overshoot near edges.
+        np.clip(out, 0.0, 1.0, out=out)
 
 
 def center_crop(image, size):
@@ -45,9 +71,38 @@ def center_crop(image, size):
     Returns:
         float32 [size, size, 3] in the units of `image`, overshoot included.
     """
+    return _resize([_crop(image)], size)[0]
+
+
+def _crop(image):
     top, left, h, w = _central(*image.shape[:2])
-    crop = image[top : top + h, left : left + w]
-    return tf.image.resize(crop, [size, size], method="bicubic").numpy()
+    return image[top : top + h, left : left + w]
+
+
+def _resize(crops, size):
+    """float32 [n, size, size, 3] of [h, w, 3] crops of one number type."""
+    with tf.device("CPU:0"):  # No accelerator has this operation.
+        resize = _resizer(len(crops), size, crops[0].dtype.name)
+        return resize([tf.constant(crop) for crop in crops]).numpy()
+
+
+@functools.cache
+def _resizer(count, size, dtype):
+    """A graph for so many crops, whatever their sizes."""
+
+    @tf.function(
+        input_signature=[[tf.TensorSpec([None, None, 3], dtype)] * count]
+    )
+    def resize(crops):
+        return tf.concat(
+            [
+                tf.image.resize(crop[None], [size, size], method="bicubic")
+                for crop in crops
+            ],
+            axis=0,
+        )
+
+    return resize
 
 
 def seen(height, width, size):

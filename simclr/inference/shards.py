@@ -1,0 +1,268 @@
+"""Vectors of very many images in a folder of shards.
+
+    manifest.json     what they are of: encoder, step, image size, images, dtype
+    00000.npy         vectors [n, f], float16 or float32
+    00000.json        their ids, in the same order; what could not be read, why
+
+A shard is there whole or not at all, and its .npy is written last: a run that
+was killed loses the shards under way, and the same command makes what is
+missing.
+
+Letters: m = images, n = images in a shard, f = features.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+
+import numpy as np
+from tqdm import tqdm
+
+from simclr.inference.features import batches
+from simclr.messages.errors import InputError
+from simclr.storage.whole import whole_file, write_whole
+
+DTYPES = ("float16", "float32")
+_MANIFEST = "manifest.json"
+_FORMAT = 1
+_SHARD = 8192  # n: what a killed run loses at most, on each worker.
+
+
+@dataclasses.dataclass(frozen=True)
+class Shards:
+    """The shards of a folder, all of them there.
+
+    Attributes:
+        folder: str.
+        manifest: dict.
+    """
+
+    folder: str
+    manifest: dict
+
+    def __iter__(self):
+        """Shard by shard: vectors [n, f], mapped from the file, and ids."""
+        for index in range(self.manifest["shards"]):
+            vectors = np.load(
+                _vectors(self.folder, index), "r", allow_pickle=False
+            )
+            yield vectors, _read_json(_ids(self.folder, index))["ids"]
+
+    def unreadable(self):
+        """dict of id -> reason of the images that have no vector."""
+        found = {}
+        for index in range(self.manifest["shards"]):
+            found |= _read_json(_ids(self.folder, index))["unreadable"]
+        return found
+
+    def load(self):
+        """(vectors [m, f], list of m ids), in memory.
+
+        Raises:
+            InputError: not one image could be read.
+        """
+        parts = [(vectors, names) for vectors, names in self if names]
+        if not parts:
+            raise InputError(f"{self.folder}: not one image could be read.")
+        ids = [name for _, names in parts for name in names]
+        return np.concatenate([vectors for vectors, _ in parts]), ids
+
+
+def write_shards(
+    folder,
+    encoder,
+    reader,
+    *,
+    of,
+    image_size,
+    dtype="float16",
+    workers=None,
+    images_per_shard=_SHARD,
+    progress=True,
+):
+    """Embeds all images of a source into a folder, as far as it is not done.
+
+    Every worker makes shards of its own; they share the folder's disk.
+
+    Args:
+        folder: to make, or to complete.
+        encoder: as in features.stream.
+        reader: Reader of the source.
+        of: dict of what else must be the same for a folder to be completed:
+            the encoder's step and weights, say; JSON holds it.
+        image_size: side of the views, pixels.
+        dtype: "float16" or "float32".
+        workers: strategies.Workers; None: this process is alone.
+        images_per_shard: n, of a folder that begins.
+        progress: show a bar.
+
+    Returns:
+        Shards.
+
+    Raises:
+        InputError: the folder holds something else; or a vector is too large
+            for float16; or not one image can be read; or the workers do not
+            share the folder.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype={dtype}; choose one of {', '.join(DTYPES)}.")
+    total = len(reader.source)
+    if total == 0:
+        raise InputError("There is no image to embed.")
+    several = workers is not None and workers.several
+    count, index = (workers.count, workers.index) if several else (1, 0)
+    manifest = {
+        "format": _FORMAT,
+        **of,
+        "image_size": image_size,
+        "images": total,
+        "fingerprint": reader.source.fingerprint(),
+        "dtype": dtype,
+    }
+    if index == 0:
+        manifest = _begin(folder, manifest, min(images_per_shard, total))
+    if several:
+        workers.gather([0.0])
+    manifest = read_manifest(folder)
+    n = manifest["images_per_shard"]
+    missing = [
+        i
+        for i in range(manifest["shards"])
+        if i % count == index and not os.path.exists(_vectors(folder, i))
+    ]
+    with tqdm(
+        total=sum(min(n, total - i * n) for i in missing),
+        desc="Embedding",
+        unit="img",
+        disable=not progress,
+    ) as bar:
+        for i in missing:
+            rows = np.arange(i * n, min(total, (i + 1) * n))
+            _write(folder, i, encoder, reader, rows, image_size, dtype, bar)
+    if several:
+        workers.gather([0.0])
+    return read_shards(folder)
+
+
+def read_shards(folder):
+    """The shards that `write_shards` wrote.
+
+    Returns:
+        Shards.
+
+    Raises:
+        InputError: there are none, or some are missing.
+    """
+    manifest = read_manifest(folder)
+    missing = [
+        i
+        for i in range(manifest["shards"])
+        if not os.path.exists(_vectors(folder, i))
+    ]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of {manifest['shards']} shards: "
+            "embed the same images into it again; several workers must share "
+            "its disk."
+        )
+    return Shards(folder, manifest)
+
+
+def read_manifest(folder):
+    """What a folder's vectors are of: dict.
+
+    Raises:
+        InputError: the folder holds no vectors.
+    """
+    try:
+        return _read_json(os.path.join(folder, _MANIFEST))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"{folder} holds no vectors: it has no {_MANIFEST}."
+        ) from None
+
+
+def digest(model):
+    """A fingerprint of a net's weights, 16 hexadecimal digits."""
+    found = hashlib.blake2b(digest_size=8)
+    for variable in model.variables:
+        found.update(variable.path.encode())
+        found.update(np.ascontiguousarray(variable))
+    return found.hexdigest()
+
+
+def _begin(folder, manifest, images_per_shard):
+    """Writes the manifest, or sees that the folder has this very one."""
+    if os.path.exists(os.path.join(folder, _MANIFEST)):
+        old = read_manifest(folder)
+        other = [
+            f"{name} {old.get(name)}, not {value}"
+            for name, value in manifest.items()
+            if old.get(name) != value
+        ]
+        if other:
+            raise InputError(
+                f"{folder} holds other vectors ({'; '.join(other)}): choose "
+                "another folder, or delete that one."
+            )
+        return old
+    if os.path.exists(folder) and (
+        not os.path.isdir(folder) or os.listdir(folder)
+    ):
+        raise InputError(
+            f"{folder} holds something else: choose another folder."
+        )
+    os.makedirs(folder, exist_ok=True)
+    manifest = manifest | {
+        "images_per_shard": images_per_shard,
+        "shards": -(-manifest["images"] // images_per_shard),
+    }
+    text = json.dumps(manifest, indent=1) + "\n"
+    write_whole(os.path.join(folder, _MANIFEST), text)
+    return manifest
+
+
+def _write(folder, index, encoder, reader, rows, image_size, dtype, bar):
+    """One shard."""
+    source = reader.source
+    read, parts = [], []
+    for some, h in batches(
+        encoder,
+        reader,
+        rows,
+        image_size=image_size,
+        progress=False,
+        seen=bar.update,
+    ):
+        read.append(some)
+        with np.errstate(over="ignore"):
+            parts.append(h.astype(dtype))
+        if np.isinf(parts[-1]).any() and np.isfinite(h).all():
+            raise InputError(
+                f"A number of a vector, {np.abs(h).max():g}, is too large for "
+                "float16: choose float32."
+            )
+    read = np.concatenate(read) if read else np.zeros([0], np.int64)
+    vectors = np.concatenate(parts) if parts else np.zeros([0, 0], dtype)
+    left_out = [source.id(int(i)) for i in np.setdiff1d(rows, read)]
+    ids = {
+        "ids": [source.id(int(i)) for i in read],
+        "unreadable": {name: reader.bad[name] for name in left_out},
+    }
+    write_whole(_ids(folder, index), json.dumps(ids) + "\n")
+    with whole_file(_vectors(folder, index), "wb") as file:
+        np.save(file, vectors)
+
+
+def _vectors(folder, index):
+    return os.path.join(folder, f"{index:05d}.npy")
+
+
+def _ids(folder, index):
+    return os.path.join(folder, f"{index:05d}.json")
+
+
+def _read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
