@@ -13,6 +13,7 @@ from simclr import config as config_lib
 from simclr.config import Classifier, Distill, Train
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
+from simclr.engines.strategies import Workers
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -338,3 +339,50 @@ def test_old_configs_read(pretrained):
     for key in ("task", "classifier", "distill"):
         del text[key]
     assert config_lib.from_json(json.dumps(text)) == config
+
+
+def test_cached_answers_are_of_these_teachers_and_images(
+    photos, teacher, student, tmp_path
+):
+    """Killed before its first checkpoint, a run learns no old answers."""
+    path = tmp_path / "teacher_probabilities.npy"
+    reader = Reader(open_source(str(photos)))
+
+    def cached(step, teachers=(teacher,), temperature=1.0):
+        config = distill_config(
+            photos, teachers, cache=True, temperature=temperature
+        )
+        p = cached_answers.cached_probabilities(
+            config,
+            reader,
+            ONE(),
+            Workers(ONE()),
+            str(tmp_path),
+            chief=True,
+            step=step,
+        )
+        return np.array(p)
+
+    first = cached(0)
+    np.save(path, np.zeros_like(first))  # To be told from a new one.
+    assert not cached(3).any()  # It goes on: taken over.
+    np.testing.assert_array_equal(cached(0), first)  # It starts again.
+    np.save(path, np.zeros_like(first))
+    warm = cached(3, temperature=4.0)
+    assert warm.any() and np.abs(warm - first).max() > 1e-3
+    np.save(path, np.zeros_like(first))
+    assert np.abs(cached(3, teachers=(student,)) - first).max() > 1e-3
+    np.save(path, np.zeros_like(first))
+    newer = weights.read_weights(teacher)
+    folder = run_folder.checkpoints(teacher)
+    added = checkpoint.save(folder, 999, newer, keep=9)
+    try:
+        assert cached(3).any()
+    finally:
+        os.unlink(added)
+    np.save(path, np.zeros_like(first))
+    cached(3)
+    assert sorted(os.listdir(tmp_path)) == [
+        "teacher_probabilities.json",
+        "teacher_probabilities.npy",
+    ]
