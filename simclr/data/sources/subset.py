@@ -16,8 +16,6 @@ class Subset(Source):
         self._source, self._rows = source, rows
         self.class_names = source.class_names
         self.notes = list(source.notes)
-        # Neighbours here are neighbours there, near enough: rows are in order.
-        self.block_size = source.block_size
         if source.labels is not None:
             self.labels = labels_or_none(source.labels[rows])
         # A request brings as many images as before, of which these are a part.
