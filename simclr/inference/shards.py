@@ -19,7 +19,8 @@ import os
 import numpy as np
 from tqdm import tqdm
 
-from simclr.inference.features import batches
+from simclr.inference.features import stream
+from simclr.inference.views import CenterViews
 from simclr.messages.errors import InputError
 from simclr.storage.whole import whole_file, write_whole
 
@@ -187,7 +188,7 @@ def digest(model):
     """A fingerprint of a net's weights, 16 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=8)
     for variable in model.variables:
-        found.update(variable.path.encode())
+        found.update(str(tuple(variable.shape)).encode())
         found.update(np.ascontiguousarray(variable))
     return found.hexdigest()
 
@@ -227,14 +228,8 @@ def _write(folder, index, encoder, reader, rows, image_size, dtype, bar):
     """One shard."""
     source = reader.source
     read, parts = [], []
-    for some, h in batches(
-        encoder,
-        reader,
-        rows,
-        image_size=image_size,
-        progress=False,
-        seen=bar.update,
-    ):
+    views = CenterViews(reader, image_size)
+    for some, h in stream(encoder, views, rows, seen=bar.update):
         read.append(some)
         with np.errstate(over="ignore"):
             parts.append(h.astype(dtype))
