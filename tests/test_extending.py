@@ -24,12 +24,13 @@ from simclr import __main__ as cli
 from tests.conftest import four_replicas
 from tests.test_objectives import test_contract
 
+os.chdir(sys.argv[2])  # The tests' own folder is elsewhere.
 test_contract(four_replicas(), "spectral")
 status = cli.main([
     "pretrain", "--data=zip:photos.zip", "--workdir=run",
     "--set=epochs=1", "--set=batch_size=16", "--set=train.microbatch=8",
     "--set=loss.name=spectral",
-    "--set=model.depth=10", "--set=model.width=0.125",
+    "--set=model.name=conv4",
     "--set=data.image_size=16", "--set=train.eval_epochs=0",
 ])
 assert status == 0, status
@@ -80,7 +81,7 @@ def test_all_of_them_work(extended):
             file.write(path, path.relative_to(photos))
     shutil.rmtree(photos)
     done = subprocess.run(
-        [sys.executable, "-c", USE, str(ROOT)],
+        [sys.executable, "-c", USE, str(ROOT), str(extended)],
         cwd=extended,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
         capture_output=True,
