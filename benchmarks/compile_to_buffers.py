@@ -54,7 +54,7 @@ def main():
 
 def lower(arguments):
     """The recipe's step as HLO, for as many replicas as the slice has."""
-    startup.start_tensorflow(debug=False)
+    startup.start_tensorflow()
     from simclr.lowering import program
 
     config = config_lib.load(arguments.config, arguments.set)

@@ -104,10 +104,10 @@ def prepare(folder, cifar, photos, epochs):
     for name, batches in BATCHES.items():
         for batch in batches:
             cell = f"{name}_{batch}"
-            lower.run(
-                recipe=recipe(name),
+            lower.lower(
+                recipe(name),
                 workdir=os.path.join(folder, cell),
-                overrides=[
+                set=[
                     f"batch_size={batch}",
                     "train.precision=mixed_bfloat16",
                     "data.eval_source=",
@@ -117,10 +117,10 @@ def prepare(folder, cifar, photos, epochs):
             work[cell] = encoder_flops(os.path.join(folder, cell))
     run_folder.write(folder, "flops_per_image.json", json.dumps(work, indent=1))
     for name, settings in OBJECTIVES.items():
-        lower.run(
-            recipe=recipe("cifar10_resnet18"),
+        lower.lower(
+            recipe("cifar10_resnet18"),
             workdir=os.path.join(folder, f"cifar10_{name}"),
-            overrides=[
+            set=[
                 f"epochs={epochs:g}",
                 "train.precision=mixed_bfloat16",
                 "train.eval_epochs=50",

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from simclr import __main__ as cli
+from simclr.cli.page import page
+from simclr.runs import folder as run_folder
 from tests import tiny
 
 
@@ -21,6 +23,12 @@ def test_help_shows_that_commands_flags_only(capsys):
 def test_every_command_has_help(name, capsys):
     assert cli.main([name, "-h"]) == 0
     assert capsys.readouterr().out.startswith(cli.COMMANDS[name].summary)
+
+
+def test_the_page_of_commands_is_up_to_date():
+    """`python -m simclr.cli.page > docs/commands.md` makes it so."""
+    with open("docs/commands.md") as file:
+        assert file.read() == page(cli.COMMANDS)
 
 
 def test_overview(capsys):
@@ -66,16 +74,21 @@ def test_debug_shows_the_traceback():
         cli.main(["pretrain", "--config=nowhere.py", "--debug"])
 
 
-def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
+def test_without_tensorflow_the_commands_name_the_extras(
+    tmp_path, capsys, monkeypatch
+):
+    photos = tiny.write_photos(tmp_path / "photos", count=20)
+    run = str(tmp_path / "run")
+    with run_folder.open_run(run, tiny.CONFIG, {"classes": None}):
+        pass
     find_spec = "simclr.engines.startup.importlib.util.find_spec"
     monkeypatch.setattr(find_spec, lambda name: None)
     for line in (
-        "pretrain --data=x",
-        "evaluate x",
-        "predict x y",
-        "import x",
-        "check x",
-        "prepare x y",
+        f"pretrain --data={photos}",
+        f"finetune --init={run}",
+        f"evaluate {run}",
+        f"predict {run} {photos} --out={tmp_path}/out.csv",
+        f"import {photos}",
     ):
         assert cli.main(line.split()) == 2
         said = capsys.readouterr().err
@@ -83,16 +96,62 @@ def test_without_tensorflow_every_command_names_the_extras(capsys, monkeypatch):
             assert f"simclr[{extra}]" in said
 
 
-def test_help_does_not_import_tensorflow():
-    code = (
-        "import sys; from simclr.__main__ import main; main(['pretrain', '-h'])"
-        "; assert 'tensorflow' not in sys.modules"
-    )
-    subprocess.run(
+def test_check_and_prepare_need_no_tensorflow(tmp_path):
+    photos = tiny.write_photos(tmp_path / "photos", count=20)
+    code = f"""
+import sys
+sys.modules["tensorflow"] = None  # Whatever imports it fails.
+from simclr.__main__ import main
+assert main(["check", {str(photos)!r}]) == 0
+assert main(["prepare", {str(photos)!r}, {str(tmp_path / "shards")!r}]) == 0
+assert main(["check", {str(tmp_path / "shards")!r}]) == 0
+assert main(["check", "gs://bucket/photos-*"]) == 2
+assert main(["check", "tfrecord:gs://bucket/photos-*"]) == 2
+"""
+    said = python(code).stderr
+    assert "remote paths need TensorFlow: pip install" in said
+    assert "Traceback" not in said
+
+
+def python(code):
+    """Runs a program in a process of its own."""
+    done = subprocess.run(
         [sys.executable, "-c", code],
-        check=True,
-        stdout=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_help_and_bad_input_do_not_import_tensorflow():
+    python(
+        """
+import sys
+from simclr.__main__ import COMMANDS, main
+for name in COMMANDS:
+    assert main([name, "-h"]) == 0
+for line in (
+    "pretrain --epochs=3",
+    "pretrain --strategy=ipu",
+    "pretrain --config=nowhere.py",
+    "pretrain --config=configs/demo.py --set model.deph=50",
+    "pretrain --data=no/such/folder",
+    "pretrain --data=photos --set model.deph=50",
+    "finetune --init=/no/such/run",
+    "finetune --config=configs/demo.py",
+    "distill",
+    "distill --teacher=/no/such/run",
+    "pipeline nowhere.py",
+    "evaluate /no/such/run",
+    "predict /no/such/run photos",
+    "lower",
+    "compile",
+):
+    assert main(line.split()) == 2, line
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
     )
 
 

@@ -302,7 +302,7 @@ def test_what_is_shown(capsys):
             "schemes": ["gs"],
         },
     )
-    assert not doctor.run(lambda: ill)
+    assert not doctor.doctor(collect=lambda: ill)
     said = capsys.readouterr().out
     assert said == textwrap.dedent(
         """\

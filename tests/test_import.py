@@ -224,9 +224,9 @@ def test_a_bucket_is_not_read_directly(capsys):
     ],
 )
 def test_a_run_is_named_after_its_checkpoint(path, name):
-    from simclr.commands.tools import import_weights
+    from simclr.commands.tools import imported
 
-    assert import_weights._name(path) == name
+    assert imported._name(path) == name
 
 
 def test_run_json_is_readable(published, tmp_path, capsys):

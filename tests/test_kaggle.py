@@ -11,15 +11,17 @@ from simclr.optimizers.schedules import total_steps
 from simclr.runs import metrics
 from tests import tiny
 
-TINY = [
-    "--strategy=cpu",
-    "--set=epochs=6",
-    "--set=batch_size=16",
-    "--set=data.image_size=16",
-    "--set=model.width=0.125",
-    "--set=train.checkpoint_epochs=1",
-    "--set=train.eval_epochs=0",
-]
+TINY = {
+    "strategy": "cpu",
+    "epochs": 6,
+    "batch_size": 16,
+    "model": {"width": 0.125},
+    "set": {
+        "data.image_size": 16,
+        "train.checkpoint_epochs": 1,
+        "train.eval_epochs": 0,
+    },
+}
 
 
 def execute(kind, folder, photos, max_hours):
@@ -34,7 +36,7 @@ def execute(kind, folder, photos, max_hours):
     settings.source = "\n".join(
         [
             f"DATA, RUN = {str(photos)!r}, 'photos'",
-            f"FLAGS, MAX_HOURS = {TINY!r}, {max_hours}",
+            f"SETTINGS, MAX_HOURS = {TINY!r}, {max_hours}",
             f"INPUT, WORKING = {str(folder / 'input')!r}, "
             f"{str(folder / 'working')!r}",
             "SOURCE = '/not/needed/here'",

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from simclr import __main__ as cli
 from simclr import config as config_lib
-from simclr.commands.tools.lower import bundle_runner
+from simclr.commands.tools.bundle import bundle_runner
 from simclr.config import Train
 from simclr.data.views import device_crop, view_draws
 from simclr.pjrt import devices as jax_devices

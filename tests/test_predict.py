@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
-from simclr.commands.use import predict
+from simclr.commands.use import predictions
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
@@ -70,7 +70,7 @@ def test_rows_are_the_classifiers_answers(
     # Batches smaller than the folder, the last one not full.
     whole = features.batches
     monkeypatch.setattr(
-        predict, "batches", lambda *a, **k: whole(*a, **k, batch_size=16)
+        predictions, "batches", lambda *a, **k: whole(*a, **k, batch_size=16)
     )
     out = tmp_path / "p.csv"
     status, said, _ = say(
@@ -148,7 +148,7 @@ def test_a_failure_leaves_the_old_file(
         yield np.arange(2), np.full([2, 3], 1 / 3)
         raise InputError("the disk is gone")
 
-    monkeypatch.setattr(predict, "batches", broken)
+    monkeypatch.setattr(predictions, "batches", broken)
     status, _, error = say(capsys, "predict", run, photos, f"--out={out}")
     assert status == 2 and error == "simclr: the disk is gone"
     assert out.read_text() == before and os.listdir(tmp_path) == ["p.csv"]

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from simclr.commands.use import evaluate
+from simclr.commands.use import evaluate_encoder
 from simclr.config import Loss, words
 from simclr.losses.objectives import OBJECTIVES
 from simclr.messages.names import short_name
@@ -36,20 +36,20 @@ def test_later_stages_are_not_their_objective(task, init, title):
 
 def test_a_title_says_the_run_the_objective_and_the_images_alone():
     barlow = config(loss=Loss(name="barlow_twins"))
-    title = evaluate._title("/home/someone/runs/mine", barlow, None)
+    title = evaluate_encoder._title("/home/someone/runs/mine", barlow, None)
     assert title == "mine: Barlow Twins on cifar10/train"
 
 
 def test_a_subtitle_has_the_whole_net():
     model = dataclasses.replace(tiny.CONFIG.model, sk_ratio=0.0625)
-    assert evaluate._subtitle(config(model=model), 1200, None) == (
+    assert evaluate_encoder._subtitle(config(model=model), 1200, None) == (
         "ResNet-10 x0.125+SK, 16 pixels, batch 16, 4 epochs, step 1,200"
     )
     imported = {"path": "/home/someone/simclr_r50.ckpt"}
-    assert evaluate._subtitle(config(), 0, imported) == (
+    assert evaluate_encoder._subtitle(config(), 0, imported) == (
         "ResNet-10 x0.125, 16 pixels, from simclr_r50.ckpt"
     )
-    assert evaluate._title("runs/r50", config(), imported) == (
+    assert evaluate_encoder._title("runs/r50", config(), imported) == (
         "r50: imported weights"
     )
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from simclr.commands.train import pipeline
+from simclr.commands.train import run_stages
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -168,9 +168,9 @@ def test_a_pipeline_times_each_net_in_its_own_precision(
         loaded.append(model)
         return lambda batch: batch
 
-    monkeypatch.setattr(pipeline, "Infer", infer)
+    monkeypatch.setattr(run_stages, "Infer", infer)
     keras.config.set_dtype_policy("mixed_bfloat16")
-    rows = pipeline._sizes({"first": first, "last": last}, strategy)
+    rows = run_stages._sizes({"first": first, "last": last}, strategy)
     assert rows["first"]["parameters"] < rows["last"]["parameters"]
     policies = {
         layer.dtype_policy.name

@@ -1,30 +1,31 @@
-"""Command lines of the form `simclr COMMAND ARGUMENTS --flags`.
+"""Command lines of the form `simclr COMMAND WORDS --flags`.
 
-What commands there are is told by __main__.py; here a line becomes a call, its
+What commands there are is told by commands.py; here a line becomes a call, its
 help, or one line that says what is wrong.
 """
 
-import dataclasses
+import errno
 import sys
 import textwrap
-from collections.abc import Callable
 
 from absl import flags
 
+from simclr.cli.flags import call_of, define
 from simclr.engines import startup
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
 
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """One command: its flags, its arguments and what it runs."""
-
-    run: Callable
-    define: Callable
-    arguments: tuple[str, ...]
-    summary: str
-    needs_tensorflow: bool = True
+# What the system says of a path that the user can mend.
+_BAD_PATHS = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+}
 
 
 def main(argv, commands, usage):
@@ -46,14 +47,14 @@ def main(argv, commands, usage):
         print(help_text(argv[0], commands[argv[0]]))
         return 0
     try:
-        command, values, arguments = parse(argv, commands)
+        command, values, words = parse(argv, commands)
     except (flags.Error, InputError) as error:
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
         return 2
+    startup.be_quiet(debug=values.debug)
     try:
-        if command.needs_tensorflow:
-            startup.require_tensorflow()
-        return command.run(values, *arguments) or 0
+        call = call_of(command.arguments, words, values)
+        return command.status(command.function(**call))
     except KeyboardInterrupt:
         print("simclr: interrupted.", file=sys.stderr)
         return 130
@@ -61,7 +62,7 @@ def main(argv, commands, usage):
         if values.debug:
             raise
         print(f"simclr: {_one_line(error)}", file=sys.stderr)
-        return 2 if isinstance(error, InputError | OSError) else 1
+        return 2 if _is_bad_input(error) else 1
 
 
 def parse(argv, commands):
@@ -72,10 +73,10 @@ def parse(argv, commands):
         commands: dict of name -> Command.
 
     Returns:
-        (Command, its FlagValues, its arguments as list of str).
+        (Command, its FlagValues, the words that are no flags: list of str).
 
     Raises:
-        InputError: no such command, or a wrong number of arguments.
+        InputError: no such command, or a wrong number of words.
         flags.Error: an unknown flag or a bad value.
     """
     name = argv[0]
@@ -84,60 +85,76 @@ def parse(argv, commands):
         raise InputError(f"There is no command {name!r}.{hint}")
     command = commands[name]
     values = _flag_values(command)
-    arguments = values(argv)[1:]
-    if len(arguments) != len(command.arguments):
-        wanted = " ".join(["simclr", name, *command.arguments, "[--flags]"])
+    words = values(argv)[1:]
+    if len(words) != len(command.words):
         raise InputError(
-            f"usage: {wanted}; got {' '.join(arguments) or 'no argument'}"
+            f"usage: {_usage(name, command)}; got "
+            f"{' '.join(words) or 'no argument'}"
         )
-    return command, values, arguments
+    return command, values, words
 
 
 def help_text(name, command):
     """One command's summary, usage and flags, and nobody else's."""
     values = _flag_values(command)
-    lines = [
-        command.summary,
-        "",
-        " ".join(["simclr", name, *command.arguments, "[--flags]"]),
-        "",
-    ]
+    lines = [command.summary, "", _usage(name, command), ""]
+    for argument in command.arguments:
+        if argument.required:
+            lines += [f"  {argument.name.upper()}"]
+            lines += _indented(argument.words("--{}"))
     for flag in sorted(values):
         kind = values[flag].flag_type()
         default = values[flag].default
         shown = (
             f" (default: {default})" if default not in ("", [], None) else ""
         )
-        text = f"{values[flag].help}{shown}"
         lines += [f"  --{flag}  [{kind}]"]
-        lines += [f"      {line}" for line in textwrap.wrap(text, 72)]
+        lines += _indented(f"{values[flag].help}{shown}")
     return "\n".join(lines)
+
+
+def _usage(name, command):
+    return " ".join(["simclr", name, *command.words, "[--flags]"])
+
+
+def _indented(text):
+    return [f"      {line}" for line in textwrap.wrap(text, 72)]
 
 
 def _flag_values(command):
     """The command's own flags, apart from those that libraries define."""
     values = flags.FlagValues()
-    command.define(values)
+    define(command.arguments, values)
     flags.DEFINE_boolean(
         "debug", False, "Show tracebacks and logs.", flag_values=values
     )
     return values
 
 
+def _is_bad_input(error):
+    """Whether the user can mend it; a full disk, say, is no bad input."""
+    if isinstance(error, OSError):
+        return error.errno is None or error.errno in _BAD_PATHS
+    return isinstance(error, InputError)
+
+
 def _one_line(error):
-    """The part of an error that a user can act on."""
-    text = str(error).strip() or type(error).__name__
+    """What is wrong: the part that a user can act on; of faults, the cause."""
+    text = str(error).strip()
     # What Python code inside the input pipeline raised, without TensorFlow's
     # wrapping: "...UnknownError ... InputError: message\nTraceback ...".
     for kind in ("InputError: ", "OSError: "):
         if kind in text:
             text = text.split(kind, 1)[1]
             return text.splitlines()[0]
-    line = text.splitlines()[0]
-    if isinstance(error, InputError | OSError | FloatingPointError):
-        return line
+    line = (text or "no message").splitlines()[0]
     if isinstance(error, flags.Error):
         return f"{line} (see --help)"
+    if isinstance(error, OSError) and error.errno is not None:
+        names = [n for n in (error.filename, error.filename2) if n is not None]
+        line = ": ".join([*map(str, names), error.strerror or line])
+    if _is_bad_input(error) or isinstance(error, FloatingPointError):
+        return line
     line = f"{type(error).__name__}: {line}"
     cause = error.__cause__
     if cause is not None:

@@ -12,6 +12,7 @@ from simclr.config.load import (
     load,
     override,
     read,
+    split,
     to_json,
 )
 from simclr.config.rules import get, validate
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "override",
     "read",
+    "split",
     "to_json",
     "validate",
 ]

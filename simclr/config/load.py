@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import runpy
+import traceback
 
 from simclr.config.rules import get, validate
 from simclr.config.schema import Config
@@ -16,8 +17,8 @@ def load(path, overrides=()):
     """Reads `config` from a recipe file, then applies `a.b=value` overrides.
 
     Raises:
-        InputError: no such recipe, no `config` in it, an unknown key, a value
-            of the wrong type or out of range.
+        InputError: no such recipe, an error in it, no `config` in it, an
+            unknown key, a value of the wrong type or out of range.
     """
     return override(read(path), overrides)
 
@@ -31,15 +32,32 @@ def read(path):
     Raises:
         InputError: as for `load`.
     """
-    try:
-        config = runpy.run_path(path).get("config")
-    except (OSError, ImportError):  # Missing; a folder without __main__.
-        raise InputError(f"No recipe at {path}.") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    config = read_recipe(path).get("config")
     if not isinstance(config, Config):
         raise InputError(f"{path} does not set config = Config(...).")
     return validate(config)
+
+
+def read_recipe(path):
+    """The names that a recipe file sets, a dict.
+
+    Raises:
+        InputError: there is no such file, or it ends in an error.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"No recipe at {path}.")
+    try:
+        return runpy.run_path(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == path]
+        line = getattr(error, "lineno", None) or [0, *lines][-1]
+        raise InputError(
+            f"{path}, line {line}: {type(error).__name__}: "
+            f"{getattr(error, 'msg', error)}"
+        ) from error
 
 
 def derive(here, base, **changes):
@@ -61,6 +79,18 @@ def derive(here, base, **changes):
     return validate(dataclasses.replace(config, **changes))
 
 
+def split(override):
+    """(key, value) of KEY=VALUE.
+
+    Raises:
+        InputError: it has no `=`.
+    """
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise InputError(f"Expected KEY=VALUE, got {override!r}.")
+    return key.strip(), value.strip()
+
+
 def override(config, overrides):
     """Applies `a.b=value` strings to a config, and settles what is left open.
 
@@ -72,11 +102,9 @@ def override(config, overrides):
     """
     given = []
     for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"Expected KEY=VALUE, got {text!r}.")
-        config = replace(config, key.strip(), value.strip())
-        given.append(key.strip())
+        key, value = split(text)
+        config = replace(config, key, value)
+        given.append(key)
     config = _settled(config)
     for key in given:
         if key.startswith("model."):
@@ -108,9 +136,13 @@ def from_json(text):
     """The config that `to_json` wrote.
 
     Raises:
-        InputError: an unknown key or a wrong type in the text.
+        InputError: no JSON, an unknown key or a wrong type in it.
     """
-    return _settled(from_dict(Config, json.loads(text)))
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"It is no JSON: {error}.") from error
+    return _settled(from_dict(Config, values))
 
 
 def differences(old, new):

@@ -6,10 +6,10 @@ and in `distill.teachers`.
 """
 
 import dataclasses
-import runpy
 
 from simclr import config as config_lib
 from simclr.config import Config
+from simclr.config.load import read_recipe
 from simclr.config.values import Typed
 from simclr.messages.errors import InputError
 
@@ -46,12 +46,7 @@ def load(path, overrides=()):
         InputError: no such recipe or none of several stages, a stage that
             points at none before it, or an override that fits no stage.
     """
-    try:
-        pipeline = runpy.run_path(path).get("pipeline")
-    except (OSError, ImportError):
-        raise InputError(f"No recipe at {path}.") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    pipeline = read_recipe(path).get("pipeline")
     if not isinstance(pipeline, Pipeline):
         raise InputError(
             f"{path} does not set pipeline = Pipeline(...); a recipe of one "

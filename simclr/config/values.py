@@ -33,6 +33,11 @@ class Typed:
             object.__setattr__(self, name, value)
 
 
+def text(value):
+    """A value as `replace` reads it."""
+    return value if isinstance(value, str) else repr(value)
+
+
 def keys(kind, prefix=""):
     """All dotted keys of a config, in order of definition."""
     for field in dataclasses.fields(kind):
@@ -116,6 +121,8 @@ def from_dict(kind, values, prefix=""):
     Raises:
         InputError: a key that it does not have, or a value of another type.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"{prefix or 'It'} holds no settings: {values!r}.")
     hints = typing.get_type_hints(kind)
     for name in values:
         if name not in hints:

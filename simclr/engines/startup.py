@@ -17,8 +17,11 @@ _NO_TENSORFLOW = (
 )
 
 
+_LOG_LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
+
+
 def require_tensorflow():
-    """Raises ValueError, naming the extras, where TensorFlow is missing.
+    """Raises InputError, naming the extras, where TensorFlow is missing.
 
     The wheels tensorflow, tensorflow-cpu and tensorflow-tpu are one package
     and break each other, so installing this package brings none by itself.
@@ -27,23 +30,34 @@ def require_tensorflow():
         raise InputError(_NO_TENSORFLOW)
 
 
-def be_quiet(debug):
+def be_quiet(*, debug=False):
     """Sets what TensorFlow reads at its import, whenever that will be."""
     # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
     # (measured, BUILD_NOTES.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if debug:
+        os.environ.setdefault(_LOG_LEVEL, "0")
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(_LOG_LEVEL, _SILENT)
     absl_logging.set_verbosity(absl_logging.ERROR)
     # TensorFlow's own, such as its advice on retracing.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
-def start_tensorflow(debug):
-    """Imports TensorFlow with the settings that it reads once, at import."""
-    be_quiet(debug)
-    if debug or "tensorflow" in sys.modules:
+def start_tensorflow():
+    """Imports TensorFlow with the settings that it reads once, at import.
+
+    Where somebody has imported it already, it stays as it is.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    require_tensorflow()
+    if "tensorflow" in sys.modules:
+        return
+    be_quiet(debug=os.environ.get(_LOG_LEVEL, _SILENT) != _SILENT)
+    if os.environ[_LOG_LEVEL] != _SILENT:
+        importlib.import_module("tensorflow")
         return
     # While it is imported TensorFlow logs past that setting, to the process's
     # standard error: kept aside, and shown when the import fails.

@@ -1,5 +1,6 @@
 """Which devices a run uses, as a tf.distribute strategy."""
 
+import functools
 import glob
 import json
 import os
@@ -139,6 +140,8 @@ def is_accelerator(strategy):
         return strategy.platform != "cpu"
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return True
+    if isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        return "GPU" in strategy.extended.worker_devices[0]
     return bool(tf.config.list_logical_devices("GPU"))
 
 
@@ -181,6 +184,11 @@ def _detect():
 
 def _tpu(replicas):
     del replicas  # A TPU slice is used whole.
+    return _tpu_strategy()
+
+
+@functools.cache  # A second start of the TPU system would lose what is on it.
+def _tpu_strategy():
     try:
         # "local" is the TPU VM this process runs on.
         name = os.environ.get("TPU_NAME", "local")
@@ -205,28 +213,63 @@ def _gpu(replicas):
             "install simclr[gpu] or use --strategy=cpu."
         )
     gpus = gpus[: replicas or len(gpus)]
-    tf.config.set_visible_devices(gpus, "GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    if len(gpus) == 1:
-        return tf.distribute.get_strategy(), "1 GPU"
-    return tf.distribute.MirroredStrategy(), f"{len(gpus)} GPUs"
+    if _configured(tf.config.set_visible_devices, gpus, "GPU"):
+        for gpu in gpus:
+            _configured(tf.config.experimental.set_memory_growth, gpu, True)
+    there = tf.config.list_logical_devices("GPU")
+    if len(there) < len(gpus):
+        raise _running(f"{len(there)} GPUs", f"{len(gpus)}")
+    if len(gpus) > 1:
+        return _mirrored("GPU", len(gpus)), f"{len(gpus)} GPUs"
+    if len(there) > 1:
+        return tf.distribute.OneDeviceStrategy("GPU:0"), "1 GPU"
+    return tf.distribute.get_strategy(), "1 GPU"
 
 
 def _cpu(replicas):
-    tf.config.set_visible_devices([], "GPU")
+    _configured(tf.config.set_visible_devices, [], "GPU")
     if replicas <= 1:
+        words = f"CPU, {os.cpu_count()} cores"
+        if tf.config.get_visible_devices("GPU"):
+            return tf.distribute.OneDeviceStrategy("CPU:0"), words
         # The default strategy: same interface, none of the copying.
-        return tf.distribute.get_strategy(), f"CPU, {os.cpu_count()} cores"
-    tf.config.set_logical_device_configuration(
+        return tf.distribute.get_strategy(), words
+    _configured(
+        tf.config.set_logical_device_configuration,
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * replicas,
     )
-    devices = [f"CPU:{i}" for i in range(replicas)]
-    return (
-        tf.distribute.MirroredStrategy(devices),
-        f"CPU, {replicas} logical replicas",
+    there = len(tf.config.list_logical_devices("CPU"))
+    if there < replicas:
+        raise _running(f"{there} logical CPU replicas", f"{replicas}")
+    return _mirrored("CPU", replicas), f"CPU, {replicas} logical replicas"
+
+
+@functools.cache  # TensorFlow's collectives know one of a kind in a process.
+def _mirrored(kind, count):
+    devices = [f"{kind}:{i}" for i in range(count)]
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _configured(configure, *arguments):
+    """Sets up devices; False where TensorFlow runs already, as it is then."""
+    try:
+        configure(*arguments)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _running(there, wanted):
+    return InputError(
+        f"TensorFlow runs already in this process, with {there}; {wanted} are "
+        "asked for: ask before anything uses it, or in a new process."
     )
+
+
+@functools.cache  # It must be the first thing that TensorFlow does.
+def _multiworker_strategy():
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _multiworker(replicas):
@@ -238,7 +281,7 @@ def _multiworker(replicas):
             "--strategy=multiworker needs TF_CONFIG, a JSON text with the "
             "cluster's workers and this process's task."
         ) from None
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    strategy = _multiworker_strategy()
     return strategy, (
         f"{len(workers)} workers, {strategy.num_replicas_in_sync} replicas"
     )

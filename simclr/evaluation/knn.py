@@ -5,7 +5,6 @@ Letters: m = images to search among, q = queries, f = features, c = classes.
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from simclr.evaluation.accuracy import (
     NEIGHBOURS,
@@ -15,6 +14,7 @@ from simclr.evaluation.accuracy import (
 )
 from simclr.evaluation.full_float32 import full_float32
 from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
 
 # Rows of a block; their similarities take 1024 x 16384 x 4 bytes = 64 MiB,
 # however many images there are.
@@ -135,7 +135,7 @@ def nearest(h, query_h, k, progress=False):
     similarity = np.zeros([len(query_h), 0], np.float32)
     starts = range(0, len(h), _CANDIDATES)
     with full_float32():
-        for start in tqdm(starts, "Neighbours", disable=not progress):
+        for start in progress_bar(starts, shown=progress, desc="Neighbours"):
             block = tf.constant(_unit(h[start : start + _CANDIDATES]))
             found = [
                 _top_k(tf.constant(_unit(query_h[i : i + _QUERIES])), block, k)

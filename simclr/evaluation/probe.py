@@ -14,12 +14,12 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 import tensorflow as tf
-from tqdm import tqdm
 
 from simclr.evaluation.accuracy import labelled_rows, top_k_accuracy
 from simclr.evaluation.full_float32 import full_float32
 from simclr.evaluation.split import held_out
 from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
 
 # Strengths tried, from strong to weak; each starts from the one before. The
 # objective is a mean over rows, so they mean the same for any m.
@@ -110,7 +110,7 @@ def fit_probe(
 
     with (
         full_float32(),
-        tqdm(desc="Linear probe", unit="it", disable=not progress) as bar,
+        progress_bar(shown=progress, desc="Linear probe", unit="it") as bar,
     ):
         inside = len(rows) - np.sum(outside)
         l2, weights = _fit_with_best_l2(x, y[order], inside, len(present), bar)

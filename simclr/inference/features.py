@@ -12,11 +12,11 @@ import math
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from simclr.inference import views as host
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
 
 # Of a batch on a replica: so many images, and so many numbers, at most.
 _MOST_IMAGES, _MOST_NUMBERS = 256, 1 << 24
@@ -115,8 +115,8 @@ def batches(
     if len(rows) == 0:
         raise InputError("There is no image to embed.")
     views = host.CenterViews(reader, image_size)
-    with tqdm(
-        total=len(rows), desc=title, unit="img", disable=not progress
+    with progress_bar(
+        total=len(rows), desc=title, unit="img", shown=progress
     ) as bar:
         yield from stream(encoder, views, rows, seen=bar.update, **options)
 

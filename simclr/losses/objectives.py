@@ -27,6 +27,7 @@ import inspect
 import tensorflow as tf
 
 from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
 
 # Name of the objective, and the module beside this that has it.
 OBJECTIVES = {
@@ -55,7 +56,16 @@ def words(name):
 
 @tf.autograph.experimental.do_not_convert  # It has no tensors.
 def get(name):
-    """The objective, a function."""
+    """The objective, a function.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in OBJECTIVES:
+        raise InputError(
+            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
+            f"{did_you_mean(name, OBJECTIVES)}"
+        )
     module = importlib.import_module(f"simclr.losses.{OBJECTIVES[name]}")
     return getattr(module, name)
 
@@ -74,11 +84,8 @@ def scalars(name):
 
 
 def check(name, *, negatives):
-    """Raises ValueError for an unknown objective, or one without negatives."""
-    if name not in OBJECTIVES:
-        raise InputError(
-            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
-        )
+    """Raises InputError for an unknown objective, or one without negatives."""
+    get(name)
     if negatives and "negatives" not in options(name):
         fit = [key for key in OBJECTIVES if "negatives" in options(key)]
         raise InputError(

@@ -1,24 +1,51 @@
-"""What a run shows: a bar, or lines where there is no terminal."""
+"""What a run shows: a bar, or lines where nobody would see one."""
 
+import importlib.util
 import math
 import sys
 import time
 
 from tqdm import tqdm
 
+from simclr.messages.say import is_silent, say
+
+
+def in_notebook():
+    """Whether this process is a notebook's kernel."""
+    shell = sys.modules.get("IPython")
+    return hasattr(shell and shell.get_ipython(), "kernel")
+
+
+def progress_bar(iterable=None, *, shown=True, **options):
+    """A tqdm bar where somebody sees it: on a terminal or in a notebook.
+
+    Args:
+        iterable: as for tqdm; None: moved by hand.
+        shown: bool, False hides it anyway.
+        **options: of tqdm.
+
+    Returns:
+        tqdm.
+    """
+    notebook = in_notebook()
+    seen = not is_silent() and (notebook or sys.stderr.isatty())
+    kind = tqdm
+    if shown and seen and notebook and importlib.util.find_spec("ipywidgets"):
+        from tqdm.notebook import tqdm as kind
+    return kind(iterable, disable=not (shown and seen), **options)
+
 
 class Progress:
-    """A bar on a terminal; a line every `period_s` seconds anywhere else."""
+    """A bar; a line every `period_s` seconds where none is seen."""
 
     def __init__(self, total_steps, step, batch_size, period_s=30.0):
         self._total, self._batch_size = total_steps, batch_size
         self._period_s, self._next_line = period_s, 0.0
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=total_steps * batch_size,
             initial=step * batch_size,
             unit="img",
             unit_scale=True,
-            disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
@@ -31,10 +58,12 @@ class Progress:
             **values: floats by their names.
         """
         shown = "  ".join(f"{k} {v:.3f}" for k, v in values.items())
-        self._bar.n = step * self._batch_size
-        self._bar.set_postfix_str(shown)
         done = step == self._total
-        if self._bar.disable and (done or time.monotonic() > self._next_line):
+        if not self._bar.disable:
+            self._bar.set_postfix_str(shown, refresh=False)
+            self._bar.update(step * self._batch_size - self._bar.n)
+            return
+        if done or time.monotonic() > self._next_line:
             self._next_line = time.monotonic() + self._period_s
             speed = ""
             if images_per_second:
@@ -50,7 +79,10 @@ class Progress:
 
     def say(self, text):
         """A line that does not break the bar."""
-        self._bar.write(text, file=sys.stderr)
+        if self._bar.disable:
+            say(text)
+        else:
+            self._bar.write(text, file=sys.stderr)
 
     def close(self):
         """Leaves the bar as it is."""

@@ -101,25 +101,54 @@ def read_config(workdir):
     """The Config of a run folder.
 
     Raises:
-        InputError: there is no run in the folder.
+        InputError: there is no run in the folder, or its config is damaged.
     """
+    path = os.path.join(workdir, "config.json")
     try:
-        with open(os.path.join(workdir, "config.json")) as file:
+        with open(path, encoding="utf-8") as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{workdir} is no run folder: it has no config.json."
         ) from None
     facts = os.path.join(workdir, "run.json")
-    if os.path.exists(facts) and older.format_of(read_facts(workdir)) == 1:
-        text = json.dumps(older.translated(json.loads(text)))
-    return config_lib.from_json(text)
+    is_older = (
+        os.path.exists(facts) and older.format_of(read_facts(workdir)) == 1
+    )
+    try:
+        if is_older:
+            text = json.dumps(older.translated(json.loads(text)))
+        return config_lib.from_json(text)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def read_facts(workdir):
-    """The facts that `open_run` wrote."""
-    with open(os.path.join(workdir, "run.json")) as file:
-        return json.load(file)
+    """The facts that `open_run` wrote.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    facts = read_json(workdir, "run.json")
+    if facts is None:
+        raise InputError(f"{workdir} is no run folder: it has no run.json.")
+    return facts
+
+
+def read_json(workdir, name):
+    """What a JSON file of the run holds; None: there is no such file.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = os.path.join(workdir, name)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}.") from error
 
 
 def write(workdir, name, text):

@@ -5,7 +5,10 @@ All workers of a cluster must decide alike: a step waits for everyone.
 
 import os
 import signal
+import threading
 import time
+
+from simclr.messages.say import is_silent
 
 # EX_TEMPFAIL: not finished; the same command goes on where this one stopped.
 EXIT_STOPPED = 75
@@ -46,7 +49,8 @@ class Stopper:
     """Knows whether the run should save and stop now.
 
     A context manager: while open, SIGTERM (preemption) and SIGINT (Ctrl-C) ask
-    for a stop; a second Ctrl-C interrupts at once.
+    for a stop; a second Ctrl-C interrupts at once. Handlers of signals can be
+    set in the main thread alone: in another one, signals do what they did.
 
     Args:
         workers: strategy.Workers.
@@ -61,26 +65,34 @@ class Stopper:
         self._old = {}
 
     def __enter__(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._old[number] = signal.signal(number, self._ask)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._old[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_):
         for number, handler in self._old.items():
-            signal.signal(number, handler)
+            # None: it was not set from Python, and cannot be from here.
+            signal.signal(number, handler or signal.SIG_DFL)
+        self._old.clear()
+
+    def ask(self, reason):
+        """Asks for a stop; the first reason counts."""
+        self._reason = self._reason or reason
 
     def reason(self):
         """Why to stop now, or ""; every worker gets an answer alike."""
         if self._max_hours and time.monotonic() > self._deadline:
-            self._reason = self._reason or f"--max_hours={self._max_hours:g}"
+            self.ask(f"--max_hours={self._max_hours:g}")
         if self._workers.gather([float(bool(self._reason))]).any():
             return self._reason or "another worker"
         return ""
 
-    def _ask(self, number, frame):
+    def _on_signal(self, number, frame):
         del frame
         if number == signal.SIGINT and self._reason:
             raise KeyboardInterrupt
-        self._reason = signal.Signals(number).name
+        self.ask(signal.Signals(number).name)
         # Not print: the signal may have come in the middle of one.
-        os.write(2, f"\n{self._reason}: saving, then stopping.\n".encode())
+        if not is_silent():
+            os.write(2, f"\n{self._reason}: saving, then stopping.\n".encode())

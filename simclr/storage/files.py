@@ -43,7 +43,7 @@ def glob_files(pattern):
     if not is_remote(pattern):
         return sorted(filter(os.path.isfile, glob.glob(pattern)))
     with _remote_errors(pattern):
-        return sorted(_gfile().glob(pattern))
+        return sorted(_tensorflow().io.gfile.glob(pattern))
 
 
 def list_folder(path):
@@ -55,7 +55,7 @@ def list_folder(path):
     if not is_remote(path):
         return sorted(os.listdir(path)) if os.path.isdir(path) else []
     with _remote_errors(path):
-        gfile = _gfile()
+        gfile = _tensorflow().io.gfile
         names = gfile.listdir(path) if gfile.isdir(path) else []
         return sorted(name.rstrip("/") for name in names)
 
@@ -70,7 +70,7 @@ def stat(path):
         status = os.stat(path)
         return status.st_size, status.st_mtime_ns
     with _remote_errors(path):
-        status = _gfile().stat(path)
+        status = _tensorflow().io.gfile.stat(path)
         return status.length, status.mtime_nsec
 
 
@@ -83,7 +83,7 @@ def read_file(path):
     if not is_remote(path):
         with open(path, "rb") as file:
             return file.read()
-    with _remote_errors(path), _gfile().GFile(path, "rb") as file:
+    with _remote_errors(path), _tensorflow().io.gfile.GFile(path, "rb") as file:
         return file.read()
 
 
@@ -144,7 +144,7 @@ class _Chunks:
 
 
 def _fetch_chunk(path, index):
-    with _remote_errors(path), _gfile().GFile(path, "rb") as file:
+    with _remote_errors(path), _tensorflow().io.gfile.GFile(path, "rb") as file:
         file.seek(index * CHUNK_BYTES)
         return file.read(CHUNK_BYTES)
 
@@ -152,22 +152,21 @@ def _fetch_chunk(path, index):
 _CHUNKS = _Chunks(_fetch_chunk, _KEPT_CHUNKS)
 
 
-def _gfile():
+def _tensorflow():
     try:
-        import tensorflow as tf
+        import tensorflow
     except ImportError:
         raise OSError(
             'remote paths need TensorFlow: pip install "simclr[cpu]", or '
             "[gpu] or [tpu]"
         ) from None
-    return tf.io.gfile
+    return tensorflow
 
 
 @contextlib.contextmanager
 def _remote_errors(path):
     """TensorFlow's errors as OSError of one line."""
-    import tensorflow as tf
-
+    tf = _tensorflow()
     try:
         yield
     except tf.errors.UnimplementedError:

@@ -25,7 +25,7 @@ from simclr.training.recorder import Recorder, SilentRecorder
 from simclr.training.tasks import TASKS
 
 
-def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
+def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
     """Trains `config` to its last step, resuming from `workdir` if it can.
 
     Args:
@@ -34,6 +34,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
         strategy: tf.distribute strategy, or PjrtDevices.
         max_hours: save and stop after so many hours; 0 for no limit.
         notes: lines on how the config came about, kept in run.json.
+        callbacks: functions, called with each row of metrics, a dict, on the
+            chief; one that returns True saves the run and stops it.
 
     Returns:
         "" when the run is finished, else why it stopped before.
@@ -66,6 +68,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             )
             step, sums = restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
+        stopper = stack.enter_context(Stopper(workers, max_hours))
         recorder = (Recorder if chief else SilentRecorder)(
             config,
             reader,
@@ -75,9 +78,9 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             workers,
             workdir,
             step,
+            on_row=functools.partial(_tell, callbacks, stopper),
         )
         stack.enter_context(recorder)
-        stopper = stack.enter_context(Stopper(workers, max_hours))
         targets = None
         if config.task == "distill" and config.distill.cache:
             targets = cached_answers.cached_probabilities(
@@ -120,6 +123,18 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=()):
             # Its threads run Python code; the interpreter cannot end beside
             # them.
             del steps
+
+
+def _tell(callbacks, stopper, row):
+    """A row of metrics to each callback; True asks for a stop."""
+    for callback in callbacks:
+        answer = callback(dict(row))
+        if isinstance(answer, bool | np.bool_) and answer:
+            stopper.ask(_name(callback))
+
+
+def _name(callback):
+    return getattr(callback, "__name__", type(callback).__name__)
 
 
 def _labels(source):

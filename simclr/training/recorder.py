@@ -25,6 +25,7 @@ class Recorder:
         workers: strategies.Workers.
         workdir: run folder.
         step: int, step of the first batch; at 0 the baselines are written.
+        on_row: function, called with each row of metrics, a dict.
     """
 
     def __init__(
@@ -37,7 +38,10 @@ class Recorder:
         workers,
         workdir,
         step,
+        *,
+        on_row=lambda row: None,
     ):
+        self._on_row = on_row
         self._config, self._task = config, task
         self._workdir = workdir
         self._checkpoints = run_folder.checkpoints(workdir)
@@ -55,7 +59,7 @@ class Recorder:
         if step == 0:
             self._baselines = self._monitor.baselines()
             if self._baselines:
-                self._writer.write(0, **self._baselines)
+                self._write(0, **self._baselines)
         else:
             rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
             self._baselines = next((r for r in rows if r["step"] == 0), {})
@@ -69,7 +73,7 @@ class Recorder:
 
     def log(self, step, means, images_per_second):
         """A row of metrics: means of scalars since the row before."""
-        self._writer.write(
+        self._write(
             step,
             **means,
             epoch=step * self._config.batch_size / self._num_examples,
@@ -95,7 +99,7 @@ class Recorder:
         scores = self._monitor.run(self._bar.say)
         if not scores:
             return
-        self._writer.write(step, **scores)
+        self._write(step, **scores)
         shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
         beside = ", ".join(
@@ -109,6 +113,10 @@ class Recorder:
     def finish(self, step):
         """Notes that the run is at its end."""
         run_folder.mark_finished(self._workdir, step)
+
+    def _write(self, step, **values):
+        """A row of metrics, to the files and to whoever listens."""
+        self._on_row({"step": step, **self._writer.write(step, **values)})
 
     def __enter__(self):
         return self
@@ -136,7 +144,10 @@ class SilentRecorder:
         workers,
         workdir,
         step,
+        *,
+        on_row=lambda row: None,
     ):
+        del on_row  # The chief has the rows.
         self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share, workers.index
         )

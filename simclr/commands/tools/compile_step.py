@@ -2,11 +2,15 @@
 
 import dataclasses
 import json
+from typing import Annotated
 
 from simclr import config as config_lib
-from simclr.commands.tools.compiled_step import StepCompiler
-from simclr.commands.train import launch
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.train import train_data
+from simclr.config import Config
 from simclr.data.sources.registry import open_source
+from simclr.engines import startup
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
@@ -23,63 +27,88 @@ _KNOWN = {
 }
 
 
-def run(
-    recipe,
-    topologies,
-    *,
-    overrides=(),
-    data="",
-    images=0,
-    classes=None,
-    search=True,
-    code=True,
-    out="",
-):
-    """Compiles a recipe's training step for slices, and says what it needs.
+Recipe = Annotated[arguments.Recipe, "Required."]
+Topology = Annotated[
+    tuple[str, ...],
+    "The slice, by the name that it is rented under; or several: v5e-8,v3-8.",
+]
+Data = Annotated[
+    arguments.Path, "Images that the run would train on. Default: the recipe's."
+]
+Images = Annotated[
+    arguments.Count, "How many images there are, where they are not at hand."
+]
+Classes = Annotated[
+    int | None,
+    "How many classes their labels name; 0: no labels.",
+    arguments.AtLeast(0),
+]
+Search = Annotated[
+    bool,
+    "Search for the largest batch that fits, too: some compilations more, up "
+    "to their buffers.",
+]
+Code = Annotated[
+    bool,
+    "Compile to the end. Without: up to the buffers, in a fraction of the time "
+    "and of the host's memory; the size of the program stays unknown.",
+]
+Out = Annotated[arguments.Path, "Write the numbers to this JSON file too."]
 
-    Args:
-        recipe: path of a recipe.
-        topologies: list of names of slices, such as v5e-8.
-        overrides: list of KEY=VALUE over the recipe.
-        data: images, or "": the recipe's.
-        images: int, images of an epoch; 0: as many as there are.
-        classes: int, among their labels; None: as many as there are.
-        search: bool, look for the largest batch that fits.
-        code: bool, compile to the end; else up to the buffers (tpu/buffers.py).
-        out: path of a JSON file to write, a list with a dict for each slice,
-            or "".
+
+@command
+def compile_step(
+    config: Recipe = "",
+    *,
+    topology: Topology = ("v5e-8",),
+    set: arguments.Set = (),
+    data: Data = "",
+    images: Images = 0,
+    classes: Classes = None,
+    search: Search = True,
+    code: Code = True,
+    out: Out = "",
+    quiet: arguments.Quiet = False,
+):
+    """Compiles a recipe's step for a TPU slice, without one: memory, speed.
 
     Returns:
-        bool, whether the recipe's batch fits into each of them.
+        list of dict, a slice's numbers each; "fits" among them.
 
     Raises:
         InputError: bad input; jax or libtpu missing; a step that a TPU cannot
             run, with the line that is to blame.
     """
-    if not recipe:
+    if not config:
         raise InputError("Say --config=RECIPE.")
-    if not topologies:
+    if not topology:
         raise InputError("Say --topology=SLICE, such as v5e-8.")
     compiler.require()
-    chosen = [slices.get(name) for name in topologies]
-    config = config_lib.load(recipe, overrides)
+    chosen = [slices.get(name) for name in topology]
+    recipe = "the Config" if isinstance(config, Config) else config
+    if recipe == config:
+        config = config_lib.read(config)
+    config = config_lib.override(config, set)
     images, classes = _size_of_data(
-        launch.with_data(config.data, source=data), images, classes
+        train_data.with_data(config.data, source=data), images, classes
     )
     say(
         f"Recipe    {recipe} ({backbones.describe(config.model)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
         f"{config.train.precision}), {images:,} images"
     )
+    startup.start_tensorflow()
+    from simclr.commands.tools.compiled_step import StepCompiler
+
     step = StepCompiler(config, images=images, classes=classes, say=say)
     facts = [
-        {"recipe": recipe, "overrides": list(overrides)}
+        {"recipe": recipe, "overrides": list(set)}
         | _on_slice(slice_, config, images, step, search=search, code=code)
         for slice_ in chosen
     ]
     if out:
         _write(out, facts)
-    return all(x["fits"] for x in facts)
+    return facts
 
 
 def _on_slice(slice_, config, images, step, *, search, code):

@@ -1,206 +1,43 @@
 """`simclr import`: from published weights to a run folder."""
 
-import collections
-import hashlib
-import os
-import re
+from typing import Annotated
 
-import keras
-import numpy as np
-import tensorflow as tf
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.engines import startup
 
-from simclr import __version__
-from simclr.config import Config, Data, validate
-from simclr.messages.errors import InputError
-from simclr.messages.say import say
-from simclr.models.heads import build_head
-from simclr.models.variables import named_variables
-from simclr.published import compare, detect, tensorflow_checkpoint
-from simclr.published.probe_input import probe_input
-from simclr.runs import checkpoint, weights
-from simclr.runs import folder as run_folder
-
-_PARTS = {
-    "encoder": "encoder",
-    "head": "projection head",
-    "probe": "linear head",
-}
-_TORCH_FILE = re.compile(r".*\.(pth|pt|pth\.tar|bin)")
-# Names of files and folders that say nothing about what is in them.
-_NAMELESS = re.compile(
-    r"model\.ckpt(-\d+)?|ckpt-\d+|variables|saved_model|hub|checkpoint"
-)
+Checkpoint = Annotated[
+    arguments.Path, "A TF1 or TF2 checkpoint, a SavedModel's folder or a .pth."
+]
+Workdir = Annotated[
+    arguments.Path,
+    "The run folder to write. Default: runs/NAME after the checkpoint.",
+]
+Check = Annotated[
+    arguments.Path,
+    "Folder of the SavedModel published with the checkpoint: run it beside the "
+    "imported encoder and fail where they differ.",
+]
 
 
-def run(path, *, workdir="", check=""):
-    """Imports a checkpoint; see `simclr import --help`.
-
-    Args:
-        path: a TF1 or TF2 checkpoint, a SavedModel's folder or a .pth file.
-        workdir: the run folder; "": runs/NAME after the checkpoint.
-        check: folder of a SavedModel to compare the encoder with; "": none.
+@command
+def import_weights(
+    checkpoint: Checkpoint,
+    *,
+    workdir: Workdir = "",
+    check: Check = "",
+    quiet: arguments.Quiet = False,
+):
+    """Makes a run of published SimCLR or Barlow Twins weights.
 
     Returns:
-        True when the encoder is as the SavedModel's, or there was no check.
+        Run; None when the encoder is not as the SavedModel's.
 
     Raises:
         InputError: no checkpoint, one that fits no known net, or a folder that
             holds another run.
     """
-    source = _open(path)
-    fit = detect.detect(source)
-    config = _config(fit)
-    arrays = {
-        name: np.asarray(source.read(key), np.float32)
-        for name, key in fit.paths.items()
-    }
-    notes = [f"imported from {path} ({source.kind})", *source.notes, *fit.notes]
-    end = ""
-    if fit.num_classes:
-        end, reason = probe_input(source, fit, os.path.abspath(path))
-        notes.append(
-            f"the linear head ({fit.num_classes:,} classes) takes "
-            f"{end or 'an end of the net that the file does not tell'}: "
-            f"{reason}"
-        )
-    _report(path, source, fit, notes[1:])
-    if check and not _same(config, arrays, check):
-        return False
-    if not fit.heads.whole:
-        arrays |= _fresh_end(config, fit)
-        notes.append(
-            "the file's projection head has no last layer: head/z_dense and "
-            "head/z_bn are fresh, untrained"
-        )
+    startup.start_tensorflow()
+    from simclr.commands.tools import imported
 
-    workdir = workdir or os.path.join("runs", _name(path))
-    facts = {
-        "data": {"images": 0, "fingerprint": ""},
-        "classes": None,
-        "imported": {
-            "path": path,
-            "weights": _digest(arrays),
-            "left_out": source.left,
-            "num_classes": fit.num_classes,
-            "probe_input": end,
-        },
-        "tensorflow": tf.__version__,
-        "simclr": __version__,
-        "notes": notes,
-    }
-    _write(workdir, config, facts, arrays)
-    print(f"Run       {workdir}; next: simclr evaluate {workdir} --data=IMAGES")
-    return True
-
-
-def _open(path):
-    """The Source of whatever kind of checkpoint `path` is."""
-    if "://" in path:
-        raise InputError(
-            f"{path}: a checkpoint is read from a local disk; fetch it with "
-            "gcloud storage cp -r."
-        )
-    prefix = tensorflow_checkpoint.find(path)
-    if prefix:
-        return tensorflow_checkpoint.read(prefix)
-    if not os.path.exists(path):
-        raise InputError(f"There is no checkpoint at {path}.")
-    if os.path.isfile(path) and _TORCH_FILE.fullmatch(path):
-        from simclr.published import torch_checkpoint
-
-        return torch_checkpoint.read(path)
-    raise InputError(
-        f"{path} is no checkpoint: give a TensorFlow prefix (model.ckpt-N), "
-        "its folder, a SavedModel's folder, or a .pth file."
-    )
-
-
-def _config(fit):
-    """The Config of a run with the net that was found."""
-    size = fit.net.image_size
-    return validate(Config(data=Data(image_size=size), model=fit.model))
-
-
-def _report(path, source, fit, notes):
-    """Prints what was found, mapped and left out."""
-    left = sum(source.left.values())
-    print(f"Read      {path}: {source.kind}")
-    head = "no projection head"
-    if fit.heads.num_layers:
-        head = (
-            f"projection head of {fit.heads.num_layers} layers to "
-            f"{fit.model.head_dim}"
-        )
-    classes = "no linear head"
-    if fit.num_classes:
-        classes = f"linear head of {fit.num_classes:,} classes"
-    print(f"Found     {detect.describe(fit.net)}; {head}; {classes}")
-    counts = collections.Counter(name.split("/")[0] for name in fit.paths)
-    parts = ", ".join(f"{_PARTS[p]} {counts[p]}" for p in _PARTS if counts[p])
-    print(
-        f"Mapped    {parts}: {len(fit.paths)} of "
-        f"{len(fit.paths) + left} tensors"
-    )
-    kinds = ", ".join(f"{kind} {n}" for kind, n in source.left.items())
-    print(f"Left out  {kinds + f': {left} tensors' if left else 'nothing'}")
-    for note in notes:
-        print(f"Note      {note}")
-
-
-def _same(config, arrays, folder):
-    """Whether the encoder gives the features of the SavedModel."""
-    difference = compare.largest_difference(
-        weights.encoder_from(config, arrays), folder, config.data.image_size
-    )
-    same = difference <= compare.TOLERANCE
-    print(
-        f"Check     largest relative difference {difference:.2g} from {folder}"
-    )
-    if not same:
-        say(
-            f"simclr: the imported encoder differs by {difference:.2g} from "
-            f"{folder}, more than {compare.TOLERANCE:g}; nothing was written."
-        )
-    return same
-
-
-def _fresh_end(config, fit):
-    """The last layer of a head that ends before it, as training starts it."""
-    keras.utils.set_random_seed(config.seed)
-    head = build_head(config.model, fit.net.features)
-    named = named_variables(head=head)
-    return {n: np.asarray(v) for n, v in named.items() if n not in fit.paths}
-
-
-def _write(workdir, config, facts, arrays):
-    """The run folder, unless it holds this very import already."""
-    folder = run_folder.checkpoints(workdir)
-    begun = checkpoint.finished(folder)
-    if begun:
-        old = run_folder.read_facts(workdir).get("imported", {})
-        if old.get("weights") != facts["imported"]["weights"]:
-            raise InputError(
-                f"{workdir} holds another run; choose another --workdir, or "
-                "delete that folder."
-            )
-    with run_folder.open_run(workdir, config, facts):
-        if not begun:  # What was made of the same weights since stays as it is.
-            checkpoint.save(folder, 0, arrays)
-
-
-def _digest(arrays):
-    """A fingerprint of named arrays."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(arrays[name]))
-    return digest.hexdigest()
-
-
-def _name(path):
-    """A run's name: the last part of the path that says something."""
-    for part in reversed(os.path.abspath(path).split(os.sep)):
-        name = re.sub(r"\.(index|pth|pt|pth\.tar|bin|data-\S+)$", "", part)
-        if name and not _NAMELESS.fullmatch(name):
-            return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
-    return "imported"
+    return imported.run(checkpoint, workdir=workdir, check=check)

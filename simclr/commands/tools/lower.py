@@ -3,103 +3,84 @@
 import dataclasses
 import json
 import os
-import zipfile
+from typing import Annotated
 
 import numpy as np
 
-import simclr
 from simclr import config as config_lib
-from simclr.commands.train import launch
-from simclr.data.images import array_file
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.run import Run
+from simclr.commands.tools.bundle import bundle_runner
+from simclr.commands.train import launch, train_data
+from simclr.config import Config
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
+from simclr.engines import startup
 from simclr.evaluation.split import split
-from simclr.lowering import program
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.pjrt import executable
-from simclr.runs import checkpoint, weights
+from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
-from simclr.storage.whole import whole_file, whole_path, write_whole
-from simclr.training import loop
-from simclr.training.tasks import TASKS
-from simclr.training.tasks.outside import build_task
+from simclr.storage.whole import whole_file, write_whole
 
-# What train.pyz holds: nothing that imports TensorFlow.
-_BUNDLED = (
-    "__init__",
-    "config/__init__",
-    "config/load",
-    "config/rules",
-    "config/schema",
-    "config/values",
-    "evaluation/__init__",
-    "evaluation/accuracy",
-    "messages/__init__",
-    "messages/errors",
-    "messages/hints",
-    "messages/names",
-    "messages/say",
-    "models/__init__",
-    "models/backbones",
-    "pjrt/__init__",
-    "pjrt/devices",
-    "pjrt/executable",
-    "pjrt/files",
-    "pjrt/image_store",
-    "pjrt/runner",
-    "pjrt/scorer",
-    "pjrt/steps",
-    "runs/__init__",
-    "runs/checkpoint",
-    "runs/folder",
-    "runs/metrics",
-    "runs/older",
-    "runs/schedule",
-    "runs/step_loop",
-    "runs/stopping",
-    "storage/__init__",
-    "storage/whole",
-)
-_MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"
 # A stored image's side, at most, to a view's: crops are seldom the whole image.
 _LARGER = 1.5
 _EMBEDDED = 256  # Images in one call of the encoder.
 _SCORED = 200_000  # Images that kNN fits on, and scores, at most.
 
 
-def run(
-    *,
-    recipe="",
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    init="",
-    overrides=(),
-    workdir="",
-    replicas=1,
-    side=0,
-):
-    """Lowers a run; see `simclr lower --help` for the arguments.
+Data = Annotated[arguments.Data, "Default: the recipe's."]
+EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
+Recipe = Annotated[
+    arguments.Recipe, "Without one `workdir` holds a run, which goes on."
+]
+Workdir = Annotated[arguments.Workdir, "Default: runs/NAME after the recipe."]
+Replicas = Annotated[
+    int, "Devices that will share a batch.", arguments.AtLeast(1)
+]
+Side = Annotated[
+    arguments.Count,
+    "Side of the stored images in pixels, larger ones are reduced; 0: up to "
+    "one and a half times a view's.",
+]
 
-    Writes the run folder: its state as the checkpoint of the step where it is,
+
+@command
+def lower(
+    config: Recipe = "",
+    *,
+    data: Data = "",
+    labels: arguments.Labels = "",
+    eval_data: EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    init: arguments.Init = "",
+    set: arguments.Set = (),
+    workdir: Workdir = "",
+    replicas: Replicas = 1,
+    side: Side = 0,
+    quiet: arguments.Quiet = False,
+):
+    """Writes a run that trains by jax and NumPy alone, on a GPU, say.
+
+    The run folder gets the state as the checkpoint of the step where it is,
     train.pyz, and in lowered/ the programs (portable StableHLO), their
     signature and the images.
 
     Returns:
-        Path of the run folder.
+        Run.
 
     Raises:
         InputError: bad input, jax missing, or a step that XLA cannot run.
     """
     executable.require()
     config, workdir = _config(
-        recipe,
+        config,
         workdir,
-        overrides,
+        set,
         init,
         source=data,
         labels=labels,
@@ -108,9 +89,16 @@ def run(
     )
     if config.task == "distill" and config.distill.cache:
         raise InputError(
-            "The teachers' cached answers do not come along: say --set "
-            "distill.cache=False."
+            "The teachers' cached answers do not come along: distill anew "
+            "with --set distill.cache=False, and lower that run."
         )
+    startup.start_tensorflow()
+    from simclr.data.images import array_file
+    from simclr.training import loop
+    from simclr.training.tasks import TASKS
+    from simclr.training.tasks.outside import build_task
+
+    launch.require_weights(config.init)
     source, class_names = TASKS[config.task].open_data(config)
     reader = Reader(source)
     parts, eval_reader = _parts(config, reader)
@@ -155,37 +143,38 @@ def run(
         f"Next      copy {workdir} to a machine with jax and NumPy, there "
         f"python {os.path.basename(workdir)}/train.pyz"
     )
-    return workdir
+    return Run(workdir)
 
 
 def _config(recipe, workdir, overrides, init, **images):
     """The config and the run folder."""
     if recipe:
-        config = config_lib.read(recipe)
+        given = isinstance(recipe, Config)
+        config = recipe if given else config_lib.read(recipe)
         if config.task != "pretrain":
             raise InputError(
                 f"{recipe} is for simclr {config.task}: start that, stop it, "
                 "and say simclr lower --workdir=RUN."
             )
-        workdir = workdir or os.path.join("runs", run_folder.run_name(recipe))
+        workdir = workdir or launch.default_workdir(recipe, "")
     elif workdir:
         config = run_folder.read_config(workdir)
     else:
         raise InputError("Say --config=RECIPE, or --workdir of a run.")
     config = dataclasses.replace(
         config,
-        data=launch.with_data(config.data, **images),
+        data=train_data.with_data(config.data, **images),
         init=init or config.init,
     )
     config = config_lib.override(config, overrides)
     config = dataclasses.replace(config, init=launch.absolute_run(config.init))
-    if config.init:
-        weights.read_weights(config.init)  # Bad ones stop it here.
     return config, workdir
 
 
 def _write_step(folder, task, replicas, side):
     """Lowers the training step; returns what the signature says of it."""
+    from simclr.lowering import program
+
     lowered = program.lower_with_crops(task, replicas=replicas, side=side)
     names = {id(v.value): name for name, v in task.state.items()}
     # A teacher's weights, say: read and never written, so in no checkpoint.
@@ -223,6 +212,8 @@ def _parts(config, reader):
 
 def _write_scoring(folder, task, parts, reader, side):
     """The encoder and which images kNN takes; returns what to sign."""
+    from simclr.lowering import program
+
     both = {"fit": parts.fit, "score": parts.score}
     _write_arrays(
         folder,
@@ -259,6 +250,8 @@ def _write_program(folder, name, lowered):
 
 def _store(folder, name, reader, config, side):
     """The images and their rows."""
+    from simclr.data.images import array_file
+
     path = os.path.join(folder, f"{name}.npy")
     rows = array_file.store(
         reader, path, side=side, view=config_lib.eval_image_size(config)
@@ -274,15 +267,3 @@ def _write_arrays(folder, name, arrays):
     path = os.path.join(folder, name)
     with whole_file(path, "wb") as file:
         np.savez(file, **arrays)
-
-
-def bundle_runner(path):
-    """Writes the runner as one file that Python runs, without TensorFlow."""
-    root = os.path.dirname(os.path.abspath(simclr.__file__))
-    with (
-        whole_path(path) as unfinished,
-        zipfile.ZipFile(unfinished, "w") as bundle,
-    ):
-        bundle.writestr("__main__.py", _MAIN)
-        for name in _BUNDLED:
-            bundle.write(os.path.join(root, f"{name}.py"), f"simclr/{name}.py")

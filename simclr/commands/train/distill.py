@@ -2,93 +2,145 @@
 
 import dataclasses
 import os
+from typing import Annotated
 
 from simclr import config as config_lib
-from simclr.commands.train import launch
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.train import launch, train_data
 from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import is_accelerator, make_strategy
+from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
-from simclr.runs import weights
-from simclr.training.tasks.distill import teachers_classes
+
+Teacher = Annotated[
+    tuple[str, ...],
+    "A run of finetune or distill, or an import with a classifier; "
+    "repeatable: several are averaged. Default: the recipe's.",
+    arguments.PATH,
+    arguments.REPEATABLE,
+]
+Data = Annotated[arguments.Data, "Default: the recipe's, or the teacher's."]
+EvalData = Annotated[
+    arguments.EvalData, "Default: the recipe's, or the teacher's."
+]
+Recipe = Annotated[
+    arguments.Recipe,
+    "Without one a recipe is chosen from the images and the device.",
+]
+Init = Annotated[
+    arguments.Path,
+    "Weights to start from, if any, such as the teacher's own.",
+]
+Workdir = Annotated[
+    arguments.Workdir, "Default: runs/NAME_distilled after the teacher."
+]
 
 
-def run(
+@command
+def distill(
+    config: Recipe = "",
     *,
-    teachers=(),
-    init="",
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    recipe="",
-    overrides=(),
-    workdir="",
-    strategy_kind="auto",
-    replicas=0,
-    engine="tensorflow",
-    max_hours=0.0,
+    teacher: Teacher = (),
+    init: Init = "",
+    data: Data = "",
+    labels: arguments.Labels = "",
+    eval_data: EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    set: arguments.Set = (),
+    workdir: Workdir = "",
+    max_hours: arguments.MaxHours = 0.0,
+    engine: arguments.Engine = "tensorflow",
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    callbacks: arguments.Callbacks = (),
+    quiet: arguments.Quiet = False,
+    **settings: arguments.Settings,
 ):
-    """Trains a student; see `simclr distill --help` for the arguments.
+    """Trains a student on a teacher's labels for all images.
 
     Returns:
-        "" when finished, else why the run stopped early (saved).
+        Run; its `stopped` says why it ended early, saved, or is "".
 
     Raises:
-        ValueError: bad input, before any work.
+        InputError: bad input, before any work.
+        FloatingPointError: the loss or a gradient was not finite.
     """
-    teachers = tuple(launch.absolute_run(path) for path in teachers)
-    if recipe and not teachers:
-        teachers = config_lib.load(recipe).distill.teachers
-    teachers_classes(teachers)  # Bad ones stop it here.
-    teacher, _, _ = weights.describe(teachers[0])
+    overrides = launch.overrides(set, settings)
+    recipe = launch.read_recipe(config, "distill", overrides)
+    train_data.require_there(data, eval_data)
+    teachers = _teachers(teacher, recipe[0], overrides)
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
-    strategy, devices = make_strategy(strategy_kind, replicas, engine)
     workdir = workdir or os.path.join(
         "runs", f"{os.path.basename(teachers[0])}_distilled"
     )
-    images = launch.with_data(
-        launch.data_of_run(teachers[0], data, same_classes=True),
+    for path in teachers:
+        run_folder.read_config(path)  # What is no run stops it here.
+    images = train_data.resolve(
+        recipe[0],
+        teachers[0],
+        same_classes=True,
         source=data,
         labels=labels,
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    config, notes = launch.choose(
+    devices = take_devices(strategy, replicas, engine)
+    from simclr.runs import weights
+    from simclr.training.tasks.distill import teachers_classes
+
+    teachers_classes(teachers)  # Bad ones stop it here.
+    teacher_config, _, _ = weights.describe(teachers[0])
+    chosen, notes = launch.chosen(
         recipe,
         workdir,
         lambda: suggest_tasks.distill(
-            start or teacher,
+            start or teacher_config,
             open_source(images.source),
-            accelerator=is_accelerator(strategy),
-            replicas=strategy.num_replicas_in_sync,
+            accelerator=devices.accelerator,
+            replicas=devices.replicas,
         ),
-        "distill",
     )
-    config = dataclasses.replace(
-        config,
-        data=launch.sized(images, config),
-        init=init or config.init,
-        distill=dataclasses.replace(config.distill, teachers=teachers),
+    chosen = dataclasses.replace(
+        chosen, data=train_data.sized(images, chosen), init=init or chosen.init
     )
     if start:  # Its weights fit its own net alone.
-        config = dataclasses.replace(
-            config, model=start.model, classifier=start.classifier
+        chosen = dataclasses.replace(
+            chosen, model=start.model, classifier=start.classifier
         )
-    config = config_lib.override(config, overrides)
-    if config.init:
-        weights.read_weights(config.init)  # Bad ones stop it here.
+    chosen = config_lib.override(chosen, overrides)
+    chosen = dataclasses.replace(
+        chosen,
+        init=launch.absolute_run(chosen.init),
+        distill=dataclasses.replace(chosen.distill, teachers=teachers),
+    )
+    launch.require_weights(chosen.init)
     return launch.train(
-        config,
+        chosen,
         workdir,
-        strategy,
-        devices=devices,
+        devices,
         notes=notes,
+        recipe=recipe[0],
         overrides=overrides,
         max_hours=max_hours,
+        callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",
             f"simclr predict {workdir} IMAGES",
         ],
     )
+
+
+def _teachers(given, recipe, overrides):
+    """The teachers' run folders: --teacher's, else --set's or the recipe's."""
+    if not given:
+        config = config_lib.override(
+            recipe or config_lib.Config(task="distill"),
+            [o for o in overrides if o.startswith("distill.teachers=")],
+        )
+        given = config.distill.teachers
+    if not given:
+        raise InputError("There is no teacher: say --teacher=RUN.")
+    return tuple(map(launch.absolute_run, given))

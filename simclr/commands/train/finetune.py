@@ -2,104 +2,132 @@
 
 import dataclasses
 import os
+from typing import Annotated
 
 from simclr import config as config_lib
-from simclr.commands.train import launch
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.train import launch, train_data
 from simclr.config import suggest_tasks
 from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import (
-    Workers,
-    is_accelerator,
-    is_chief,
-    make_strategy,
-)
 from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
-from simclr.runs import weights
+
+Data = Annotated[arguments.Data, "Default: the recipe's, or those of `init`."]
+EvalData = Annotated[
+    arguments.EvalData, "Default: the recipe's, or those of `init`."
+]
+Recipe = Annotated[
+    arguments.Recipe,
+    "Without one a recipe is chosen from the images and the device.",
+]
+Init = Annotated[
+    arguments.Path, "The pretrained run, or import, to start from."
+]
+FromScratch = Annotated[
+    bool,
+    "Take the net of `init`, but none of its weights: the supervised baseline.",
+]
+Workdir = Annotated[
+    arguments.Workdir, "Default: runs/NAME_finetuned after `init`."
+]
 
 
-def run(
+@command
+def finetune(
+    config: Recipe = "",
     *,
-    init="",
-    from_scratch=False,
-    data="",
-    labels="",
-    label_fraction=0.0,
-    eval_data="",
-    eval_labels="",
-    recipe="",
-    overrides=(),
-    workdir="",
-    strategy_kind="auto",
-    replicas=0,
-    engine="tensorflow",
-    max_hours=0.0,
+    init: Init = "",
+    from_scratch: FromScratch = False,
+    data: Data = "",
+    labels: arguments.Labels = "",
+    label_fraction: arguments.LabelFraction = 0.0,
+    eval_data: EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    set: arguments.Set = (),
+    workdir: Workdir = "",
+    max_hours: arguments.MaxHours = 0.0,
+    engine: arguments.Engine = "tensorflow",
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    callbacks: arguments.Callbacks = (),
+    quiet: arguments.Quiet = False,
+    **settings: arguments.Settings,
 ):
-    """Trains a classifier; see `simclr finetune --help` for the arguments.
+    """Trains a classifier from a pretrained encoder and few labels.
 
     Returns:
-        "" when finished, else why the run stopped early (saved).
+        Run; its `stopped` says why it ended early, saved, or is "".
 
     Raises:
         InputError: bad input, before any work.
+        FloatingPointError: the loss or a gradient was not finite.
     """
-    if not init and not recipe:
+    if not init and not config:
         raise InputError(
             "Say --init=RUN, the pretrained run to start from (with "
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
         )
-    strategy, devices = make_strategy(strategy_kind, replicas, engine)
+    overrides = launch.overrides(set, settings)
+    recipe = launch.read_recipe(config, "finetune", overrides)
+    train_data.require_there(data, eval_data)
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
-    workdir = workdir or _default_workdir(init, recipe, from_scratch)
-    images = launch.with_data(
-        launch.data_of_run(init, data, same_classes=False)
-        if init
-        else config_lib.load(recipe).data,
+    workdir = workdir or _default_workdir(init, config, from_scratch)
+    images = train_data.resolve(
+        recipe[0],
+        init,
+        same_classes=False,
         source=data,
         labels=labels,
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
+    devices = take_devices(strategy, replicas, engine)
     if label_fraction:
         few = write_labels(
-            images, label_fraction, _seed(recipe, overrides), workdir, strategy
+            images,
+            label_fraction,
+            _seed(recipe[0], overrides),
+            workdir,
+            devices.strategy,
         )
         images = dataclasses.replace(images, labels=few)
-    config, notes = launch.choose(
+    chosen, notes = launch.chosen(
         recipe,
         workdir,
         lambda: suggest_tasks.finetune(
             start,
             open_source(images.source, labels=images.labels),
             from_scratch=from_scratch,
-            accelerator=is_accelerator(strategy),
-            replicas=strategy.num_replicas_in_sync,
+            accelerator=devices.accelerator,
+            replicas=devices.replicas,
         ),
-        "finetune",
     )
     if start:  # Its weights fit its own net alone.
-        config = dataclasses.replace(config, model=start.model)
-    config = dataclasses.replace(
-        config,
-        data=launch.sized(images, config),
-        init="" if from_scratch else init or config.init,
+        chosen = dataclasses.replace(chosen, model=start.model)
+    chosen = dataclasses.replace(
+        chosen,
+        data=train_data.sized(images, chosen),
+        init="" if from_scratch else init or chosen.init,
     )
-    config = config_lib.override(config, overrides)
-    if config.init:
-        weights.read_weights(config.init)  # Bad ones stop it here.
-    else:
+    chosen = config_lib.override(chosen, overrides)
+    chosen = dataclasses.replace(chosen, init=launch.absolute_run(chosen.init))
+    launch.require_weights(chosen.init)
+    if not chosen.init:
         notes = [*notes, "no weights to start from: the supervised baseline"]
     return launch.train(
-        config,
+        chosen,
         workdir,
-        strategy,
-        devices=devices,
+        devices,
         notes=notes,
+        recipe=recipe[0],
         overrides=overrides,
         max_hours=max_hours,
+        callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",
             f"simclr distill --teacher={workdir}",
@@ -109,7 +137,10 @@ def run(
 
 
 def _default_workdir(init, recipe, from_scratch):
-    name = os.path.basename(init) if init else run_folder.run_name(recipe)
+    if init:
+        name = os.path.basename(init)
+    else:
+        name = os.path.basename(launch.default_workdir(recipe, ""))
     return os.path.join(
         "runs", f"{name}_{'supervised' if from_scratch else 'finetuned'}"
     )
@@ -131,6 +162,8 @@ def write_labels(images, fraction, seed, workdir, strategy):
     Raises:
         InputError: the folder holds other labels, or as for few_labels.
     """
+    from simclr.engines.strategies import Workers, is_chief
+
     source = open_source(images.source, labels=images.labels)
     text = to_csv(source, few_labels(source, fraction, seed))
     path = os.path.join(os.path.abspath(workdir), "labels.csv")
@@ -150,7 +183,7 @@ def write_labels(images, fraction, seed, workdir, strategy):
 
 def _seed(recipe, overrides):
     """The seed that the run will have."""
-    config = config_lib.load(recipe) if recipe else config_lib.Config()
     return config_lib.override(
-        config, [o for o in overrides if o.startswith("seed=")]
+        recipe or config_lib.Config(),
+        [o for o in overrides if o.startswith("seed=")],
     ).seed

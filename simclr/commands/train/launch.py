@@ -1,42 +1,114 @@
-"""What the commands that train have in common: images, paths, the loop."""
+"""What the commands that train have in common: images, paths, the loop.
+
+Nothing here imports TensorFlow before `devices` does: bad input is refused
+without waiting for it.
+"""
 
 import dataclasses
+import inspect
 import os
+from collections.abc import Mapping
 
 from simclr import config as config_lib
+from simclr.commands.definition import overrides_of
+from simclr.commands.run import Run
+from simclr.commands.train import train_data
+from simclr.config import Config, Model
+from simclr.config import values as config_values
 from simclr.data.sources import registry
-from simclr.engines.strategies import is_chief
+from simclr.engines import startup
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
-from simclr.training import loop
 
 
-def choose(recipe, workdir, suggest, task):
+def overrides(given, settings):
+    """All KEY=VALUE over a recipe: those of `set`, then those of keywords.
+
+    Args:
+        given: sequence of KEY=VALUE.
+        settings: dict of the recipe's values, and parts as dicts; `model` may
+            be a net's name, a keras.Model or a function that makes one.
+
+    Returns:
+        list of KEY=VALUE.
+    """
+    model = settings.get("model")
+    if not (model is None or isinstance(model, Mapping | Model)):
+        settings = {**settings, "model": {"name": _net_name(model)}}
+    return [*given, *overrides_of(settings)]
+
+
+def _net_name(model):
+    """What config.Model calls a net: its name, a keras.Model or a function."""
+    if isinstance(model, str):
+        return model
+    startup.start_tensorflow()
+    from simclr.models.encoders import outside
+
+    if inspect.isfunction(model):
+        name = f"{model.__module__}:{model.__qualname__}"
+        if model.__module__ != "__main__" and "<" not in name:
+            return name  # Whoever reads the run finds it by that.
+        model = model()
+    return outside.hand_in(model)
+
+
+def read_recipe(recipe, task, overrides):
+    """A recipe, checked as far as it goes without its images.
+
+    Args:
+        recipe: Config, path of a recipe, or "".
+        task: str, the config.task that it must have.
+        overrides: KEY=VALUE over it.
+
+    Returns:
+        (Config without the overrides, or None; list of str on where it is
+        from).
+
+    Raises:
+        InputError: no such recipe, one of another task, or bad overrides.
+    """
+    if not recipe:
+        for override in overrides:
+            config_values.replace(Config(), *config_lib.split(override))
+        return None, []
+    given = isinstance(recipe, Config)
+    name = "the Config" if given else recipe
+    config = recipe if given else config_lib.read(recipe)
+    if config.task != task:
+        raise InputError(
+            f"{name} is a recipe for simclr {config.task}, not {task}."
+        )
+    config_lib.override(config, overrides)
+    return config, [f"recipe {name}"]
+
+
+def default_workdir(recipe, data):
+    """runs/NAME after the recipe's file, else after the images."""
+    if isinstance(recipe, Config):
+        recipe, data = "", data or recipe.data.source
+    name = run_folder.run_name(recipe or registry.absolute(data))
+    return os.path.join("runs", name)
+
+
+def chosen(recipe, workdir, suggest):
     """The config to begin with, and how it came about.
 
     Args:
-        recipe: path of a recipe, or "".
+        recipe: what read_recipe returned.
         workdir: the run folder, which may hold a run that goes on.
         suggest: function without arguments to (Config, list of str), asked
             when there is neither.
-        task: str, config.task.
 
     Returns:
         (Config, list of str).
-
-    Raises:
-        InputError: the recipe is of another task.
     """
-    if recipe:
-        config = config_lib.read(recipe)
-        if config.task != task:
-            raise InputError(
-                f"{recipe} is a recipe for simclr {config.task}, not {task}."
-            )
-        return config, [f"recipe {recipe}"]
+    config, notes = recipe
+    if config is not None:
+        return config, notes
     if checkpoint.finished(run_folder.checkpoints(workdir)):
         # Another device would be given another recipe.
         return run_folder.read_config(workdir), [
@@ -45,84 +117,56 @@ def choose(recipe, workdir, suggest, task):
     return suggest()
 
 
-def with_data(data, **given):
-    """The images that the user gave, by absolute paths.
-
-    Args:
-        data: config.Data.
-        **given: its fields -> str; empty ones change nothing.
-
-    Raises:
-        InputError: labels of held-out images without the images.
-    """
-    data = dataclasses.replace(
-        data, **{name: text for name, text in given.items() if text}
-    )
-    if data.eval_labels and not data.eval_source:
-        raise InputError("--eval_labels go with --eval_data, which is missing.")
-    return dataclasses.replace(
-        data,
-        source=registry.absolute(data.source),
-        eval_source=registry.absolute(data.eval_source),
-        labels=_absolute_file(data.labels),
-        eval_labels=_absolute_file(data.eval_labels),
-    )
-
-
-def data_of_run(run, data, *, same_classes):
-    """The images that a run takes from the run it builds on.
-
-    Args:
-        run: run folder.
-        data: what the user said instead, or "": then the run's labels, which
-            are of its own images, do not come along.
-        same_classes: whether it has the run's classes: its evaluation
-            images then come along with other training images, too.
-
-    Returns:
-        config.Data.
-
-    Raises:
-        InputError: the run has no images of its own (an import).
-    """
-    if data:
-        images = dataclasses.replace(
-            run_folder.read_config(run).data, labels=""
-        )
-        if same_classes:
-            return images
-        return dataclasses.replace(images, eval_source="", eval_labels="")
-    if run_folder.read_facts(run).get("imported"):
-        raise InputError(
-            f"{run} holds imported weights and has no images of its own: say "
-            "--data=IMAGES."
-        )
-    return run_folder.read_config(run).data
-
-
-def sized(images, config):
-    """The images, at the sizes of a config."""
-    return dataclasses.replace(
-        images,
-        image_size=config.data.image_size,
-        eval_image_size=config.data.eval_image_size,
-    )
-
-
 def absolute_run(path):
     """A run folder or checkpoint by its absolute path; "" as it is."""
     return os.path.abspath(os.path.expanduser(path)) if path else ""
 
 
+def require_weights(path):
+    """Refuses weights to start from that cannot be read; "" is none."""
+    if path:
+        from simclr.runs import weights
+
+        weights.read_weights(path)
+
+
+def overruled(recipe, config, overrides):
+    """What of a recipe is not as it and `set` say.
+
+    Args:
+        recipe: Config of the recipe, or None.
+        config: Config of the run.
+        overrides: list of KEY=VALUE.
+
+    Returns:
+        list of str, a line for each value.
+    """
+    if recipe is None:
+        return []
+    said = config_lib.override(recipe, overrides)
+    said = dataclasses.replace(
+        said,
+        data=train_data.with_data(said.data),
+        init=absolute_run(said.init),
+        distill=dataclasses.replace(
+            said.distill,
+            teachers=tuple(map(absolute_run, said.distill.teachers)),
+        ),
+    )
+    differences = config_lib.differences(said, config)
+    return [f"overruled: {line}" for line in differences]
+
+
 def train(
     config,
     workdir,
-    strategy,
-    *,
     devices,
+    *,
     notes,
     overrides,
     max_hours,
+    recipe=None,
+    callbacks=(),
     following=(),
 ):
     """Says what will be done, does it, and says what may follow.
@@ -130,19 +174,22 @@ def train(
     Args:
         config: Config.
         workdir: run folder.
-        strategy: tf.distribute strategy.
-        devices: str.
+        devices: Devices.
         notes: list of str on how the config came about.
         overrides: list of KEY=VALUE.
-        max_hours: see loop.train.
+        max_hours, callbacks: see loop.train.
+        recipe: Config of the recipe, or None.
         following: commands that may come next, list of str.
 
     Returns:
-        "" when finished, else why the run stopped early (saved).
+        Run.
     """
-    say = speaker(strategy)
+    from simclr.training import loop
+
+    notes = [*notes, *overruled(recipe, config, overrides)]
+    say = speaker(devices)
     say(f"Images    {config.data.source}")
-    say(f"Devices   {devices}")
+    say(f"Devices   {devices.words}")
     for note in notes:
         say(f"Recipe    {note}")
     for override in overrides:
@@ -153,25 +200,21 @@ def train(
         f"{config.epochs:g} epochs)"
     )
     stopped = loop.train(
-        config, workdir, strategy, max_hours=max_hours, notes=notes
+        config,
+        workdir,
+        devices.strategy,
+        max_hours=max_hours,
+        notes=notes,
+        callbacks=(callbacks,) if callable(callbacks) else callbacks,
     )
     if stopped:
         say(f"Stopped by {stopped}; saved. The same command goes on from here.")
-        return stopped
+        return Run(workdir, stopped)
     for i, command in enumerate(following):
         say(f"{'      or   ' if i else 'Done. Next:'} {command}")
-    return ""
+    return Run(workdir)
 
 
-def speaker(strategy):
+def speaker(devices):
     """A function that prints a line, on the chief alone."""
-    if not is_chief(strategy):
-        return lambda text: None
-    return say
-
-
-def _absolute_file(path):
-    """A labels.csv by its absolute path; "" and "none" as they are."""
-    if path in ("", "none") or "://" in path:
-        return path
-    return os.path.abspath(os.path.expanduser(path))
+    return say if devices.chief else lambda text: None

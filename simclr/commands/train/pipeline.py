@@ -1,179 +1,94 @@
 """`simclr pipeline`: all stages of a recipe, each evaluated, then one table."""
 
-import dataclasses
-import functools
 import os
+from typing import Annotated
 
-import numpy as np
-
-from simclr.commands.train import launch
-from simclr.commands.train.finetune import write_labels
-from simclr.commands.use.score_run import score_run
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.train import launch, train_data
 from simclr.config.stages import load, with_pretrained
-from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import is_chief, make_strategy
-from simclr.evaluation import report
-from simclr.inference.forward import Infer
-from simclr.inference.speed import images_per_second
-from simclr.messages.errors import InputError
-from simclr.models.variables import count_parameters
-from simclr.pictures import stages
 from simclr.runs import folder as run_folder
-from simclr.runs import weights
-from simclr.studies import grid
 
-_BATCH = 256  # Images, to measure speed with.
+Data = Annotated[arguments.Data, "Default: the recipe's."]
+EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
+Recipe = Annotated[
+    arguments.Path,
+    "A recipe of several stages, configs/pipelines/demo.py, say.",
+]
+Pretrained = Annotated[
+    arguments.Path,
+    "A pretrained run, or import, in place of the recipe's first stage.",
+]
+Set = Annotated[arguments.Set, "STAGE.KEY=VALUE is for one stage."]
+Workdir = Annotated[
+    arguments.Workdir, "Default: runs/NAME_pipeline after the recipe."
+]
 
 
-def run(
+@command
+def pipeline(
+    recipe: Recipe,
     *,
-    recipe,
-    data="",
-    labels="",
-    label_fraction=0.0,
-    eval_data="",
-    eval_labels="",
-    pretrained="",
-    overrides=(),
-    workdir="",
-    strategy_kind="auto",
-    replicas=0,
-    engine="tensorflow",
-    max_hours=0.0,
+    data: Data = "",
+    labels: arguments.Labels = "",
+    label_fraction: arguments.LabelFraction = 0.0,
+    eval_data: EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    pretrained: Pretrained = "",
+    set: Set = (),
+    workdir: Workdir = "",
+    max_hours: arguments.MaxHours = 0.0,
+    engine: arguments.Engine = "tensorflow",
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    callbacks: arguments.Callbacks = (),
+    quiet: arguments.Quiet = False,
 ):
-    """Runs what is not done yet; see `simclr pipeline --help`.
-
-    Every stage has a run folder, WORKDIR/NAME, and is skipped when it is
-    finished and evaluated. The few labels lie in WORKDIR/labels.csv; the
-    table in WORKDIR/stages.json and stages.png.
+    """Pretrains, fine-tunes, distills and scores each stage.
 
     Returns:
-        "" when all is done, else why it stopped early (saved).
+        Run of the last stage that was begun; its `stopped` says why it ended
+        early, saved, or is "".
 
     Raises:
-        ValueError: bad input, before any work.
+        InputError: bad input, before any work.
+        FloatingPointError: the loss or a gradient was not finite.
     """
-    pipeline = load(recipe, overrides)
+    stages = load(recipe, set)
+    train_data.require_there(data, eval_data)
     pretrained = launch.absolute_run(pretrained)
     if pretrained:
-        pipeline = with_pretrained(pipeline, run_folder.read_config(pretrained))
-    strategy, devices = make_strategy(strategy_kind, replicas, engine)
-    say = launch.speaker(strategy)
-    workdir = os.path.abspath(workdir or default_workdir(recipe))
-    images = launch.with_data(
-        launch.data_of_run(pretrained, data, same_classes=False)
-        if pretrained
-        else next(iter(pipeline.stages.values())).data,
-        source=data,
-        labels=labels,
-        eval_source=eval_data,
-        eval_labels=eval_labels,
-    )
-    _require_labels(images)
-    fraction = label_fraction or pipeline.label_fraction
-    few = images.labels
-    if fraction:
-        few = write_labels(images, fraction, pipeline.seed, workdir, strategy)
-    say(f"Pipeline  {recipe}: {', '.join(pipeline.stages)}, in {workdir}")
-    say(f"Labels    {few or 'all of ' + images.source}")
-
-    def train(name, config, folder, hours):
-        return launch.train(
-            config,
-            folder,
-            strategy,
-            devices=devices,
-            notes=[f"stage {name} of {recipe}"],
-            overrides=overrides,
-            max_hours=hours,
+        stages = with_pretrained(stages, run_folder.read_config(pretrained))
+    images = {
+        name: train_data.resolve(
+            stage,
+            pretrained,
+            same_classes=False,
+            source=data,
+            labels=labels,
+            eval_source=eval_data,
+            eval_labels=eval_labels,
         )
-
-    score = functools.partial(
-        score_run,
-        strategy=strategy,
-        images=dataclasses.replace(images, labels=few),
-        held_out=bool(images.eval_source or fraction),
-    )
-    table = {
-        "facts": {"labels": few},
-        "draw": functools.partial(stages.draw, title=os.path.basename(workdir)),
+        for name, stage in stages.stages.items()
     }
-    stopped, rows, folders = grid.run(
-        {
-            name: grid.Cell(_with_data(config, images, few))
-            for name, config in pipeline.stages.items()
-        },
-        workdir,
-        train=train,
-        score=score if is_chief(strategy) else None,
-        say=say,
-        word="Stage",
-        given={
-            name: pretrained
-            for name, config in pipeline.stages.items()
-            if pretrained and config.task == "pretrain"
-        },
+    devices = take_devices(strategy, replicas, engine)
+    from simclr.commands.train import run_stages
+
+    return run_stages.run(
+        stages,
+        recipe,
+        images,
+        devices,
+        label_fraction=label_fraction or stages.label_fraction,
+        pretrained=pretrained,
+        overrides=set,
+        workdir=os.path.abspath(workdir or default_workdir(recipe)),
         max_hours=max_hours,
-        table="stages",
-        **table,
+        callbacks=callbacks,
     )
-    if stopped or not is_chief(strategy):
-        return stopped
-    sizes = _sizes(folders, strategy)
-    rows = [row | sizes[row["name"]] for row in rows]
-    path = os.path.join(workdir, "stages")
-    grid.write_table(path, rows, **table)
-    print(f"\n{report.stages_table(rows)}\nLook at {path}.png")
-    return ""
-
-
-def _require_labels(images):
-    """Images to score that have no labels stop a pipeline before its work."""
-    if images.eval_source:
-        source = open_source(images.eval_source, labels=images.eval_labels)
-        if source.labels is None:
-            raise InputError(
-                f"{source.name} has no labels to score by: give "
-                "--eval_labels=labels.csv, or leave --eval_data out."
-            )
 
 
 def default_workdir(recipe):
     """Where a pipeline's runs lie; a recipe of one task may have its name."""
     return os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")
-
-
-def _with_data(config, images, few):
-    """A stage's config on the user's images; later stages have few labels."""
-    images = launch.sized(images, config)
-    if config.task != "pretrain":
-        images = dataclasses.replace(images, labels=few)
-    return dataclasses.replace(config, data=images)
-
-
-def _sizes(folders, strategy):
-    """Parameters and images/s of every stage's net, in inference.
-
-    All nets take turns, so that they meet the same noise.
-
-    Returns:
-        dict of name -> dict.
-    """
-    models, functions, batches = {}, {}, {}
-    rng = np.random.default_rng(0)
-    for name, folder in folders.items():
-        encodes = run_folder.read_config(folder).task == "pretrain"
-        load_net = weights.load_encoder if encodes else weights.load_classifier
-        net = load_net(folder, strategy)
-        models[name] = net.models
-        functions[name] = Infer(net.model, strategy)
-        side = net.image_size
-        batches[name] = rng.random([_BATCH, side, side, 3], np.float32)
-    speeds = images_per_second(functions, batches)
-    return {
-        name: {
-            "parameters": count_parameters(models[name]),
-            "images_per_second": speeds[name],
-        }
-        for name in folders
-    }

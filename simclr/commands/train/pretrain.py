@@ -1,82 +1,96 @@
-"""`simclr pretrain`: from flags' values to a finished run folder."""
+"""`simclr pretrain`: from images to a finished run folder."""
 
 import dataclasses
-import os
+from typing import Annotated
 
 from simclr import config as config_lib
-from simclr.commands.train import launch
-from simclr.config import suggest as recipe_lib
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.train import launch, train_data
+from simclr.config import suggest
 from simclr.data.sources import registry
-from simclr.engines.strategies import (
-    has_fast_bfloat16,
-    is_accelerator,
-    make_strategy,
-)
 from simclr.messages.errors import InputError
-from simclr.runs import folder as run_folder
-from simclr.runs import weights
+
+Recipe = Annotated[
+    arguments.Recipe,
+    "Without one a recipe is chosen from the images and the device.",
+]
+Init = Annotated[
+    arguments.Init,
+    "(Resuming needs no flag: it is the same command again.)",
+]
+Workdir = Annotated[
+    arguments.Workdir, "Default: runs/NAME after the recipe or the data."
+]
 
 
-def run(
+@command
+def pretrain(
+    config: Recipe = "",
     *,
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    init="",
-    recipe="",
-    overrides=(),
-    workdir="",
-    strategy_kind="auto",
-    replicas=0,
-    engine="tensorflow",
-    max_hours=0.0,
+    data: arguments.Data = "",
+    labels: arguments.Labels = "",
+    eval_data: arguments.EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    init: Init = "",
+    set: arguments.Set = (),
+    workdir: Workdir = "",
+    max_hours: arguments.MaxHours = 0.0,
+    engine: arguments.Engine = "tensorflow",
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    callbacks: arguments.Callbacks = (),
+    quiet: arguments.Quiet = False,
+    **settings: arguments.Settings,
 ):
-    """Trains; see `simclr pretrain --help` for the arguments.
+    """Trains an encoder on images without labels.
 
     Returns:
-        "" when finished, else why the run stopped early (saved).
+        Run; its `stopped` says why it ended early, saved, or is "".
 
     Raises:
         InputError: bad input, before any work.
+        FloatingPointError: the loss or a gradient was not finite.
     """
-    if not recipe and not data:
+    if not config and not data:
         raise InputError("Say --data=FOLDER (your images) or --config=RECIPE.")
-    strategy, devices = make_strategy(strategy_kind, replicas, engine)
-    workdir = workdir or os.path.join(
-        "runs", run_folder.run_name(recipe or registry.absolute(data))
-    )
-    config, notes = launch.choose(
+    overrides = launch.overrides(set, settings)
+    recipe = launch.read_recipe(config, "pretrain", overrides)
+    train_data.require_there(data, eval_data)
+    if not workdir:
+        workdir = launch.default_workdir(config, data)
+    devices = take_devices(strategy, replicas, engine)
+    chosen, notes = launch.chosen(
         recipe,
         workdir,
-        lambda: recipe_lib.suggest(
+        lambda: suggest.suggest(
             registry.open_source(data, labels=labels),
-            accelerator=is_accelerator(strategy),
-            replicas=strategy.num_replicas_in_sync,
-            bfloat16=has_fast_bfloat16(strategy),
+            accelerator=devices.accelerator,
+            replicas=devices.replicas,
+            bfloat16=devices.bfloat16,
         ),
-        "pretrain",
     )
-    images = launch.with_data(
-        config.data,
+    images = train_data.with_data(
+        chosen.data,
         source=data,
         labels=labels,
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    config = dataclasses.replace(config, data=images, init=init or config.init)
-    config = config_lib.override(config, overrides)
-    config = dataclasses.replace(config, init=launch.absolute_run(config.init))
-    if config.init:
-        weights.read_weights(config.init)  # Bad ones stop it here.
+    chosen = dataclasses.replace(chosen, data=images, init=init or chosen.init)
+    chosen = config_lib.override(chosen, overrides)
+    chosen = dataclasses.replace(chosen, init=launch.absolute_run(chosen.init))
+    launch.require_weights(chosen.init)
     return launch.train(
-        config,
+        chosen,
         workdir,
-        strategy,
-        devices=devices,
+        devices,
         notes=notes,
+        recipe=recipe[0],
         overrides=overrides,
         max_hours=max_hours,
+        callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",
             f"simclr finetune --init={workdir}, with --labels=labels.csv",

@@ -1,307 +1,76 @@
-"""`simclr evaluate`: scores a finished or running run, with a picture."""
+"""`simclr evaluate`: scores a finished or running run, with pictures."""
 
-import json
-import os
-import sys
-import time
+from typing import Annotated
 
-from simclr.commands.use import scored
-from simclr.config import words
-from simclr.data import batches
-from simclr.engines.strategies import Workers, is_chief, make_strategy
-from simclr.evaluation import health, knn, report
-from simclr.evaluation.accuracy import top_k_accuracy
-from simclr.evaluation.probe import fit_probe
-from simclr.evaluation.split import split
-from simclr.inference import features
-from simclr.inference.features import in_batches
-from simclr.inference.forward import Infer
-from simclr.messages.errors import InputError
-from simclr.messages.names import short_name
-from simclr.models import backbones
-from simclr.pictures import run as run_pictures
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.train import train_data
+from simclr.messages.say import show
 from simclr.runs import folder as run_folder
-from simclr.runs import metrics, weights
-from simclr.storage.whole import write_whole
 
-_PAIRS = 1024  # Images whose two views measure alignment.
-# A step that no run reaches: views it was not trained on.
-_NEVER_TRAINED = 1 << 40
-_LOOKED = 20_000  # Images whose health and neighbours are looked at.
+Data = Annotated[
+    arguments.Path,
+    "Labelled images to fit kNN and the probe on, or for a classifier to name; "
+    "default: the run's.",
+]
+EvalData = Annotated[
+    arguments.Path,
+    "Labelled images to score; default: the run's held-out images.",
+]
+MaxImages = Annotated[
+    arguments.Count,
+    "Fit kNN and the probe on, and score, at most so many images; 0: all.",
+]
+Baselines = Annotated[bool, "Also score raw pixels and the untrained encoder."]
+Classifier = Annotated[
+    bool | None,
+    "Score the classifier (accuracy, confusion, calibration), not the encoder. "
+    "Default: in runs of finetune and distill.",
+]
 
 
-def run(
-    workdir,
+@command
+def evaluate(
+    run: arguments.Run,
     *,
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    max_images=200_000,
-    baselines=True,
-    strategy_kind="auto",
-    replicas=0,
+    data: Data = "",
+    labels: arguments.Labels = "",
+    eval_data: EvalData = "",
+    eval_labels: arguments.EvalLabels = "",
+    max_images: MaxImages = 200_000,
+    baselines: Baselines = True,
+    classifier: Classifier = None,
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    quiet: arguments.Quiet = False,
 ):
-    """Scores a run on this machine's devices; see `simclr evaluate --help`.
-
-    Returns, raises: as `score`.
-    """
-    run_folder.read_config(
-        workdir
-    )  # What is no run stops before a device starts.
-    strategy, devices = make_strategy(strategy_kind, replicas)
-    print(f"Devices   {devices}")
-    return score(
-        workdir,
-        strategy,
-        data=data,
-        labels=labels,
-        eval_data=eval_data,
-        eval_labels=eval_labels,
-        max_images=max_images,
-        baselines=baselines,
-    )
-
-
-def score(
-    workdir,
-    strategy,
-    *,
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    max_images=200_000,
-    baselines=True,
-    out="",
-    again=True,
-):
-    """Scores the encoder of a run's newest checkpoint.
-
-    Prints tables and writes results.json, neighbours.png and summary.png into
-    the run folder; with other images than the run's, results_NAME.json and so
-    on, NAME after the images; of a classifier's run, results_features.json.
-
-    Args:
-        workdir: run folder.
-        strategy: tf.distribute strategy.
-        data, labels, eval_data, eval_labels, max_images, baselines: see
-            `simclr evaluate --help`.
-        out: folder for the files, which are then called results.json and so
-            on whatever the images; "": the run folder.
-        again: whether to score what the files hold the score of already: the
-            same weights, images and labels.
+    """Scores a run: kNN, linear probe, neighbours; a classifier's accuracy.
 
     Returns:
-        The dict written to results.json; None on a worker that is not the
-        chief.
+        dict, as written to results.json in the run folder.
 
     Raises:
-        InputError: no run, no checkpoint, or data that cannot be scored,
-            such as `eval_data` without labels.
+        InputError: no run, no checkpoint, or images that cannot be scored.
     """
-    config = run_folder.read_config(workdir)
-    imported = run_folder.read_facts(workdir).get("imported")
-    if imported and not data:
-        raise InputError(
-            f"{workdir} holds imported weights and has no images of its own: "
-            "say --data=IMAGES."
-        )
-    reader, eval_reader = scored.readers(
-        config.data, data, labels, eval_data, eval_labels
-    )
-    parts = split(
-        reader,
-        eval_reader,
-        limit=max_images,
-        look_limit=_LOOKED,
-        seed=config.seed,
-    )
-    if eval_data and parts.score is None:
-        raise InputError(f"{parts.note}.")
-    of_parts = {"fit": parts.fit, "score": parts.score, "look": parts.look}
-    identity = scored.identity(workdir, **of_parts)
-    identity["baselines"] = baselines
-    suffix = "" if config.task == "pretrain" else "_features"
-    if (data or eval_data) and not (imported or out):
-        suffix += f"_{run_folder.run_name(data or eval_data)}"
-    path = os.path.join(out or workdir, f"results{suffix}.json")
-    if not again and (results := scored.before(path, identity)):
-        print(f"Scored    before: {path}")
-        return results
-    trained = weights.load_encoder(workdir, strategy)
-    step = trained.step
-    print(f"{workdir}, step {step}")
-    print(f"Images    {_words(parts)}")
-    if parts.score is not None and parts.note:
-        print(f"Note      {parts.note}.")
-    encoders = _encoders(trained, strategy, baselines)
-    view1, view2 = batches.sample_views(
-        reader,
-        seed=config.seed,
-        step=_NEVER_TRAINED,
-        count=min(_PAIRS, len(reader.source)),
-        image_size=config.data.image_size,
-        augment=config.augment,
-    )
-    workers = Workers(strategy)
-    found = _embed(encoders, parts, trained.image_size, workers, baselines)
-    look, look_h = found["look"]
-    rows = {
-        name: {
-            "name": name,
-            "dims": h.shape[1],
-            **health.health(
-                h,
-                in_batches(encoders[name], view1, workers),
-                in_batches(encoders[name], view2, workers),
-            ),
-        }
-        for name, h in look_h.items()
-        if name in encoders
+    if classifier is None:
+        classifier = run_folder.read_config(run).task != "pretrain"
+    train_data.require_there(data, eval_data)
+    devices = take_devices(strategy, replicas)
+    show(f"Devices   {devices.words}")
+    given = {
+        "data": data,
+        "labels": labels,
+        "eval_data": eval_data,
+        "eval_labels": eval_labels,
+        "max_images": max_images,
     }
-    if not is_chief(strategy):
-        return None
-    if parts.score is not None:
-        accuracies = _accuracies(*found["fit"], *found["score"])
-        names = [*(name for name in accuracies if name not in rows), *rows]
-        rows = {
-            name: {"name": name, **rows.get(name, {}), **accuracies[name]}
-            for name in names
-        }
-    rows = list(rows.values())
+    if classifier:
+        from simclr.commands.use import evaluate_classifier
 
-    if parts.score is not None:
-        print(report.results_table(rows), end="\n\n")
-    print(report.health_table(rows))
-    for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
-        print(f"Warning: {warning}")
-    results = {
-        "step": step,
-        "identity": identity,
-        "images": scored.counts(**of_parts),
-        "rows": rows,
-    }
-    write_whole(path, json.dumps(results, indent=2) + "\n")
-    summary = run_pictures.draw(
-        out or workdir,
-        suffix,
-        title=_title(workdir, config, imported),
-        subtitle=_subtitle(config, step, imported),
-        part=look,
-        h=look_h["trained encoder"],
-        rows=rows,
-        views=(view1, view2),
-        history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
-        seed=config.seed,
+        return evaluate_classifier.score(run, devices.strategy, **given)
+    from simclr.commands.use import evaluate_encoder
+
+    return evaluate_encoder.score(
+        run, devices.strategy, baselines=baselines, **given
     )
-    print(f"Look at {summary}")
-    return results
-
-
-def _words(parts):
-    """What is evaluated, in one line."""
-    if parts.score is None:
-        why = parts.note or "no labels (--labels=labels.csv gives them)"
-        return (
-            f"{len(parts.look):,} of {parts.look.reader.source.name}; {why}: "
-            "health and neighbours only"
-        )
-    return (
-        f"fit on {len(parts.fit):,} of {parts.fit.reader.source.name}, score "
-        f"{len(parts.score):,} of {parts.score.reader.source.name}, in "
-        f"{len(parts.fit.reader.source.class_names)} classes"
-    )
-
-
-def _title(workdir, config, imported):
-    """The run as its user calls it, and what it is."""
-    name = os.path.basename(os.path.abspath(workdir))
-    if imported:
-        return f"{name}: imported weights"
-    images = short_name(config.data.source)
-    return f"{name}: {words.method(config)} on {images}"
-
-
-def _subtitle(config, step, imported):
-    net = f"{backbones.describe(config.model)}, {config.data.image_size} pixels"
-    if imported:
-        return f"{net}, from {os.path.basename(imported['path'])}"
-    return (
-        f"{net}, batch {config.batch_size:,}, {config.epochs:g} epochs, step "
-        f"{step:,}"
-    )
-
-
-def _on_terminal():
-    """Bars are for people; a log keeps the results alone."""
-    return sys.stderr.isatty()
-
-
-def _encoders(trained, strategy, baselines):
-    """Name -> function of a batch of images, the trained one last."""
-    nets = {"trained encoder": trained.model}
-    if baselines:
-        fresh = weights.encoder_from(trained.config, strategy=strategy)
-        nets = {"untrained encoder": fresh, **nets}
-    return {name: Infer(net, strategy) for name, net in nets.items()}
-
-
-def _embed(encoders, parts, image_size, workers, baselines):
-    """Every image once, though it may be of several parts.
-
-    Returns:
-        dict of a part's name -> (the Part as far as it can be read, dict of
-        features h by the encoders' names).
-    """
-    nets = encoders
-    if baselines and parts.score is not None:
-        nets = {"raw pixels": features.raw_pixels, **encoders}
-    names = [n for n in ("fit", "score", "look") if getattr(parts, n)]
-    found = features.embed_parts(
-        nets,
-        {name: getattr(parts, name) for name in names},
-        image_size=image_size,
-        workers=workers,
-        progress=_on_terminal(),
-    )
-    readers = {id(part.reader): part.reader for part, _ in found.values()}
-    for reader in readers.values():
-        if reader.bad:
-            print(
-                f"{len(reader.bad)} unreadable images of {reader.source.name} "
-                "are left out."
-            )
-    return found
-
-
-def _accuracies(fit, fit_h, score, score_h):
-    """kNN and linear probe, top-1 and top-5: dict of name -> dict."""
-    return {
-        name: {
-            "dims": fit_h[name].shape[1],
-            **_accuracy(
-                fit_h[name],
-                fit.labels,
-                score_h[name],
-                score.labels,
-                len(fit.reader.source.class_names),
-            ),
-        }
-        for name in fit_h
-    }
-
-
-def _accuracy(fit_h, fit_labels, score_h, score_labels, num_classes):
-    started = time.monotonic()
-    votes = knn.knn_predict(fit_h, fit_labels, score_h, num_classes)
-    probe = fit_probe(fit_h, fit_labels, num_classes, progress=_on_terminal())
-    logits = probe.scores(score_h)
-    if probe.note:
-        print(probe.note)
-    return {
-        f"{kind}_top{k}": top_k_accuracy(scores, score_labels, k)
-        for kind, scores in (("knn", votes), ("linear", logits))
-        for k in (1, 5)
-        if k < num_classes
-    } | {"seconds": time.monotonic() - started}

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
 from simclr.data.sources.registry import absolute, open_source
-from simclr.engines.strategies import Workers, is_chief, make_strategy
+from simclr.engines.strategies import Workers, is_chief
 from simclr.evaluation import classification, report
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels
@@ -20,41 +19,13 @@ from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
+from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.storage.whole import write_whole
-
-
-def run(
-    workdir,
-    *,
-    data="",
-    labels="",
-    eval_data="",
-    eval_labels="",
-    max_images=200_000,
-    strategy_kind="auto",
-    replicas=0,
-):
-    """Scores a run on this machine's devices; see `simclr evaluate --help`.
-
-    Returns, raises: as `score`.
-    """
-    weights.describe(workdir)  # What is none stops before a device starts.
-    strategy, devices = make_strategy(strategy_kind, replicas)
-    print(f"Devices   {devices}")
-    return score(
-        workdir,
-        strategy,
-        data=data,
-        labels=labels,
-        eval_data=eval_data,
-        eval_labels=eval_labels,
-        max_images=max_images,
-    )
 
 
 def score(
@@ -85,7 +56,7 @@ def score(
         strategy: tf.distribute strategy.
         data, labels, eval_data, eval_labels, max_images: see `simclr evaluate
             --help`.
-        out, again: as for evaluate.score.
+        out, again: as for evaluate_encoder.score.
 
     Returns:
         The dict written to results.json; None on a worker that is not the
@@ -109,12 +80,12 @@ def score(
         suffix += f"_{run_folder.run_name(eval_data or data)}"
     path = os.path.join(out or workdir, f"results{suffix}.json")
     if not again and (results := scored.before(path, identity)):
-        print(f"Scored    before: {path}")
+        show(f"Scored    before: {path}")
         return results
     trained = weights.load_classifier(workdir, strategy)
     infer = Infer(trained.model, strategy)
-    print(f"{workdir}, step {trained.step}")
-    print(
+    show(f"{workdir}, step {trained.step}")
+    show(
         f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
     )
     part, logits = embed_part(
@@ -122,10 +93,9 @@ def score(
         part,
         image_size=trained.image_size,
         workers=Workers(strategy),
-        progress=sys.stderr.isatty(),
     )
     if len(part) < len(rows):
-        print(
+        show(
             f"{len(rows) - len(part)} unreadable images of {source.name} are "
             "left out."
         )
@@ -134,9 +104,9 @@ def score(
     scores = classification.measure(logits, part.labels, class_names)
     name = os.path.basename(os.path.abspath(workdir))
     row = {"name": name, **scores}
-    print(report.classifier_table(row, len(part)), end="\n\n")
-    print(report.classes_table(scores["per_class"]))
-    print(
+    show(f"{report.classifier_table(row, len(part))}\n")
+    show(report.classes_table(scores["per_class"]))
+    show(
         f"Calibration error {report.cell(scores['ece'], 'ece')}: the mean "
         "distance between how sure it is and how often it is right."
     )
@@ -158,7 +128,7 @@ def score(
         class_names=class_names,
         mistakes=_mistakes(part, logits),
     )
-    print(f"Look at {picture}")
+    show(f"Look at {picture}")
     return results
 
 
@@ -220,13 +190,13 @@ def match_classes(source, class_names, num_classes):
         theirs = source.class_names or []
         if len(theirs) == num_classes and not set(theirs) <= set(class_names):
             class_names = list(theirs)
-            print(f"Classes   in the order of {source.name}")
+            show(f"Classes   in the order of {source.name}")
     if source.labels is not None:
         number = {name: i for i, name in enumerate(class_names)}
         source.labels, note = scored_labels(source, number, "the classifier")
         source.class_names = list(class_names)
         if note:
-            print(f"Note      {note}.")
+            show(f"Note      {note}.")
     return class_names
 
 

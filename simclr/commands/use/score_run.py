@@ -1,6 +1,7 @@
 """The score of any run, for a table of several: `simclr pipeline`, studies."""
 
-from simclr.commands.use import evaluate, evaluate_classifier
+from simclr.commands.use import evaluate_classifier, evaluate_encoder
+from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.runs import folder as run_folder
 
@@ -39,7 +40,7 @@ def score_run(run, out, *, strategy, images, held_out=True):
         "images": None,
     }
     if config.task == "pretrain":
-        results = evaluate.score(
+        results = evaluate_encoder.score(
             run,
             strategy,
             data=images.source,
@@ -59,7 +60,7 @@ def score_run(run, out, *, strategy, images, held_out=True):
         results = evaluate_classifier.score(run, strategy, out=out, again=False)
         row["top1"] = results["rows"][-1]["top1"]
     else:
-        print("Not scored: there are no held-out labels (--eval_data).")
+        show("Not scored: there are no held-out labels (--eval_data).")
         return row
     if row["top1"] is not None:
         row["images"] = results["images"]["score"]["count"]

@@ -5,9 +5,9 @@ import dataclasses
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from simclr.data.images.center_crop import seen
+from simclr.messages.progress import progress_bar
 from simclr.storage.whole import whole_path
 
 # Images whose sizes tell how large the others are.
@@ -95,7 +95,7 @@ def _fill(reader, path, num, side, view):
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         done = threads.map(fill, range(num))
-        for _ in tqdm(done, "Storing", total=num, unit="img"):
+        for _ in progress_bar(done, desc="Storing", total=num, unit="img"):
             pass
     images.flush()
     return rows

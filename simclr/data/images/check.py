@@ -7,9 +7,10 @@ import dataclasses
 import os
 
 import numpy as np
-from tqdm import tqdm
 
 from simclr.data.images.decode import decode, header
+from simclr.messages.progress import progress_bar
+from simclr.messages.say import show
 
 # More threads than cores: they also wait for the disk.
 _THREADS = 2 * (os.cpu_count() or 1)
@@ -53,7 +54,7 @@ def check(source, *, out="", progress=True):
             sides.append((image.width, image.height))
     if out:
         write_csv(out, bad)
-    print("\n".join(_summary(source, sides, kinds, bad, reasons, out)))
+    show("\n".join(_summary(source, sides, kinds, bad, reasons, out)))
     return bad
 
 
@@ -82,24 +83,20 @@ def read_all(source, *, first=0, progress=True, title="Reading"):
         return Image(index, data, kind, height, width)
 
     num = len(source)
-    bar = tqdm(
-        total=num,
-        initial=first,
-        desc=title,
-        unit="image",
-        disable=not progress,
+    moved = progress_bar(
+        total=num, initial=first, desc=title, unit="image", shown=progress
     )
-    with bar, concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+    with moved, concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         waiting = collections.deque()
         try:
             for index in range(first, num):
                 waiting.append(pool.submit(read, index))
                 if len(waiting) > 4 * _THREADS:
                     yield waiting.popleft().result()
-                    bar.update()
+                    moved.update()
             while waiting:
                 yield waiting.popleft().result()
-                bar.update()
+                moved.update()
         finally:
             for future in waiting:
                 future.cancel()

@@ -22,6 +22,7 @@ from simclr.data.shards import arrayrecord, example
 from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
 from simclr.messages.errors import InputError
+from simclr.messages.say import show
 from simclr.storage import files, whole
 
 # A TFRecord file frames each record with 16 bytes.
@@ -97,7 +98,7 @@ def prepare(
         bad=[tuple(row) for row in plan["bad"]],
     )
     if progress:
-        print(_summary(prepared, out_dir))
+        show(_summary(prepared, out_dir))
     return prepared
 
 

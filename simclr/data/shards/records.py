@@ -7,7 +7,6 @@ import os
 import posixpath
 
 import numpy as np
-from tqdm import tqdm
 
 from simclr.data.shards import (
     arrayrecord,
@@ -19,6 +18,7 @@ from simclr.data.shards import (
 )
 from simclr.data.source import Source, labels_or_none
 from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
 from simclr.storage import files
 
 # Written by `simclr prepare` beside its shards.
@@ -186,7 +186,7 @@ def open_shards(paths, name, *, file_format, feature_names):
 
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         indexes = list(
-            tqdm(
+            progress_bar(
                 pool.map(index, paths),
                 total=len(paths),
                 desc="Indexing",

@@ -71,6 +71,18 @@ def absolute(spec):
     return f"{kind}:{files.absolute(rest)}"
 
 
+def local_folder(spec):
+    """The folder that a spec names; "" where it names something else."""
+    kind, colon, rest = spec.partition(":")
+    if (
+        (colon and kind != "folder")
+        or _is_sample(spec)
+        or files.is_remote(spec)
+    ):
+        return ""
+    return files.expand(rest if colon else spec)
+
+
 def _is_sample(spec):
     return spec == "sample" or spec.startswith("sample/")
 

@@ -32,10 +32,11 @@ class Distill(Task):
         source = open_source(config.data.source, labels=config.data.labels)
         try:
             align(source, class_names)
-        except ValueError:
-            if config.distill.alpha < 1:
-                raise
+        except InputError as error:
+            if config.distill.alpha < 1 or config.data.labels:
+                raise  # Labels that the user named are not left out.
             source.labels = source.class_names = None
+            source.notes = [*source.notes, f"labels are not used: {error}"]
         if config.distill.alpha < 1 and source.labels is None:
             raise InputError(
                 f"distill.alpha={config.distill.alpha:g} needs labels, and "
@@ -50,8 +51,8 @@ class Distill(Task):
         if not self.config.distill.cache:
             if not self.config.distill.teachers:
                 raise InputError(
-                    "There is no teacher: say --set distill.teachers=RUN, or "
-                    "--set distill.cache=True for a step without it."
+                    "There is no teacher: say --set distill.teachers=RUN; or, "
+                    "to compile a step without one, --set distill.cache=True."
                 )
             self.teachers = [
                 weights.load_classifier(path)

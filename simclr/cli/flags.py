@@ -1,0 +1,53 @@
+"""A command's absl flags, made of its arguments (commands/definition.py)."""
+
+from absl import flags
+
+
+def define(arguments, values):
+    """Defines a flag for each argument that has one.
+
+    Args:
+        arguments: list of Argument.
+        values: absl FlagValues; gets the flags.
+    """
+    for argument in arguments:
+        if argument.flag and not argument.required:
+            _define(argument, values)
+
+
+def _define(argument, values):
+    name, default = argument.name, argument.default
+    words, here = argument.words("--{}"), {"flag_values": values}
+    if argument.choices:
+        flags.DEFINE_enum(name, default, argument.choices, words, **here)
+    elif argument.kind is bool:
+        flags.DEFINE_boolean(name, default, words, **here)
+    elif argument.kind is int:
+        least = argument.least
+        flags.DEFINE_integer(name, default, words, lower_bound=least, **here)
+    elif argument.kind is float:
+        least = argument.least
+        flags.DEFINE_float(name, default, words, lower_bound=least, **here)
+    elif argument.repeatable:
+        flags.DEFINE_multi_string(name, list(default), words, **here)
+    elif argument.kind is tuple:
+        flags.DEFINE_list(name, list(default), words, **here)
+    else:
+        flags.DEFINE_string(name, default, words, **here)
+
+
+def call_of(arguments, words, values):
+    """What a command is called with: keyword arguments, a dict.
+
+    Args:
+        arguments: list of Argument.
+        words: the line's words that are no flags, one for each argument that
+            is required.
+        values: absl FlagValues, parsed.
+    """
+    required = [a.name for a in arguments if a.required]
+    return dict(zip(required, words)) | {
+        a.name: values[a.name].value
+        for a in arguments
+        if a.flag and not a.required
+    }

@@ -1,0 +1,64 @@
+"""docs/commands.md: `python -m simclr.cli.page > docs/commands.md`."""
+
+import simclr
+from simclr.cli.commands import COMMANDS
+
+_BEGIN = """\
+# Commands
+
+Each is a command line and a function in Python with the same arguments, whose
+signature says them once: flags, `simclr NAME --help`, `help(simclr.pretrain)`
+and this page are made of it (`python -m simclr.cli.page > docs/commands.md`).
+"""
+
+
+def page(commands):
+    """The page, a str.
+
+    Args:
+        commands: dict of name -> Command.
+    """
+    parts = [_BEGIN]
+    for name, command in commands.items():
+        words = "".join(f" {word}" for word in command.words)
+        parts.append(f"## simclr {name}{words}\n\n{command.summary}\n")
+        parts.append(f"In Python `{_in_python(command.function)}`.\n")
+        parts.append("| argument | default | |\n|---|---|---|")
+        parts += [_row(argument) for argument in command.arguments]
+        parts[-1] += "\n"
+    return "\n".join(parts)
+
+
+def _in_python(function):
+    name, module = function.__name__, function.__module__
+    if name in simclr.__all__:
+        return f"simclr.{name}"
+    return f"from {module} import {name}"
+
+
+def _row(argument):
+    if argument.rest:
+        shown, default = f"`**{argument.name}`, in Python alone", ""
+    elif argument.required:
+        shown, default = f"`{argument.name.upper()}`", ""
+    else:
+        mark = f"`--{argument.name}`"
+        shown = mark if argument.flag else f"`{argument.name}`, in Python alone"
+        default = _default(argument.default)
+    text = argument.words("`{}`").replace("|", "\\|")
+    if argument.choices:
+        text += f" One of {', '.join(f'`{c}`' for c in argument.choices)}."
+    return f"| {shown} | {default} | {text} |"
+
+
+def _default(value):
+    """A default as a cell; nothing where it is nothing."""
+    if value is None or value in ("", ()) or callable(value):
+        return ""
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    print(page(COMMANDS), end="")

@@ -1,0 +1,93 @@
+"""The arguments of the commands: the type and the words of each, once.
+
+A command is a function whose signature names these; definition.py makes flags,
+help, docstrings and docs/commands.md of them. An argument in backquotes is
+another argument of the command. Where a command adds words of its own, it says
+`Annotated[Data, "Default: the run's."]`.
+"""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from simclr.config import Config
+from simclr.data.sources.registry import SPELLINGS
+
+
+@dataclasses.dataclass(frozen=True)
+class AtLeast:
+    """The smallest value that an argument takes."""
+
+    value: float
+
+
+PATH = object()  # Its `~` is expanded; in Python a Path or a Run, too.
+REPEATABLE = object()  # A flag that may be given several times.
+PYTHON_ONLY = object()  # No flag.
+
+Path = Annotated[str, PATH]
+Text = str
+Share = Annotated[float, AtLeast(0)]
+Count = Annotated[int, AtLeast(0)]
+
+Recipe = Annotated[
+    str | Config,
+    "A recipe, such as configs/demo.py; in Python a Config, too.",
+    PATH,
+]
+Images = Annotated[
+    Path,
+    f"Images: {SPELLINGS}.",
+]
+Data = Annotated[
+    Path,
+    f"Images to train on: {SPELLINGS}.",
+]
+Labels = Annotated[Path, "A labels.csv (id,label) for `data`, if any."]
+EvalData = Annotated[Path, "Held-out labelled images, if any."]
+EvalLabels = Annotated[Path, "A labels.csv for `eval_data`."]
+LabelFraction = Annotated[
+    Share,
+    "Use this share of the labels, as many of each class, chosen by the seed "
+    "and written to labels.csv in the run folder; 0: all.",
+]
+Run = Annotated[Path, "A run folder."]
+Init = Annotated[Path, "Weights to start from: a run folder or a checkpoint."]
+Set = Annotated[
+    tuple[str, ...],
+    "KEY=VALUE over the recipe; repeatable. In Python also a dict.",
+    REPEATABLE,
+]
+Workdir = Annotated[
+    Path, "The run folder; the same command goes on where it stopped."
+]
+MaxHours = Annotated[
+    float,
+    "Save and stop (the command: with status 75) after so many hours; 0: no "
+    "limit.",
+    AtLeast(0),
+]
+Engine = Annotated[
+    Literal["tensorflow", "pjrt"],
+    "What runs the steps: tf.distribute, or jax's devices (needs simclr[aot]) "
+    "for hardware that TensorFlow does not drive.",
+]
+Strategy = Annotated[
+    Literal["auto", "tpu", "gpu", "cpu", "multiworker"],
+    "Devices to use; auto takes the best that is there.",
+]
+Replicas = Annotated[
+    Count,
+    "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
+]
+Callbacks = Annotated[
+    Any,
+    "A function, or several, called with each row of metrics, a dict; one that "
+    "returns True saves the run and stops it.",
+    PYTHON_ONLY,
+]
+Quiet = Annotated[bool, "Print nothing, show no bars.", PYTHON_ONLY]
+Settings = Annotated[
+    Any,
+    "Values over the recipe, after `set`: epochs=20, or a part's as a dict, "
+    'model={"depth": 50}.',
+]

@@ -1,0 +1,243 @@
+"""What a command's signature says: its arguments, their checks, its words.
+
+    @command
+    def check(data: arguments.Images, *, labels: arguments.Labels = ""):
+        \"\"\"Reads every image and lists those that cannot be read.\"\"\"
+
+On the command line a parameter without a default is a word in its place, any
+other a flag of its name. arguments.py has the types.
+"""
+
+import dataclasses
+import functools
+import inspect
+import os
+import re
+import textwrap
+import types
+import typing
+from collections.abc import Mapping
+
+from simclr.commands import arguments as kinds
+from simclr.commands.session import session
+from simclr.config import Config
+from simclr.config import values as config_values
+from simclr.messages.errors import InputError
+from simclr.messages.hints import did_you_mean
+
+_REQUIRED = inspect.Parameter.empty
+_SETTINGS = tuple(field.name for field in dataclasses.fields(Config))
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """One argument of a command.
+
+    Attributes:
+        name: str.
+        kind: str, int, float, bool or tuple (of str); None for Python's own.
+        choices: tuple of str; empty: any value.
+        least: the smallest value; None: any.
+        path: bool, a local path whose `~` is expanded.
+        repeatable: bool, a flag for each of a tuple's values.
+        help: str.
+        default: of the parameter.
+        required: bool, it has none.
+        flag: bool, the command line has it.
+        rest: bool, stands for all other keywords.
+    """
+
+    name: str
+    kind: type | None
+    choices: tuple
+    least: float | None
+    path: bool
+    repeatable: bool
+    help: str
+    default: object
+    required: bool
+    flag: bool
+    rest: bool
+
+    def words(self, mark="{}"):
+        """The help text; `mark` shows the arguments that it names."""
+        return re.sub(
+            r"`(\w+)`", lambda found: mark.format(found[1]), self.help
+        )
+
+
+def arguments_of(function):
+    """The Arguments of a command's function, in order, a list."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    return [
+        _argument(parameter, hints[name])
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+def _argument(parameter, hint):
+    base, notes = hint, ()
+    if typing.get_origin(hint) is typing.Annotated:
+        base, *notes = typing.get_args(hint)
+    kind, choices = _kind(base)
+    rest = parameter.kind is inspect.Parameter.VAR_KEYWORD
+    return Argument(
+        name=parameter.name,
+        kind=kind,
+        choices=choices,
+        least=next(
+            (n.value for n in notes if isinstance(n, kinds.AtLeast)), None
+        ),
+        path=kinds.PATH in notes,
+        repeatable=kinds.REPEATABLE in notes,
+        help=" ".join(n for n in notes if isinstance(n, str)),
+        default=None if rest else parameter.default,
+        required=not rest and parameter.default is _REQUIRED,
+        flag=not rest and kinds.PYTHON_ONLY not in notes,
+        rest=rest,
+    )
+
+
+def _kind(hint):
+    """(type, choices) of a hint: the first of a union counts."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) is typing.Literal:
+        return str, typing.get_args(hint)
+    if typing.get_origin(hint) is tuple:
+        return tuple, ()
+    return (hint if hint in (str, int, float, bool) else None), ()
+
+
+def command(function):
+    """A command: its arguments are checked, its docstring tells them all.
+
+    The process is as before when it returns (session.py).
+    """
+    arguments = {a.name: a for a in arguments_of(function)}
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            argument = arguments[name]
+            bound.arguments[name] = (
+                _settings(value, arguments)
+                if argument.rest
+                else checked(argument, value)
+            )
+        with session(quiet=bound.arguments.get("quiet", False)):
+            return function(*bound.args, **bound.kwargs)
+
+    call.__doc__ = docstring(function, arguments.values())
+    return call
+
+
+def checked(argument, value):
+    """A value as a command takes it: paths expanded, lists as tuples.
+
+    Raises:
+        InputError: it is of another type, or out of range.
+    """
+    if argument.kind is None or (value is None and argument.default is None):
+        return value
+    if argument.path and isinstance(value, Config):
+        return value
+    if argument.kind is tuple:
+        return _texts(argument, value)
+    if argument.path:
+        return _path(argument.name, value)
+    if argument.kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not argument.kind:
+        raise InputError(
+            f"{argument.name} takes {_WORDS[argument.kind]}, got {value!r}."
+        )
+    if argument.choices and value not in argument.choices:
+        raise InputError(
+            f"{argument.name} is {value!r}; choose one of "
+            f"{', '.join(argument.choices)}."
+        )
+    if argument.least is not None and not value >= argument.least:
+        raise InputError(
+            f"{argument.name} is {value}; it must be >= {argument.least:g}."
+        )
+    return value
+
+
+_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+}
+
+
+def _texts(argument, value):
+    """A tuple of str from one, several, or a dict of settings."""
+    if isinstance(value, Mapping):
+        return overrides_of(value)
+    if isinstance(value, str | os.PathLike):
+        value = [value]
+    return tuple(
+        _path(argument.name, one) if argument.path else str(one)
+        for one in value
+    )
+
+
+def _path(name, value):
+    try:
+        return os.path.expanduser(os.fspath(value))
+    except TypeError:
+        raise InputError(f"{name} takes a path, got {value!r}.") from None
+
+
+def _settings(values, arguments):
+    """Keywords that are a recipe's settings; refuses any other."""
+    for name in values:
+        if name not in _SETTINGS:
+            known = [*_SETTINGS, *arguments]
+            raise InputError(
+                f"There is no argument {name!r}.{did_you_mean(name, known)}"
+            )
+    return values
+
+
+def overrides_of(values, prefix=""):
+    """Settings as KEY=VALUE.
+
+    Args:
+        values: dict of a key, or a part, -> a value, or a part's dict.
+
+    Returns:
+        tuple of str.
+    """
+    found = ()
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += overrides_of(value, f"{prefix}{name}.")
+        elif dataclasses.is_dataclass(value):
+            found += overrides_of(dataclasses.asdict(value), f"{prefix}{name}.")
+        else:
+            found += (f"{prefix}{name}={config_values.text(value)}",)
+    return found
+
+
+def docstring(function, arguments):
+    """A function's docstring with its arguments before what it returns."""
+    text = inspect.cleandoc(function.__doc__)
+    head, found, tail = text.partition("\n\nReturns:")
+    lines = [head, "", "Args:"]
+    for argument in arguments:
+        name = f"**{argument.name}" if argument.rest else argument.name
+        line = f"{name}: {argument.words()}"
+        if argument.choices:
+            line += f" One of {', '.join(map(repr, argument.choices))}."
+        lines.append(
+            textwrap.fill(
+                line, 76, initial_indent="    ", subsequent_indent=" " * 8
+            )
+        )
+    return "\n".join(lines) + found + tail

@@ -1,0 +1,52 @@
+"""TensorFlow, started, and the devices that a command runs on."""
+
+import dataclasses
+
+from simclr.engines import startup
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What a command runs on.
+
+    Attributes:
+        strategy: tf.distribute strategy, or PjrtDevices.
+        words: str, for people.
+        chief: bool, this process writes files and speaks.
+        replicas: int.
+        accelerator: bool, steps run on GPUs or TPUs.
+        bfloat16: bool, they are faster in bfloat16.
+    """
+
+    strategy: object
+    words: str
+    chief: bool
+    replicas: int
+    accelerator: bool
+    bfloat16: bool
+
+
+def take_devices(kind="auto", replicas=0, engine="tensorflow"):
+    """Starts TensorFlow and takes the devices.
+
+    Args:
+        kind, replicas, engine: see make_strategy.
+
+    Returns:
+        Devices.
+
+    Raises:
+        InputError: no TensorFlow, or as for make_strategy.
+    """
+    startup.start_tensorflow()
+    from simclr.engines import strategies
+
+    strategy, words = strategies.make_strategy(kind, replicas, engine)
+    return Devices(
+        strategy=strategy,
+        words=words,
+        chief=strategies.is_chief(strategy),
+        replicas=strategy.num_replicas_in_sync,
+        accelerator=strategies.is_accelerator(strategy),
+        bfloat16=strategies.has_fast_bfloat16(strategy),
+    )

@@ -1,0 +1,86 @@
+"""One call of a command: what it changes in the process is put back."""
+
+import contextlib
+import random
+import sys
+
+import numpy as np
+
+from simclr.messages.say import silence
+
+# The parts of Keras's state that a seed sets; no public name reads them back.
+_KERAS_SEEDS = ("global_random_seed", "global_seed_generator")
+# The graph optimization that gradient caching turns off.
+_OPTIMIZATION = "arithmetic_optimization"
+
+
+@contextlib.contextmanager
+def session(*, quiet=False):
+    """Runs a command, then leaves the process as it was.
+
+    A command seeds Python's, NumPy's, TensorFlow's and Keras's random numbers
+    and sets Keras's precision and TensorFlow's graph optimizations: its run
+    needs them, and whoever called it may have set others.
+
+    Args:
+        quiet: bool, nothing is printed and no bar is shown.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    tensorflow, keras = _tensorflow_state(), _keras_state()
+    try:
+        with silence() if quiet else contextlib.nullcontext():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        _put_tensorflow_back(tensorflow)
+        _put_keras_back(keras)
+
+
+def _tensorflow_state():
+    """(seed, state of its numbers, optimization); fresh: not imported yet."""
+    if sys.modules.get("tensorflow") is None:
+        return None, None, True
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    eager = context.context()
+    options = tf.config.optimizer.get_experimental_options()
+    drawn = None if eager._seed is None else eager._rng.getstate()
+    return eager._seed, drawn, options.get(_OPTIMIZATION, True)
+
+
+def _put_tensorflow_back(state):
+    if sys.modules.get("tensorflow") is None:
+        return
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    seed, drawn, optimization = state
+    tf.random.set_seed(seed)
+    if drawn is not None:
+        context.context()._rng.setstate(drawn)
+    tf.config.optimizer.set_experimental_options({_OPTIMIZATION: optimization})
+
+
+def _keras_state():
+    """(policy, what a seed sets); None, ...: not imported yet."""
+    if "keras" not in sys.modules:
+        return None, [None for _ in _KERAS_SEEDS]
+    import keras
+    from keras.src.backend.common import global_state
+
+    seeds = [global_state.get_global_attribute(name) for name in _KERAS_SEEDS]
+    return keras.config.dtype_policy(), seeds
+
+
+def _put_keras_back(state):
+    if "keras" not in sys.modules:
+        return
+    import keras
+    from keras.src.backend.common import global_state
+
+    policy, seeds = state
+    keras.config.set_dtype_policy(policy or keras.config.floatx())
+    for name, seed in zip(_KERAS_SEEDS, seeds):
+        global_state.set_global_attribute(name, seed)

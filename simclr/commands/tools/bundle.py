@@ -1,0 +1,57 @@
+"""train.pyz: the runner of a lowered run, in one file."""
+
+import os
+import zipfile
+
+import simclr
+from simclr.storage.whole import whole_path
+
+# What train.pyz holds: nothing that imports TensorFlow.
+_BUNDLED = (
+    "__init__",
+    "config/__init__",
+    "config/load",
+    "config/rules",
+    "config/schema",
+    "config/values",
+    "evaluation/__init__",
+    "evaluation/accuracy",
+    "messages/__init__",
+    "messages/errors",
+    "messages/hints",
+    "messages/names",
+    "messages/say",
+    "models/__init__",
+    "models/backbones",
+    "pjrt/__init__",
+    "pjrt/devices",
+    "pjrt/executable",
+    "pjrt/files",
+    "pjrt/image_store",
+    "pjrt/runner",
+    "pjrt/scorer",
+    "pjrt/steps",
+    "runs/__init__",
+    "runs/checkpoint",
+    "runs/folder",
+    "runs/metrics",
+    "runs/older",
+    "runs/schedule",
+    "runs/step_loop",
+    "runs/stopping",
+    "storage/__init__",
+    "storage/whole",
+)
+_MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"
+
+
+def bundle_runner(path):
+    """Writes the runner as one file that Python runs, without TensorFlow."""
+    root = os.path.dirname(os.path.abspath(simclr.__file__))
+    with (
+        whole_path(path) as unfinished,
+        zipfile.ZipFile(unfinished, "w") as bundle,
+    ):
+        bundle.writestr("__main__.py", _MAIN)
+        for name in _BUNDLED:
+            bundle.write(os.path.join(root, f"{name}.py"), f"simclr/{name}.py")

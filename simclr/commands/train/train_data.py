@@ -1,0 +1,121 @@
+"""Which images a run is trained on and scored with.
+
+What the user says comes first, then what the recipe says, then the run that it
+builds on.
+"""
+
+import dataclasses
+import os
+
+from simclr.config import Data
+from simclr.data.sources import registry
+from simclr.messages.errors import InputError
+from simclr.runs import folder as run_folder
+
+
+def require_there(*specs):
+    """Refuses folders that are not there, before anything is started.
+
+    Raises:
+        InputError: one is not.
+    """
+    for spec in specs:
+        path = registry.local_folder(spec)
+        if path and not os.path.exists(path):
+            raise InputError(f"There is no folder {path}.")
+
+
+def with_data(data, **given):
+    """The images that the user gave, by absolute paths.
+
+    Args:
+        data: config.Data.
+        **given: its fields -> str; empty ones change nothing.
+
+    Raises:
+        InputError: labels of held-out images without the images.
+    """
+    data = dataclasses.replace(
+        data, **{name: text for name, text in given.items() if text}
+    )
+    if data.eval_labels and not data.eval_source:
+        raise InputError("--eval_labels go with --eval_data, which is missing.")
+    return dataclasses.replace(
+        data,
+        source=registry.absolute(data.source),
+        eval_source=registry.absolute(data.eval_source),
+        labels=_absolute_file(data.labels),
+        eval_labels=_absolute_file(data.eval_labels),
+    )
+
+
+def resolve(recipe, run, *, same_classes, **given):
+    """The images of a run that may build on another one.
+
+    A recipe whose source is the default names no images.
+
+    Args:
+        recipe: Config of the recipe, or None.
+        run: run folder, or "".
+        same_classes: see data_of_run.
+        **given: fields of config.Data -> str, what the user says or "".
+
+    Returns:
+        config.Data, by absolute paths.
+
+    Raises:
+        InputError: as data_of_run.
+    """
+    named = recipe is not None and recipe.data.source != Data().source
+    if named or not run:
+        data = Data() if recipe is None else recipe.data
+    else:
+        data = data_of_run(run, given["source"], same_classes=same_classes)
+    return with_data(data, **given)
+
+
+def data_of_run(run, data, *, same_classes):
+    """The images that a run takes from the run it builds on.
+
+    Args:
+        run: run folder.
+        data: what the user said instead, or "": then the run's labels, which
+            are of its own images, do not come along.
+        same_classes: whether it has that run's classes: its evaluation
+            images then come along with other training images, too.
+
+    Returns:
+        config.Data.
+
+    Raises:
+        InputError: the run has no images of its own (an import).
+    """
+    if data:
+        images = dataclasses.replace(
+            run_folder.read_config(run).data, labels=""
+        )
+        if same_classes:
+            return images
+        return dataclasses.replace(images, eval_source="", eval_labels="")
+    if run_folder.read_facts(run).get("imported"):
+        raise InputError(
+            f"{run} holds imported weights and has no images of its own: say "
+            "--data=IMAGES."
+        )
+    return run_folder.read_config(run).data
+
+
+def sized(images, config):
+    """The images, at the sizes of a config."""
+    return dataclasses.replace(
+        images,
+        image_size=config.data.image_size,
+        eval_image_size=config.data.eval_image_size,
+    )
+
+
+def _absolute_file(path):
+    """A labels.csv by its absolute path; "" and "none" as they are."""
+    if path in ("", "none") or "://" in path:
+        return path
+    return os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,112 @@
+"""A classifier's answers for new images, as a CSV file."""
+
+import collections
+import csv
+import io
+import os
+import time
+
+import numpy as np
+
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.engines.strategies import Workers
+from simclr.inference.features import batches
+from simclr.inference.forward import Infer
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+from simclr.models import classifier
+from simclr.runs import weights
+from simclr.storage.whole import whole_file
+
+_HEADER = ["id", "label", "probability"]
+_SHOWN = 5  # Classes named in the summary.
+
+
+def write(run, data, devices, *, out, top, probabilities):
+    """Writes a CSV file with a row for each image.
+
+    Args:
+        run: run folder of a classifier.
+        data: images, as for open_source.
+        devices: launch.Devices.
+        out: path of the CSV file.
+        top: classes of an image that are named, the likeliest first.
+        probabilities: bool, also a column p_CLASS for each class.
+
+    Raises:
+        InputError: no classifier, no checkpoint, or fewer classes than `top`.
+        OSError: `out` cannot be written.
+    """
+    _, class_names, num_classes = weights.describe(run)
+    class_names = class_names or [str(i) for i in range(num_classes)]
+    if top > num_classes:
+        raise InputError(
+            f"--top={top}: the classifier has {num_classes} classes."
+        )
+    source = open_source(data)
+    trained = weights.load_classifier(run, devices.strategy)
+    show(f"{run}, step {trained.step} ({devices.words})")
+    header = _HEADER + [
+        f"{name}_{place}"
+        for place in range(2, top + 1)
+        for name in ("label", "probability")
+    ]
+    if probabilities:
+        header += [f"p_{name}" for name in class_names]
+    reader = Reader(source)
+    counts = collections.Counter()
+    started = time.monotonic()
+    chief = devices.chief  # Of several workers, who all predict.
+    with whole_file(out, newline="") if chief else io.StringIO() as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for rows, p in batches(
+            Infer(
+                lambda x: classifier.probabilities([trained.model], x),
+                devices.strategy,
+            ),
+            reader,
+            np.arange(len(source)),
+            image_size=trained.image_size,
+            workers=Workers(devices.strategy),
+            title="Predicting",
+        ):
+            best = np.argsort(-p, axis=1, kind="stable")[:, :top]
+            for row, shares, classes in zip(rows, p, best):
+                counts[class_names[classes[0]]] += 1
+                cells = [source.id(int(row))]
+                for j in classes:
+                    cells += [class_names[j], f"{shares[j]:.6g}"]
+                if probabilities:
+                    cells += [f"{share:.6g}" for share in shares]
+                writer.writerow(cells)
+    if not chief:
+        return
+    seconds = time.monotonic() - started
+    _list_unreadable(f"{out}.unreadable.tsv", reader.bad)
+    show(_summary(source, counts, seconds, out))
+
+
+def _list_unreadable(path, bad):
+    """Writes id and reason, as a run's unreadable_images.tsv has them."""
+    if bad:
+        with whole_file(path) as file:
+            file.writelines(f"{name}\t{why}\n" for name, why in bad.items())
+        show(f"{len(bad):,} unreadable images are left out, see {path}")
+    elif os.path.exists(path):  # Of earlier predictions, now replaced.
+        os.unlink(path)
+
+
+def _summary(source, counts, seconds, out):
+    """One line: how many images, how fast, of which classes."""
+    total = sum(counts.values())
+    frequent = counts.most_common(_SHOWN)
+    words = ", ".join(f"{count:,} {name}" for name, count in frequent)
+    rest = len(counts) - len(frequent)
+    if rest:
+        words += f", and {rest:,} more classes"
+    return (
+        f"{out}: {total:,} images of {source.name} "
+        f"({total / seconds:,.0f} images/s): {words}"
+    )

@@ -1,0 +1,333 @@
+"""The Python interface: the commands as functions, and a run as an object."""
+
+import dataclasses
+import inspect
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import simclr
+from simclr.commands import definition
+from simclr.messages.errors import InputError
+from simclr.optimizers.schedules import total_steps
+from simclr.runs import folder as run_folder
+from tests import tiny, tiny_classifier
+
+TINY = {
+    "epochs": 2,
+    "batch_size": 16,
+    "model": {"width": 0.125, "stem": "imagenet"},
+    "set": {"data.image_size": 16, "train.log_steps": 1},
+    "strategy": "cpu",
+}
+STEPS = total_steps(2, 40, 16)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"), count=40)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, photos):
+    workdir = tmp_path_factory.mktemp("runs") / "photos"
+    return simclr.pretrain(data=photos, workdir=workdir, quiet=True, **TINY)
+
+
+def test_import_brings_no_tensorflow():
+    code = (
+        "import sys, simclr; simclr.pretrain; simclr.Run; simclr.load; "
+        "simclr.Config; help(simclr.finetune); dir(simclr); "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert simclr.losses.__name__ == "simclr.losses"
+    assert simclr.optimizers.LARS
+    with pytest.raises(AttributeError, match="petrain"):
+        simclr.petrain  # noqa: B018
+
+
+def test_a_run_is_trained_and_used(run, photos):
+    assert isinstance(run, simclr.Run) and run.stopped == ""
+    assert run.config.epochs == 2 and run.config.model.width == 0.125
+    assert run.config.data.source == str(photos)
+    assert run.metrics[-1]["step"] == STEPS
+    vectors, ids = run.embed(photos)
+    assert vectors.shape == (40, run.encoder.output_shape[-1])
+    assert len(ids) == 40 and ids[0].endswith(".png")
+    assert run.results == {}
+    results = run.evaluate(baselines=False, quiet=True)
+    assert run.results == results and results["rows"]
+
+
+def test_arrays_of_images_are_those_of_a_folder(run, photos):
+    vectors, ids = run.embed(photos)
+    images = [
+        keras.utils.img_to_array(
+            keras.utils.load_img(photos / name), dtype="uint8"
+        )
+        for name in ids
+    ]
+    as_bytes, numbers = run.embed(images)
+    assert numbers == [str(i) for i in range(40)]
+    np.testing.assert_allclose(as_bytes, vectors, atol=1e-6)
+    floats = np.stack(images).astype("float32") / 255
+    np.testing.assert_allclose(run.embed(floats)[0], vectors, atol=1e-5)
+    # The encoder itself, on what evaluation shows it.
+    direct = run.encoder(tf.image.central_crop(floats, 1.0)[:, :16, :16])
+    assert direct.shape == vectors[:, :].shape
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (np.zeros([2, 8, 8, 3], "int64"), "int64"),
+        (np.full([2, 8, 8, 3], 255.0), "from 255 to 255"),
+        (np.zeros([8, 8, 3], "uint8"), r"\[n, h, w, 3\]"),
+        ("/no/such/folder", "/no/such/folder"),
+    ],
+)
+def test_bad_images(run, images, message):
+    with pytest.raises((InputError, OSError), match=message):
+        run.embed(images)
+
+
+def test_a_classifier_names_classes(tmp_path, photos):
+    workdir = tiny_classifier.write(tmp_path / "run", photos)
+    classifier = simclr.load(workdir)
+    names, probabilities, ids = classifier.predict(photos)
+    assert len(names) == len(ids) == len(probabilities) == 40
+    assert set(names) <= set(classifier.class_names)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    best = probabilities.argmax(axis=1)
+    assert names == [classifier.class_names[i] for i in best]
+
+
+def test_runs_follow_one_another(run, photos, tmp_path):
+    teacher = simclr.finetune(
+        init=run, workdir=tmp_path / "teacher", epochs=1, batch_size=16,
+        strategy="cpu", quiet=True,
+    )  # fmt: skip
+    assert teacher.config.init == run.workdir
+    student = simclr.distill(
+        teacher=teacher, workdir=tmp_path / "student", epochs=1,
+        batch_size=16, strategy="cpu", quiet=True,
+    )  # fmt: skip
+    assert student.config.distill.teachers == (teacher.workdir,)
+    assert student.predict(photos).labels
+
+
+def test_a_config_is_a_recipe(photos, tmp_path):
+    config = tiny.config(photos, epochs=1)
+    run = simclr.pretrain(config, workdir=tmp_path / "run", quiet=True)
+    assert dataclasses.replace(run.config, data=config.data) == config
+
+
+def test_quiet_prints_nothing(photos, tmp_path, capfd):
+    run = simclr.pretrain(
+        data=photos, workdir=tmp_path / "run", quiet=True, **TINY
+    )
+    run.evaluate(quiet=True)
+    run.embed(photos, quiet=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_row_goes_to_the_callbacks(photos, tmp_path):
+    rows = []
+    run = simclr.pretrain(
+        data=photos, workdir=tmp_path / "run", callbacks=rows.append,
+        quiet=True, **TINY,
+    )  # fmt: skip
+    assert rows == run.metrics and len(rows) > 4
+
+
+def test_a_callback_stops_the_run_which_goes_on_later(run, photos, tmp_path):
+    def enough(row):
+        return row["step"] >= 2 and "loss" in row
+
+    arguments = {"data": photos, "workdir": tmp_path / "run", "quiet": True}
+    stopped = simclr.pretrain(callbacks=[enough], **arguments, **TINY)
+    assert stopped.stopped == "enough"
+    assert stopped.metrics[-1]["step"] == 2
+    finished = simclr.pretrain(**arguments, **TINY)
+    assert finished.stopped == ""
+    losses, expected = (
+        [row["loss"] for row in r.metrics if "loss" in row]
+        for r in (finished, run)
+    )
+    assert losses == expected, "as without the stop"
+
+
+def state():
+    """What a call must leave as it was."""
+    return {
+        "python": random.getstate(),
+        "numpy": [str(x) for x in np.random.get_state()],
+        "policy": keras.config.dtype_policy().name,
+        "handlers": [
+            signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)
+        ],
+        "optimizer": tf.config.optimizer.get_experimental_options().get(
+            "arithmetic_optimization", True
+        ),
+    }
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_process_is_as_before(photos, tmp_path, fails):
+    def fail(row):
+        if fails:
+            raise ZeroDivisionError
+
+    keras.utils.set_random_seed(7)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    tf.random.normal([])
+    before = state()
+    settings = TINY | {"set": {**TINY["set"], "train.microbatch": 8}}
+    try:
+        simclr.pretrain(
+            data=photos, workdir=tmp_path / "run", callbacks=fail,
+            quiet=True, **settings,
+        )  # fmt: skip
+        assert not fails
+    except ZeroDivisionError:
+        assert fails
+    assert state() == before
+    after = float(tf.random.normal([])), float(keras.random.normal([]))
+    keras.utils.set_random_seed(7)
+    tf.random.normal([])
+    assert (float(tf.random.normal([])), float(keras.random.normal([]))) == (
+        after
+    )
+
+
+def test_another_thread_trains(photos, tmp_path):
+    found = []
+
+    def train():
+        try:
+            found.append(
+                simclr.pretrain(
+                    data=photos, workdir=tmp_path / "run", quiet=True, **TINY
+                )
+            )
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert isinstance(found[0], simclr.Run), found[0]
+    assert found[0].metrics[-1]["step"] == STEPS
+
+
+def test_ctrl_c_saves_and_returns_the_run(photos, tmp_path):
+    def interrupt(row):
+        if row["step"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = simclr.pretrain(
+        data=photos, workdir=tmp_path / "run", callbacks=interrupt,
+        quiet=True, **TINY,
+    )  # fmt: skip
+    assert run.stopped == "SIGINT"
+    assert os.listdir(run_folder.checkpoints(run.workdir))
+
+
+def test_after_tensorflow_has_been_used():
+    """Devices cannot be chosen any more: what is there is used, or refused."""
+    code = """
+import tensorflow as tf
+tf.constant(1) + 1
+from simclr.engines.strategies import make_strategy
+from simclr.messages.errors import InputError
+assert make_strategy("cpu")[0].num_replicas_in_sync == 1
+assert make_strategy("auto")[0].num_replicas_in_sync == 1
+try:
+    make_strategy("cpu", 2)
+except InputError as error:
+    assert "TensorFlow runs already in this process, with 1" in str(error)
+else:
+    raise AssertionError
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+
+def test_replicas_twice_in_a_process():
+    code = """
+from simclr.engines.strategies import make_strategy
+one, _ = make_strategy("cpu", 2)
+other, _ = make_strategy("cpu", 2)
+assert one is other and one.num_replicas_in_sync == 2
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"data": "photos", "epoch": 3}, "Did you mean epochs"),
+        ({"data": "photos", "strateg": "cpu"}, "Did you mean strategy"),
+        ({"data": "photos", "strategy": "ipu"}, "choose one of auto, tpu"),
+        ({"data": "photos", "max_hours": -1}, "max_hours is -1.0"),
+        ({"data": "photos", "max_hours": "long"}, "takes a number"),
+        ({"data": 3}, "data takes a path, got 3"),
+        ({"data": "photos", "model": {"deph": 3}}, "Did you mean model.depth"),
+        ({"data": "photos", "epochs": "many"}, "epochs takes a number"),
+        ({"data": "/no/such/folder"}, "There is no folder /no/such/folder"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        simclr.pretrain(**arguments)
+
+
+def test_paths_of_all_arguments_are_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    seen = {}
+
+    def function(
+        run: definition.kinds.Run,
+        *,
+        labels: definition.kinds.Labels = "",
+        teacher: definition.kinds.Path = "",
+    ):
+        """Does nothing."""
+        seen.update(run=run, labels=labels, teacher=teacher)
+
+    definition.command(function)("~/run", labels="~/a.csv")
+    assert seen == {
+        "run": "/somewhere/run", "labels": "/somewhere/a.csv", "teacher": "",
+    }  # fmt: skip
+
+
+def test_help_has_every_argument_once():
+    for name in ("pretrain", "finetune", "distill", "pipeline", "evaluate"):
+        function = getattr(simclr, name)
+        for argument in definition.arguments_of(function):
+            assert argument.help, (name, argument.name)
+            line = f"    {'**' * argument.rest}{argument.name}: "
+            assert function.__doc__.count(line) == 1, (name, argument.name)
+        assert "Returns:" in function.__doc__
+        assert inspect.signature(function).parameters

@@ -1,0 +1,184 @@
+"""A recipe means what it says; a flag overrides it, and the command says so.
+
+What is trained is what the commands hand to the training loop, which is not
+run here.
+"""
+
+import dataclasses
+
+import pytest
+
+from simclr import __main__ as cli
+from simclr import config as config_lib
+from simclr.commands.run import Run
+from simclr.config import Distill
+from simclr.training import loop
+from tests import tiny, tiny_classifier, tiny_encoder
+
+RECIPE = """
+from simclr.config import Config, Data, Distill, Model
+
+config = Config(task={task!r}, epochs=3, {values})
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("run", "recipe", "flag"):
+        tiny.write_photos(folder / name, count=40)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("pretrained")
+    return tiny_encoder.write(folder / "run", photos / "run")
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("teachers")
+    return [
+        tiny_classifier.write(folder / name, photos / "run")
+        for name in ("one", "other")
+    ]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The configs that reach the training loop."""
+    configs = []
+
+    def train(config, workdir, strategy, **_):
+        configs.append(config)
+        return ""
+
+    monkeypatch.setattr(loop, "train", train)
+    return configs
+
+
+def recipe(folder, task, values):
+    path = folder / "recipe.py"
+    path.write_text(RECIPE.format(task=task, values=values))
+    return f"--config={path}"
+
+
+def run(capsys, *line):
+    assert cli.main([*map(str, line), "--strategy=cpu"]) == 0
+    return capsys.readouterr().err
+
+
+def test_finetune_takes_the_recipes_images_not_the_runs(
+    photos, pretrained, trained, tmp_path, capsys
+):
+    source = str(photos / "recipe")
+    flag = recipe(
+        tmp_path, "finetune", f"data=Data({source!r}, eval_source={source!r})"
+    )
+    said = run(capsys, "finetune", f"--init={pretrained}", flag)
+    assert trained[0].data.source == source
+    assert trained[0].data.eval_source == source
+    assert trained[0].init == pretrained
+    assert trained[0].model == tiny.CONFIG.model, "the weights' own net"
+    assert "overruled: model.width: 1.0 -> 0.125" in said
+    assert f"overruled: init: '' -> {pretrained!r}" in said
+    assert "overruled: data" not in said and "overruled: epochs" not in said
+
+
+def test_a_flag_overrides_the_recipe_and_the_command_says_so(
+    photos, pretrained, trained, tmp_path, capsys
+):
+    source, other = str(photos / "recipe"), str(photos / "flag")
+    flag = recipe(tmp_path, "finetune", f"data=Data({source!r})")
+    said = run(
+        capsys, "finetune", f"--init={pretrained}", flag, f"--data={other}",
+        "--set=epochs=4",
+    )  # fmt: skip
+    assert trained[0].data.source == other and trained[0].epochs == 4
+    assert f"overruled: data.source: {source!r} -> {other!r}" in said
+    assert "Set       epochs=4" in said and "overruled: epochs" not in said
+
+
+def test_a_recipe_that_names_no_images_takes_the_runs(
+    photos, pretrained, trained, tmp_path, capsys
+):
+    flag = recipe(tmp_path, "finetune", "batch_size=16")
+    said = run(capsys, "finetune", f"--init={pretrained}", flag)
+    assert trained[0].data.source == str(photos / "run")
+    assert "overruled: data.source: 'sample/train' ->" in said
+
+
+@pytest.mark.parametrize("task", ["finetune", "pretrain"])
+def test_a_recipes_own_weights_are_started_from(
+    task, photos, pretrained, trained, tmp_path, capsys
+):
+    values = f"data=Data({str(photos / 'recipe')!r}), init={pretrained!r}"
+    run(capsys, task, recipe(tmp_path, task, values))
+    assert trained[0].init == pretrained
+
+
+def test_distill_takes_the_recipes_images_weights_and_teachers(
+    photos, pretrained, teachers, trained, tmp_path, capsys
+):
+    source = str(photos / "recipe")
+    flag = recipe(
+        tmp_path,
+        "distill",
+        f"data=Data({source!r}), init={pretrained!r}, "
+        f"distill=Distill(teachers=({teachers[0]!r},))",
+    )
+    run(capsys, "distill", flag)
+    assert trained[0].distill.teachers == (teachers[0],)
+    assert trained[0].data.source == source
+    assert trained[0].init == pretrained
+    said = run(capsys, "distill", flag, f"--teacher={teachers[1]}")
+    assert trained[1].distill.teachers == (teachers[1],)
+    assert trained[1].data.source == source, "not the teacher's"
+    assert trained[1].init == pretrained
+    assert "overruled: distill.teachers: " in said
+
+
+def test_distill_takes_a_teacher_by_set(
+    photos, teachers, trained, tmp_path, capsys
+):
+    run(capsys, "distill", f"--set=distill.teachers={teachers[0]}")
+    assert trained[0].distill == Distill(teachers=(teachers[0],))
+
+
+def test_a_pipeline_keeps_the_images_of_its_recipe(
+    photos, pretrained, trained, tmp_path, capsys, monkeypatch
+):
+    from simclr.commands.train import run_stages
+
+    source = str(photos / "recipe")
+    path = tmp_path / "stages.py"
+    path.write_text(
+        "from simclr.config import Config, Data\n"
+        "from simclr.config.stages import Pipeline\n"
+        f"data = Data({source!r})\n"
+        "pipeline = Pipeline({\n"
+        "    'first': Config(data=data),\n"
+        "    'second': Config(task='finetune', init='first', data=data),\n"
+        "})\n"
+    )
+    seen = {}
+
+    def stages(pipeline, recipe, data, devices, **_):
+        seen.update(data)
+        return Run(tmp_path)
+
+    monkeypatch.setattr(run_stages, "run", stages)
+    run(capsys, "pipeline", path, f"--pretrained={pretrained}")
+    assert {data.source for data in seen.values()} == {source}
+
+
+def test_overriding_by_a_flag_keeps_the_rest_of_the_recipe(
+    photos, trained, tmp_path, capsys
+):
+    values = f"data=Data({str(photos / 'recipe')!r}), batch_size=16"
+    flag = recipe(tmp_path, "pretrain", values)
+    run(capsys, "pretrain", flag, f"--data={photos / 'flag'}")
+    expected = config_lib.load(str(tmp_path / "recipe.py"))
+    data = dataclasses.replace(expected.data, source=str(photos / "flag"))
+    assert trained[0] == dataclasses.replace(expected, data=data)
