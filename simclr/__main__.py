@@ -4,7 +4,7 @@ import os
 import sys
 
 from simclr.cli import line
-from simclr.cli.commands import COMMANDS, USAGE
+from simclr.cli.commands import COMMANDS, usage
 
 
 def run():
@@ -23,7 +23,7 @@ def run():
 
 def main(argv):
     """Runs one command; see line.main."""
-    return line.main(argv, COMMANDS, USAGE)
+    return line.main(argv, COMMANDS, usage)
 
 
 if __name__ == "__main__":

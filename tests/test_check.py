@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from simclr.data.images.check import check, read_all
+from simclr.data.images.check import check, read_all, write_csv
 from tests.images import ListSource, encoded
 
 ITEMS = [
@@ -59,3 +59,15 @@ def test_images_come_in_order(first):
     images = list(read_all(source, first=first, progress=False))
     assert [image.index for image in images] == list(range(first, 100))
     assert all(image.data == encoded(image.index) for image in images)
+
+
+def test_a_list_is_whole_or_not_there(tmp_path):
+    def bad():
+        yield "a", "truncated"
+        raise KeyboardInterrupt
+
+    write_csv(tmp_path / "bad.csv", [("b", "damaged")])
+    with pytest.raises(KeyboardInterrupt):
+        write_csv(tmp_path / "bad.csv", bad())
+    with open(tmp_path / "bad.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["id", "reason"], ["b", "damaged"]]

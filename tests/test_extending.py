@@ -26,6 +26,8 @@ from tests.test_objectives import test_contract
 
 os.chdir(sys.argv[2])  # The tests' own folder is elsewhere.
 test_contract(four_replicas(), "spectral")
+assert cli.main(["classes", "--help"]) == 0
+assert cli.main(["classes", "photos"]) == 0
 status = cli.main([
     "pretrain", "--data=zip:photos.zip", "--workdir=run",
     "--set=epochs=1", "--set=batch_size=16", "--set=train.microbatch=8",
@@ -79,7 +81,6 @@ def test_all_of_them_work(extended):
     with zipfile.ZipFile(extended / "photos.zip", "w") as file:
         for path in sorted(photos.rglob("*.png")):
             file.write(path, path.relative_to(photos))
-    shutil.rmtree(photos)
     done = subprocess.run(
         [sys.executable, "-c", USE, str(ROOT), str(extended)],
         cwd=extended,
@@ -88,5 +89,7 @@ def test_all_of_them_work(extended):
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    assert "zip:PATH" in done.stdout and "--labels" in done.stdout
+    assert "      16  cat\n      16  dog\n" in done.stdout
     rows = (extended / "run/metrics.jsonl").read_text()
     assert '"positive"' in rows and '"negative"' in rows

@@ -6,26 +6,6 @@ from simclr.cli.command import Command
 from simclr.data.sources.registry import SPELLINGS
 from simclr.runs.stopping import EXIT_STOPPED
 
-USAGE = """\
-Self-supervised image training: from a folder of photos to an encoder.
-
-  simclr pretrain --data=PHOTOS       train an encoder without labels
-  simclr finetune --init=RUN          a classifier from few labels
-  simclr distill --teacher=RUN        a small student of a classifier
-  simclr pipeline RECIPE              these stages, one by one, with a table
-  simclr evaluate RUN                 scores of a run, with pictures
-  simclr predict RUN DATA             a classifier's answers, as a CSV file
-  simclr import CHECKPOINT            a run from published weights
-  simclr compile --config=RECIPE      will it fit and how fast is it on a TPU
-  simclr lower --config=RECIPE        a run for a GPU without TensorFlow
-  simclr doctor                       why no TPU or GPU is seen
-  simclr check DATA                   read every image, list the bad ones
-  simclr prepare DATA FOLDER          pack images into large shards
-
-{sources}
-simclr COMMAND --help shows the flags of a command.
-""".format(sources=textwrap.fill(f"DATA is {SPELLINGS}."))
-
 
 def _training(run):
     return EXIT_STOPPED if run.stopped else 0
@@ -51,3 +31,28 @@ COMMANDS = {
     "check": Command("tools.check", lambda bad: 1 if bad else 0),
     "prepare": Command("tools.prepare"),
 }
+
+
+def usage():
+    """The overview, a text: what each command does, and what DATA is."""
+    lines = []
+    for name, command in COMMANDS.items():
+        call = " ".join(["  simclr", name, *command.words])
+        lines.append(
+            textwrap.fill(
+                command.summary,
+                initial_indent=f"{call:30}",
+                subsequent_indent=" " * 30,
+                width=80,
+            )
+        )
+    return "\n".join(
+        [
+            "Self-supervised image training, from a folder of photos to an "
+            "encoder:\nsimclr pretrain --data=PHOTOS\n",
+            *lines,
+            "",
+            textwrap.fill(f"DATA is {SPELLINGS}.", width=80),
+            "simclr COMMAND --help shows the flags of a command.",
+        ]
+    )

@@ -34,14 +34,14 @@ def main(argv, commands, usage):
     Args:
         argv: list of str without the program's name.
         commands: dict of name -> Command.
-        usage: text shown without a command.
+        usage: function to the text that is shown without a command.
 
     Returns:
         Exit status: 0 done, 1 failed while working, 2 bad input, 75 stopped
         early with everything saved (SIGTERM, Ctrl-C, --max_hours).
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(usage)
+        print(usage())
         return 0 if argv else 2
     if argv[0] in commands and {"-h", "-help", "--help"} & set(argv[1:]):
         print(help_text(argv[0], commands[argv[0]]))

@@ -11,6 +11,7 @@ import numpy as np
 from simclr.data.images.decode import decode, header
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
+from simclr.storage.whole import whole_file
 
 # More threads than cores: they also wait for the disk.
 _THREADS = 2 * (os.cpu_count() or 1)
@@ -108,7 +109,7 @@ def write_csv(path, bad):
     Raises:
         OSError: the file cannot be written.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole_file(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "reason"])
         writer.writerows(bad)
