@@ -242,6 +242,10 @@ def test_command(monkeypatch, capsys, tmp_path):
         ("--config=configs/demo.py --set batch_size=129", "does not divide"),
         ("--config=configs/imagenet_distill.py", "There is no teacher"),
         (
+            "--config=configs/demo.py --set loss.name=ntxent",
+            "loss.name is 'ntxent'; choose one of nt_xent",
+        ),
+        (
             "--config=configs/demo.py --data=/no/such",
             "/no/such is not at hand",
         ),

@@ -83,14 +83,14 @@ def system(number):
 )  # fmt: skip
 def test_one_line_and_a_status(error, cause, status, said, capsys):
     commands = {"fail": Raising(error, cause)}
-    assert line.main(["fail"], commands, "") == status
+    assert line.main(["fail"], commands, str) == status
     assert capsys.readouterr().err == f"simclr: {said}\n"
 
 
 def test_debug_raises():
     commands = {"fail": Raising(RuntimeError("it broke"))}
     with pytest.raises(RuntimeError, match="it broke"):
-        line.main(["fail", "--debug"], commands, "")
+        line.main(["fail", "--debug"], commands, str)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,17 @@ run here.
 
 import dataclasses
 
+import keras
 import pytest
 
+import simclr
 from simclr import __main__ as cli
 from simclr import config as config_lib
 from simclr.commands.run import Run
 from simclr.config import Distill
+from simclr.messages.errors import InputError
 from simclr.training import loop
+from simclr.training.tasks import TASKS
 from tests import tiny, tiny_classifier, tiny_encoder
 
 RECIPE = """
@@ -182,3 +186,62 @@ def test_overriding_by_a_flag_keeps_the_rest_of_the_recipe(
     expected = config_lib.load(str(tmp_path / "recipe.py"))
     data = dataclasses.replace(expected.data, source=str(photos / "flag"))
     assert trained[0] == dataclasses.replace(expected, data=data)
+
+
+def labelled(tmp_path, *names):
+    """A labels.csv for the first images of a folder."""
+    path = tmp_path / "labels.csv"
+    ids = ("cat/000.png", "dog/001.png")
+    rows = [f"{one},{name}\n" for one, name in zip(ids, names)]
+    path.write_text("id,label\n" + "".join(rows))
+    return str(path)
+
+
+def distilled(photos, teachers, labels):
+    config = tiny.config(photos / "flag", task="distill")
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, labels=labels),
+        distill=Distill(teachers=(teachers[0],)),
+    )
+
+
+def test_mistyped_labels_are_not_left_out(photos, teachers, tmp_path):
+    """Though the teacher's answers would do without them."""
+    config = distilled(photos, teachers, labelled(tmp_path, "cat", "dgo"))
+    with pytest.raises(InputError, match="dgo"):
+        TASKS["distill"].open_data(config)
+    config = distilled(photos, teachers, labelled(tmp_path, "cat", "dog"))
+    source, _ = TASKS["distill"].open_data(config)
+    assert (source.labels >= 0).sum() == 2
+
+
+def test_folders_that_are_no_classes_of_the_teacher_are_said(
+    teachers, tmp_path
+):
+    tiny.write_photos(tmp_path / "flag", 4, ("summer", "winter"))
+    config = distilled(tmp_path, teachers, "")
+    source, _ = TASKS["distill"].open_data(config)
+    assert source.labels is None
+    assert "labels are not used" in source.notes[-1]
+
+
+def encoder(image_size=16):
+    """A net of somebody else's."""
+    images = keras.Input([image_size, image_size, 3])
+    x = keras.layers.Conv2D(4, 3, activation="relu")(images)
+    return keras.Model(images, keras.layers.GlobalAveragePooling2D()(x))
+
+
+def test_a_keras_model_is_a_backbone(photos, trained, tmp_path):
+    arguments = {"data": photos / "flag", "strategy": "cpu", "quiet": True}
+    size = {"data.image_size": 16}
+    simclr.pretrain(model=encoder(), set=size, **arguments)
+    simclr.pretrain(model=lambda: encoder(), set=size, **arguments)
+    simclr.pretrain(model=encoder, set=size, **arguments)
+    simclr.pretrain(model="vit_small", **arguments)
+    names = [config.model.name for config in trained]
+    assert names[0].startswith("handed_in:")
+    assert names[1].startswith("handed_in:")
+    assert names[2] == "tests.test_recipe_and_flags:encoder"
+    assert names[3] == "vit_small"
