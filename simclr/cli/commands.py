@@ -22,6 +22,7 @@ COMMANDS = {
     "pipeline": Command("train.pipeline", _training),
     "evaluate": Command("use.evaluate"),
     "predict": Command("use.predict"),
+    "embed": Command("explore.embed"),
     "import": Command("tools.import_weights", _good),
     "compile": Command(
         "tools.compile_step", lambda facts: _good(all(x["fits"] for x in facts))

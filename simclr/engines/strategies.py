@@ -122,7 +122,7 @@ class Workers:
         """Everybody's rows, in order of the workers; all must call it.
 
         Args:
-            rows: [n, ...] array; n is the same on all workers and a multiple
+            rows: [n, ...] array of float or int32; n is the same on all workers and a multiple
                 of the replicas of each.
 
         Returns:

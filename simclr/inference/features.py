@@ -182,7 +182,7 @@ def stream(
         h = tf.nest.map_structure(np.asarray, h)
         if several:
             h = tf.nest.map_structure(workers.together, h)
-            good = workers.together(good)
+            good = workers.together(good.astype(np.int32)) > 0
         part = rows[start : start + size]
         good = good[: len(part)]
         if several and not good.all():

@@ -122,7 +122,8 @@ def write_shards(
         "dtype": dtype,
     }
     if index == 0:
-        manifest = _begin(folder, manifest, min(images_per_shard, total))
+        size = min(images_per_shard, -(-total // count))
+        manifest = _begin(folder, manifest, size)
     if several:
         workers.gather([0.0])
     manifest = read_manifest(folder)

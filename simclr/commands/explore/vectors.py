@@ -1,0 +1,64 @@
+"""Vectors of images by a run's encoder, into a folder of shards."""
+
+import os
+import sys
+import time
+
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.engines.strategies import Workers
+from simclr.inference import shards
+from simclr.inference.forward import Infer
+from simclr.runs import weights
+from simclr.storage.whole import write_whole
+
+
+def write(run, data, out, devices, *, dtype="float16"):
+    """Embeds images into a folder, or completes what a killed run began.
+
+    Args:
+        run: run folder, or a checkpoint in one.
+        data: images, as for open_source.
+        out: folder for the shards.
+        devices: Devices.
+        dtype: "float16" or "float32".
+
+    Returns:
+        shards.Shards.
+
+    Raises:
+        InputError: no run, no images, or `out` holds other vectors.
+    """
+    source = open_source(data)
+    trained = weights.load_encoder(run, devices.strategy)
+    if devices.chief:
+        print(f"{run}, step {trained.step} ({devices.words})")
+    started = time.monotonic()
+    found = shards.write_shards(
+        out,
+        Infer(trained.model, devices.strategy),
+        Reader(source),
+        of={"step": trained.step, "encoder": shards.digest(trained.model)},
+        image_size=trained.image_size,
+        dtype=dtype,
+        workers=Workers(devices.strategy),
+        progress=sys.stderr.isatty(),
+    )
+    if devices.chief:
+        _say(out, found, time.monotonic() - started)
+    return found
+
+
+def _say(out, found, seconds):
+    """What there is, and the list of what could not be read."""
+    bad = found.unreadable()
+    if bad:
+        path = os.path.join(out, "unreadable.tsv")
+        lines = (f"{name}\t{why}\n" for name, why in bad.items())
+        write_whole(path, "".join(lines))
+        print(f"{len(bad):,} unreadable images are left out, see {path}")
+    facts = found.manifest
+    print(
+        f"{out}: {facts['images'] - len(bad):,} vectors in "
+        f"{facts['shards']:,} shards, {facts['dtype']}, {seconds:.0f} s"
+    )
