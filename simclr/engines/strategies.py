@@ -122,8 +122,8 @@ class Workers:
         """Everybody's rows, in order of the workers; all must call it.
 
         Args:
-            rows: [n, ...] array of float or int32; n is the same on all workers and a multiple
-                of the replicas of each.
+            rows: [n, ...] array of floats or int32; n is the same on all
+                workers and a multiple of the replicas of each.
 
         Returns:
             [workers * n, ...] array, the same on all workers.
