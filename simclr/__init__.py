@@ -19,7 +19,7 @@ _HERE = {
     "pipeline": "simclr.commands.train.pipeline",
     "evaluate": "simclr.commands.use.evaluate",
     "predict": "simclr.commands.use.predict",
-    "embed": "simclr.commands.run",
+    "embed": "simclr.commands.explore.embed",
     "load": "simclr.commands.run",
     "Run": "simclr.commands.run",
     "Config": "simclr.config",

@@ -55,6 +55,8 @@ def test_overrides_keep_their_types():
         ("batch_size=True", "batch_size takes a whole number"),
         ("epochs=many", "epochs takes a number, got 'many'"),
         ("batch_size=0", "batch_size is 0; it must be > 0"),
+        ("seed=-1", "seed is -1; it must lie in"),
+        ("seed=4294967296", "it must lie in"),
         ("epochs=nan", "epochs takes a number"),
         ("train.microbatch=-1", "must be >= 0"),
         ("loss.trade_off=-0.1", "must be >= 0"),

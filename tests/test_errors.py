@@ -76,7 +76,12 @@ def system(number):
         ),
         (
             tf.errors.UnknownError(None, None, "InputError: bad image\nat x"),
-            None, 1, "bad image",
+            None, 2, "bad image",
+        ),
+        (
+            RuntimeError("a worker died, OSError: disk gone"), None, 1,
+            "RuntimeError: a worker died, OSError: disk gone (--debug shows "
+            "more)",
         ),
         (KeyboardInterrupt(), None, 130, "interrupted."),
     ],
@@ -99,6 +104,8 @@ def test_debug_raises():
         ("config = (", "line 1: SyntaxError: '(' was never closed"),
         ("x = 1\nconfig = Confg()", "line 2: NameError: name 'Confg' is not"),
         ("import not_there", "line 1: ModuleNotFoundError: No module named"),
+        ("raise OSError('gone')", "line 1: OSError: gone"),
+        ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
         (
             "from simclr.config import Config\nconfig = Config(epoch=1)",
             "line 2: TypeError: ",

@@ -133,6 +133,13 @@ def test_a_folder_of_something_else_is_refused(photos, tmp_path):
         shards.read_shards(str(tmp_path / "v"))
 
 
+def test_a_kill_while_the_manifest_was_written(photos, tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / ".writing-0123-manifest.json").write_text("{")
+    write(tmp_path / "v", photos)
+    assert not list((tmp_path / "v").glob(".writing-*"))
+
+
 def test_what_float16_does_not_hold(photos, tmp_path):
     with pytest.raises(ValueError, match="choose float32"):
         write(tmp_path / "v", photos, lambda x: 1e6 * mean(x), dtype="float16")

@@ -133,20 +133,30 @@ def _flag_values(command):
 
 def _is_bad_input(error):
     """Whether the user can mend it; a full disk, say, is no bad input."""
+    if _inside_batches(error):
+        return True
     if isinstance(error, OSError):
         return error.errno is None or error.errno in _BAD_PATHS
     return isinstance(error, InputError)
 
 
+def _inside_batches(error):
+    """What Python code that makes tf.data's batches raised, or "".
+
+    TensorFlow wraps it: "...UnknownError ... InputError: message\\nTraceback".
+    """
+    if not type(error).__module__.startswith("tensorflow."):
+        return ""
+    for kind in ("InputError: ", "OSError: "):
+        _, found, rest = str(error).partition(kind)
+        if found:
+            return rest.splitlines()[0]
+    return ""
+
+
 def _one_line(error):
     """What is wrong: the part that a user can act on; of faults, the cause."""
-    text = str(error).strip()
-    # What Python code inside the input pipeline raised, without TensorFlow's
-    # wrapping: "...UnknownError ... InputError: message\nTraceback ...".
-    for kind in ("InputError: ", "OSError: "):
-        if kind in text:
-            text = text.split(kind, 1)[1]
-            return text.splitlines()[0]
+    text = _inside_batches(error) or str(error).strip()
     line = (text or "no message").splitlines()[0]
     if isinstance(error, flags.Error):
         return f"{line} (see --help)"

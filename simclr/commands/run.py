@@ -188,18 +188,6 @@ def load(path):
     return run
 
 
-def embed(run, images, *, quiet=False):
-    """Features of images by a run's encoder; see Run.embed.
-
-    Args:
-        run: Run or run folder.
-        images, quiet: as for Run.embed.
-
-    Returns, raises: as Run.embed.
-    """
-    return load(run).embed(images, quiet=quiet)
-
-
 def _reader(images):
     """A Reader of whatever images are given."""
     if isinstance(images, str | os.PathLike):

@@ -50,7 +50,7 @@ def read_recipe(path):
         return runpy.run_path(path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == path]
         line = getattr(error, "lineno", None) or [0, *lines][-1]

@@ -78,6 +78,10 @@ def validate(config):
         value = get(config, key)
         if value is not None and value < 0:
             raise InputError(f"{key} is {value}; it must be >= 0.")
+    if not 0 <= config.seed < 1 << 32:
+        raise InputError(
+            f"seed is {config.seed}; it must lie in [0, {(1 << 32) - 1}]."
+        )
     if config.batch_size < 2:
         raise InputError(
             f"batch_size is {config.batch_size}; negatives come from the "

@@ -17,12 +17,12 @@ import json
 import os
 
 import numpy as np
-from tqdm import tqdm
 
 from simclr.inference.features import stream
 from simclr.inference.views import CenterViews
 from simclr.messages.errors import InputError
-from simclr.storage.whole import whole_file, write_whole
+from simclr.messages.progress import progress_bar
+from simclr.storage.whole import remove_unfinished, whole_file, write_whole
 
 DTYPES = ("float16", "float32")
 _MANIFEST = "manifest.json"
@@ -133,11 +133,11 @@ def write_shards(
         for i in range(manifest["shards"])
         if i % count == index and not os.path.exists(_vectors(folder, i))
     ]
-    with tqdm(
+    with progress_bar(
         total=sum(min(n, total - i * n) for i in missing),
         desc="Embedding",
         unit="img",
-        disable=not progress,
+        shown=progress,
     ) as bar:
         for i in missing:
             rows = np.arange(i * n, min(total, (i + 1) * n))
@@ -209,6 +209,8 @@ def _begin(folder, manifest, images_per_shard):
                 "another folder, or delete that one."
             )
         return old
+    if os.path.isdir(folder):
+        remove_unfinished(folder)
     if os.path.exists(folder) and (
         not os.path.isdir(folder) or os.listdir(folder)
     ):

@@ -6,7 +6,6 @@ Letters: m = images, k = classes.
 import contextlib
 import json
 import os
-import sys
 
 import numpy as np
 import tensorflow as tf
@@ -100,7 +99,6 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
             np.arange(len(reader.source)),
             image_size=teacher.image_size,
             workers=workers,
-            progress=sys.stderr.isatty(),
         ):
             if out is not None:
                 out[rows] += p / len(distill.teachers)

@@ -1,7 +1,6 @@
 """Vectors of images by a run's encoder, into a folder of shards."""
 
 import os
-import sys
 import time
 
 from simclr.data.images.reader import Reader
@@ -9,6 +8,7 @@ from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
 from simclr.inference import shards
 from simclr.inference.forward import Infer
+from simclr.messages.say import show
 from simclr.runs import weights
 from simclr.storage.whole import write_whole
 
@@ -32,7 +32,7 @@ def write(run, data, out, devices, *, dtype="float16"):
     source = open_source(data)
     trained = weights.load_encoder(run, devices.strategy)
     if devices.chief:
-        print(f"{run}, step {trained.step} ({devices.words})")
+        show(f"{run}, step {trained.step} ({devices.words})")
     started = time.monotonic()
     found = shards.write_shards(
         out,
@@ -42,7 +42,6 @@ def write(run, data, out, devices, *, dtype="float16"):
         image_size=trained.image_size,
         dtype=dtype,
         workers=Workers(devices.strategy),
-        progress=sys.stderr.isatty(),
     )
     if devices.chief:
         _say(out, found, time.monotonic() - started)
@@ -56,9 +55,9 @@ def _say(out, found, seconds):
         path = os.path.join(out, "unreadable.tsv")
         lines = (f"{name}\t{why}\n" for name, why in bad.items())
         write_whole(path, "".join(lines))
-        print(f"{len(bad):,} unreadable images are left out, see {path}")
+        show(f"{len(bad):,} unreadable images are left out, see {path}")
     facts = found.manifest
-    print(
+    show(
         f"{out}: {facts['images'] - len(bad):,} vectors in "
         f"{facts['shards']:,} shards, {facts['dtype']}, {seconds:.0f} s"
     )
