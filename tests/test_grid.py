@@ -169,7 +169,7 @@ def test_the_picture_has_a_number_in_each_cell(tmp_path, axes):
 
 SCRIPT = """
 import functools, sys
-import tensorflow as tf
+from simclr.commands.devices import take_devices
 from simclr.commands.train import launch
 from simclr.commands.use.score_run import score_run
 from simclr.config import Data, Train
@@ -178,7 +178,7 @@ from simclr.studies import grid
 from tests import tiny
 
 photos, held_out, workdir = sys.argv[1:]
-strategy = tf.distribute.get_strategy()
+devices = take_devices("cpu")
 axes = {"optimizer.base_lr": [0.5, 1.0]}
 base = tiny.config(
     photos, epochs=6,
@@ -188,11 +188,10 @@ grid.run(
     grid.product(base, axes),
     workdir,
     train=lambda name, config, folder, hours: launch.train(
-        config, folder, strategy, devices="", notes=[], overrides=[],
-        max_hours=hours,
-    ),
+        config, folder, devices, notes=[], overrides=[], max_hours=hours,
+    ).stopped,
     score=functools.partial(
-        score_run, strategy=strategy,
+        score_run, strategy=devices.strategy,
         images=Data(source=photos, eval_source=held_out),
     ),
     say=lambda text: print(text, flush=True),

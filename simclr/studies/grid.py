@@ -88,8 +88,8 @@ def run(
             trains a run to its end, resuming what is there; gives "", or why
             it stopped before (saved).
         score: function (run folder, folder for its files) to a dict of the
-            row's values, which keeps what it has scored before; None where
-            another process scores.
+            row's values, which keeps what it has scored before. All workers of
+            a cluster call it; it gives None on those that write no table.
         say: prints a line.
         word: what a cell is called on the screen.
         given: dict of name -> run folder of cells that were trained elsewhere.
@@ -125,10 +125,10 @@ def run(
                 stopped = train(name, config, folders[name], hours)
                 if stopped:
                     return stopped, rows, folders
-        if score is not None:
-            out = os.path.join(workdir, name)
-            os.makedirs(out, exist_ok=True)
-            scores = score(folders[name], out)
+        out = os.path.join(workdir, name)
+        os.makedirs(out, exist_ok=True)
+        scores = score(folders[name], out)
+        if scores is not None:
             rows.append({"name": name, **cell.place, **scores})
             write_table(os.path.join(workdir, table), rows, facts, draw)
     return "", rows, folders

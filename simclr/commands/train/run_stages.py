@@ -105,7 +105,7 @@ def run(
         },
         workdir,
         train=train,
-        score=score if devices.chief else None,
+        score=score,
         say=say,
         word="Stage",
         given={

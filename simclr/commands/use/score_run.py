@@ -1,6 +1,7 @@
 """The score of any run, for a table of several: `simclr pipeline`, studies."""
 
 from simclr.commands.use import evaluate_classifier, evaluate_encoder
+from simclr.engines.strategies import is_chief
 from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.runs import folder as run_folder
@@ -30,7 +31,8 @@ def score_run(run, out, *, strategy, images, held_out=True):
     Returns:
         dict of a row: "kind" and "net" (str); "top1" (share in [0, 1], of the
         linear probe for an encoder) and "images" (int, how many were scored),
-        None where none could be; for an encoder "knn", likewise.
+        None where none could be; for an encoder "knn", likewise. On a worker
+        that is not the chief: None.
     """
     config = run_folder.read_config(run)
     row = {
@@ -51,6 +53,8 @@ def score_run(run, out, *, strategy, images, held_out=True):
             out=out,
             again=False,
         )
+        if not is_chief(strategy):
+            return None
         trained = results["rows"][-1]
         row |= {
             "top1": trained.get("linear_top1"),
@@ -58,10 +62,12 @@ def score_run(run, out, *, strategy, images, held_out=True):
         }
     elif held_out:
         results = evaluate_classifier.score(run, strategy, out=out, again=False)
+        if not is_chief(strategy):
+            return None
         row["top1"] = results["rows"][-1]["top1"]
     else:
         show("Not scored: there are no held-out labels (--eval_data).")
-        return row
+        return row if is_chief(strategy) else None
     if row["top1"] is not None:
         row["images"] = results["images"]["score"]["count"]
     return row
