@@ -3,7 +3,9 @@
 import dataclasses
 import inspect
 import os
+import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +145,19 @@ def test_quiet_prints_nothing(photos, tmp_path, capfd):
     run.evaluate(quiet=True)
     run.embed(photos, quiet=True)
     assert capfd.readouterr() == ("", "")
+
+
+def test_whatever_is_shown_can_be_silenced():
+    """print and tqdm are in messages/ alone; what needs neither apart."""
+    apart = ("cli/", "messages/", "pjrt/runner", "tpu/buffers", "doctor/facts")
+    root = pathlib.Path(simclr.__file__).parent
+    loud = [
+        name
+        for path in root.rglob("*.py")
+        if not (name := path.relative_to(root).as_posix()).startswith(apart)
+        and re.search(r"\bprint\(|import tqdm", path.read_text("utf-8"))
+    ]
+    assert loud == []
 
 
 def test_every_row_goes_to_the_callbacks(photos, tmp_path):
