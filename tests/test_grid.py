@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from simclr.config import Distill
@@ -148,6 +149,48 @@ def test_another_config_is_not_taken_for_done(tmp_path):
     other = {"a": grid.Cell(tiny.config("photos", epochs=3))}
     with pytest.raises(ValueError, match="holds another run"):
         Fake().run(other, tmp_path)
+
+
+def test_a_cell_is_done_for_the_weights_that_it_started_from(tmp_path):
+    """And not for others that lie at the same path, at the same step."""
+    given, workdir = str(tmp_path / "given"), tmp_path / "grid"
+    folder = run_folder.checkpoints(given)
+    for student in (
+        tiny.config("photos", task="finetune", init=given),
+        tiny.config(
+            "photos", task="distill", distill=Distill(teachers=(given,))
+        ),
+    ):
+        cells = {student.task: grid.Cell(student)}
+        checkpoint.save(folder, 5, {"w": np.zeros(2)})
+        with pytest.raises(ValueError, match="started from other weights"):
+            fake = Fake()
+            assert fake.run(cells, workdir, max_hours=1e-12)[0]  # Begun.
+            checkpoint.save(folder, 5, {"w": np.ones(2)})
+            fake.run(cells, workdir)
+        assert len(fake.trained) == 1
+        checkpoint.save(folder, 5, {"w": np.zeros(2)})
+        Fake().run(cells, workdir)
+        checkpoint.save(folder, 5, {"w": np.ones(2)})
+        again = Fake()
+        with pytest.raises(ValueError, match=f"{student.task}.*delete"):
+            again.run(cells, workdir)
+        assert not grid.is_done(student, str(workdir / student.task))
+        checkpoint.save(folder, 5, {"w": np.zeros(2)})
+        again.run(cells, workdir)
+        assert again.trained == []
+        os.remove(checkpoint.path_of(folder, 5))  # Gone is not another.
+        assert grid.is_done(student, str(workdir / student.task))
+
+
+def test_a_cell_is_done_for_its_images(tmp_path):
+    cells, fake = {"a": grid.Cell(BASE)}, Fake()
+    fake.run(cells, tmp_path)
+    facts = {"images": 0, "fingerprint": ""}
+    fake.run(cells, tmp_path, images=lambda config: facts)
+    assert len(fake.trained) == 1
+    fake.run(cells, tmp_path, images=lambda config: facts | {"images": 1})
+    assert len(fake.trained) == 2  # Where the folder says what is wrong.
 
 
 @pytest.mark.parametrize("axes", [["x"], ["y", "x"]])

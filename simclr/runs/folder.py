@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -45,7 +46,11 @@ def open_run(workdir, config, facts):
             _require_own_config(workdir)
             with contextlib.suppress(FileNotFoundError):
                 os.remove(_finished(workdir))
-            facts = {"format": older.FORMAT, **facts}
+            facts = {
+                "format": older.FORMAT,
+                **facts,
+                "origins": _origins(config),
+            }
             write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
             write(workdir, "config.json", config_lib.to_json(config))
         yield
@@ -95,6 +100,49 @@ def _require_same(workdir, config, facts):
             f"fingerprint {old['fingerprint']}, now {facts['data']['images']} "
             f"of {facts['data']['fingerprint']}); choose another --workdir."
         )
+
+
+def weights_digest(path):
+    """What tells a run's newest weights from others, without reading them.
+
+    Args:
+        path: a run folder, or a checkpoint.
+
+    Returns:
+        16 hexadecimal digits; None where there is no checkpoint.
+    """
+    path = os.path.expanduser(path)
+    if os.path.isdir(path):
+        path = (checkpoint.finished(checkpoints(path)) or [""])[-1]
+    if not os.path.isfile(path):
+        return None
+    digest = checkpoint.digest(path)
+    return hashlib.blake2b(digest, digest_size=8).hexdigest()
+
+
+def changed_origins(workdir, config):
+    """What a run started from and what holds other weights now.
+
+    Args:
+        workdir: run folder.
+        config: its Config.
+
+    Returns:
+        list of str, paths of `init` and of teachers. What is gone is not
+        among them, nor is anything of a run that did not note its origins.
+    """
+    noted = (read_json(workdir, "run.json") or {}).get("origins", {})
+    return [
+        path
+        for path, digest in _origins(config).items()
+        if digest and noted.get(path, digest) != digest
+    ]
+
+
+def _origins(config):
+    """Dict of path -> digest of the weights that a run starts from."""
+    paths = filter(None, [config.init, *config.distill.teachers])
+    return {path: weights_digest(path) for path in paths}
 
 
 def read_config(workdir):

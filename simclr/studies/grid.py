@@ -17,6 +17,7 @@ from simclr import config as config_lib
 from simclr.config import Config
 from simclr.config.stages import linked
 from simclr.messages.errors import InputError
+from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.storage.whole import write_whole
 
@@ -71,6 +72,7 @@ def run(
     say,
     word="Cell",
     given=None,
+    images=None,
     max_hours=0.0,
     table="grid",
     facts=None,
@@ -93,6 +95,8 @@ def run(
         say: prints a line.
         word: what a cell is called on the screen.
         given: dict of name -> run folder of cells that were trained elsewhere.
+        images: function of a config to what its images are now, as in
+            run.json's "data"; None: they are not looked at.
         max_hours: train so long in all; 0: no limit.
         table: name of the table.
         facts: dict of what else the table says.
@@ -105,7 +109,8 @@ def run(
 
     Raises:
         InputError: a cell builds on what is neither a cell before it nor a run
-            folder, or its folder holds another run.
+            folder, or its folder holds another run, or one that started from
+            other weights.
     """
     _require_origins(cells)
     os.makedirs(workdir, exist_ok=True)
@@ -118,7 +123,8 @@ def run(
         else:
             config = linked(cell.config, folders)
             folders[name] = os.path.join(workdir, name)
-            done = is_done(config, folders[name])
+            _require_same_origins(f"{word} {name}", config, folders[name])
+            done = is_done(config, folders[name], images)
             say(f"{title}: done before" if done else title)
             if not done:
                 hours = _hours_left(max_hours, started)
@@ -134,14 +140,20 @@ def run(
     return "", rows, folders
 
 
-def is_done(config, workdir):
+def is_done(config, workdir, images=None):
     """Whether a run folder holds this very run, and its end.
 
-    A folder with another config is not done: to train into it is refused.
+    One of another config, or of other weights or images than there are now,
+    is not done: to train into it is refused.
     """
     return (
         run_folder.is_finished(workdir)
         and run_folder.read_config(workdir) == config
+        and not run_folder.changed_origins(workdir, config)
+        and (
+            images is None
+            or run_folder.read_facts(workdir)["data"] == images(config)
+        )
     )
 
 
@@ -170,6 +182,17 @@ def _require_origins(cells):
                     f"({', '.join(before) or 'none'}) and no run folder."
                 )
         before.append(name)
+
+
+def _require_same_origins(title, config, workdir):
+    """What a run has learned from other weights is no part of this grid."""
+    changed = run_folder.changed_origins(workdir, config)
+    if changed and checkpoint.finished(run_folder.checkpoints(workdir)):
+        raise InputError(
+            f"{title}: {workdir} started from other weights than "
+            f"{', '.join(changed)} holds now; delete that folder, or choose "
+            "another --workdir."
+        )
 
 
 def _hours_left(max_hours, started):
