@@ -13,7 +13,8 @@ import simclr
 from simclr import __main__ as cli
 from simclr import config as config_lib
 from simclr.commands.run import Run
-from simclr.config import Distill
+from simclr.commands.train import launch, train_data
+from simclr.config import Config, Data, Distill
 from simclr.messages.errors import InputError
 from simclr.training import loop
 from simclr.training.tasks import TASKS
@@ -113,6 +114,81 @@ def test_a_recipe_that_names_no_images_takes_the_runs(
     assert "overruled: data.source: 'sample/train' ->" in said
 
 
+def test_a_recipe_of_the_runs_images_keeps_what_it_says_of_them(
+    photos, pretrained
+):
+    said = {
+        "labels": "/labels.csv",
+        "eval_source": str(photos / "recipe"),
+        "eval_labels": "/eval_labels.csv",
+        "max_bad_share": 0.0,
+    }
+    given = dict.fromkeys(("source", "labels", "eval_source", "eval_labels"))
+
+    def resolve(**flags):
+        return train_data.resolve(
+            Config(task="finetune", data=Data(**said)),
+            pretrained,
+            same_classes=False,
+            **given | flags,
+        )
+
+    assert resolve() == dataclasses.replace(
+        tiny.CONFIG.data, source=str(photos / "run"), **said
+    )
+    flag = str(photos / "flag")
+    assert resolve(eval_labels=flag).eval_labels == flag
+    other = resolve(source=flag)
+    assert (other.source, other.labels) == (flag, "")
+    assert other.eval_labels == said["eval_labels"]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [("source", "labels"), ("eval_source", "eval_labels")]
+)
+def test_labels_do_not_go_along_to_other_images(images, labels):
+    config = Config(data=Data(**{images: "/one", labels: "/one.csv"}))
+
+    def labels_of(config=config, **given):
+        data = train_data.with_data(config.data, **given)
+        notes = launch.overruled(
+            config, dataclasses.replace(config, data=data), []
+        )
+        return getattr(data, labels), [n for n in notes if labels in n]
+
+    note = f"overruled: data.{labels}: '/one.csv' -> "
+    assert labels_of(**{images: "/other"}) == ("", [f"{note}''"])
+    assert labels_of(**{images: "/one/"}) == ("/one.csv", [])
+    assert labels_of(**{images: "/other", labels: "/other.csv"}) == (
+        "/other.csv",
+        [f"{note}'/other.csv'"],
+    )
+    unlabelled = config_lib.override(config, [f"data.{labels}=none"])
+    assert labels_of(unlabelled, **{images: "/other"}) == ("none", [])
+
+
+@pytest.mark.parametrize("task", ["pretrain", "finetune", "distill"])
+def test_images_by_set_are_found_from_anywhere(
+    task, photos, pretrained, teachers, trained, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(photos)
+    monkeypatch.setenv("HOME", str(photos))
+    values = f"data=Data({str(photos / 'recipe')!r})"
+    said = run(
+        capsys, task, recipe(tmp_path, task, values),
+        "--set=data.source=./recipe", "--set=data.labels=~/a.csv",
+        "--set=data.eval_source=folder:run", "--set=data.eval_labels=b.csv",
+        *{"pretrain": (), "finetune": (f"--init={pretrained}",),
+          "distill": (f"--teacher={teachers[0]}",)}[task],
+    )  # fmt: skip
+    data = trained[0].data
+    assert data.source == str(photos / "recipe")
+    assert data.labels == str(photos / "a.csv")
+    assert data.eval_source == f"folder:{photos / 'run'}"
+    assert data.eval_labels == str(photos / "b.csv")
+    assert "overruled: data" not in said
+
+
 @pytest.mark.parametrize("task", ["finetune", "pretrain"])
 def test_a_recipes_own_weights_are_started_from(
     task, photos, pretrained, trained, tmp_path, capsys
@@ -148,6 +224,9 @@ def test_distill_takes_a_teacher_by_set(
 ):
     run(capsys, "distill", f"--set=distill.teachers={teachers[0]}")
     assert trained[0].distill == Distill(teachers=(teachers[0],))
+    by_set = f"--set=distill.teachers={teachers[1]}"
+    run(capsys, "distill", f"--teacher={teachers[0]}", by_set)
+    assert trained[1].distill == Distill(teachers=(teachers[1],))
 
 
 def test_a_pipeline_keeps_the_images_of_its_recipe(

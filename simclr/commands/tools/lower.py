@@ -166,8 +166,7 @@ def _config(recipe, workdir, overrides, init, **images):
         data=train_data.with_data(config.data, **images),
         init=init or config.init,
     )
-    config = config_lib.override(config, overrides)
-    config = dataclasses.replace(config, init=launch.absolute_run(config.init))
+    config = launch.absolute(config_lib.override(config, overrides))
     return config, workdir
 
 

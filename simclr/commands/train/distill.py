@@ -104,18 +104,16 @@ def distill(
         ),
     )
     chosen = dataclasses.replace(
-        chosen, data=train_data.sized(images, chosen), init=init or chosen.init
+        chosen,
+        data=train_data.sized(images, chosen),
+        init=init or chosen.init,
+        distill=dataclasses.replace(chosen.distill, teachers=teachers),
     )
     if start:  # Its weights fit its own net alone.
         chosen = dataclasses.replace(
             chosen, model=start.model, classifier=start.classifier
         )
-    chosen = config_lib.override(chosen, overrides)
-    chosen = dataclasses.replace(
-        chosen,
-        init=launch.absolute_run(chosen.init),
-        distill=dataclasses.replace(chosen.distill, teachers=teachers),
-    )
+    chosen = launch.absolute(config_lib.override(chosen, overrides))
     launch.require_weights(chosen.init)
     return launch.train(
         chosen,
@@ -134,13 +132,16 @@ def distill(
 
 
 def _teachers(given, recipe, overrides):
-    """The teachers' run folders: --teacher's, else --set's or the recipe's."""
-    if not given:
-        config = config_lib.override(
-            recipe or config_lib.Config(task="distill"),
-            [o for o in overrides if o.startswith("distill.teachers=")],
+    """The teachers' run folders: --set's, else --teacher's or the recipe's."""
+    config = recipe or config_lib.Config(task="distill")
+    if given:
+        config = dataclasses.replace(
+            config, distill=dataclasses.replace(config.distill, teachers=given)
         )
-        given = config.distill.teachers
-    if not given:
+    config = config_lib.override(
+        config,
+        [o for o in overrides if config_lib.split(o)[0] == "distill.teachers"],
+    )
+    if not config.distill.teachers:
         raise InputError("There is no teacher: say --teacher=RUN.")
-    return tuple(map(launch.absolute_run, given))
+    return tuple(map(launch.absolute_run, config.distill.teachers))

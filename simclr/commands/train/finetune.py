@@ -114,8 +114,7 @@ def finetune(
         data=train_data.sized(images, chosen),
         init="" if from_scratch else init or chosen.init,
     )
-    chosen = config_lib.override(chosen, overrides)
-    chosen = dataclasses.replace(chosen, init=launch.absolute_run(chosen.init))
+    chosen = launch.absolute(config_lib.override(chosen, overrides))
     launch.require_weights(chosen.init)
     if not chosen.init:
         notes = [*notes, "no weights to start from: the supervised baseline"]

@@ -130,6 +130,19 @@ def require_weights(path):
         weights.read_weights(path)
 
 
+def absolute(config):
+    """A config whose images and runs are by absolute paths."""
+    return dataclasses.replace(
+        config,
+        data=train_data.absolute(config.data),
+        init=absolute_run(config.init),
+        distill=dataclasses.replace(
+            config.distill,
+            teachers=tuple(map(absolute_run, config.distill.teachers)),
+        ),
+    )
+
+
 def overruled(recipe, config, overrides):
     """What of a recipe is not as it and `set` say.
 
@@ -143,16 +156,7 @@ def overruled(recipe, config, overrides):
     """
     if recipe is None:
         return []
-    said = config_lib.override(recipe, overrides)
-    said = dataclasses.replace(
-        said,
-        data=train_data.with_data(said.data),
-        init=absolute_run(said.init),
-        distill=dataclasses.replace(
-            said.distill,
-            teachers=tuple(map(absolute_run, said.distill.teachers)),
-        ),
-    )
+    said = absolute(config_lib.override(recipe, overrides))
     differences = config_lib.differences(said, config)
     return [f"overruled: {line}" for line in differences]
 

@@ -79,8 +79,7 @@ def pretrain(
         eval_labels=eval_labels,
     )
     chosen = dataclasses.replace(chosen, data=images, init=init or chosen.init)
-    chosen = config_lib.override(chosen, overrides)
-    chosen = dataclasses.replace(chosen, init=launch.absolute_run(chosen.init))
+    chosen = launch.absolute(config_lib.override(chosen, overrides))
     launch.require_weights(chosen.init)
     return launch.train(
         chosen,

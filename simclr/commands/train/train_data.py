@@ -30,16 +30,20 @@ def with_data(data, **given):
 
     Args:
         data: config.Data.
-        **given: its fields -> str; empty ones change nothing.
+        **given: its fields -> str; empty ones change nothing. Other images
+            do not keep the labels of those before.
 
     Raises:
         InputError: labels of held-out images without the images.
     """
-    data = dataclasses.replace(
-        data, **{name: text for name, text in given.items() if text}
-    )
+    data = _replaced(data, {name: text for name, text in given.items() if text})
     if data.eval_labels and not data.eval_source:
         raise InputError("--eval_labels go with --eval_data, which is missing.")
+    return absolute(data)
+
+
+def absolute(data):
+    """The same images, whatever the current folder will be."""
     return dataclasses.replace(
         data,
         source=registry.absolute(data.source),
@@ -52,7 +56,8 @@ def with_data(data, **given):
 def resolve(recipe, run, *, same_classes, **given):
     """The images of a run that may build on another one.
 
-    A recipe whose source is the default names no images.
+    A recipe whose source is the default names no images: it is about those of
+    the run. What else it says of the data stays.
 
     Args:
         recipe: Config of the recipe, or None.
@@ -71,6 +76,8 @@ def resolve(recipe, run, *, same_classes, **given):
         data = Data() if recipe is None else recipe.data
     else:
         data = data_of_run(run, given["source"], same_classes=same_classes)
+        if recipe is not None:
+            data = _replaced(data, _set_fields(recipe.data))
     return with_data(data, **given)
 
 
@@ -112,6 +119,30 @@ def sized(images, config):
         image_size=config.data.image_size,
         eval_image_size=config.data.eval_image_size,
     )
+
+
+def _set_fields(data):
+    """The fields that are not as by default, a dict."""
+    default = dataclasses.asdict(Data())
+    return {
+        name: value
+        for name, value in dataclasses.asdict(data).items()
+        if value != default[name]
+    }
+
+
+def _replaced(data, fields):
+    """The data with other fields; labels are of the images they came with."""
+    for images, labels in (
+        ("source", "labels"),
+        ("eval_source", "eval_labels"),
+    ):
+        before = registry.absolute(getattr(data, images))
+        same = registry.absolute(fields.get(images, before)) == before
+        # "none" is true of any images.
+        if not same and getattr(data, labels) != "none":
+            fields = {labels: "", **fields}
+    return dataclasses.replace(data, **fields)
 
 
 def _absolute_file(path):
