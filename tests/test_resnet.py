@@ -136,12 +136,14 @@ def test_every_option_trains(depth, stem, ratios):
     for norm in model.layers:  # A block that starts as its shortcut has none.
         if isinstance(norm, BatchNorm):
             norm.gamma.assign(tf.ones_like(norm.gamma))
-    images = np.random.default_rng(0).random((2, 64, 48, 3), np.float32)
+    # Of 64 x 48 pixels, one gradient ends the process on CPUs with AVX-512
+    # alone (BUILD_NOTES.md, Traps).
+    images = np.random.default_rng(0).random((2, 32, 24, 3), np.float32)
     with tf.GradientTape() as tape:
         ends = model(images, training=True)
         loss = tf.reduce_sum(ends["h"] ** 2)
     wide = 1 if depth == 18 else 4
-    h, w = (64, 48) if stem == "cifar" else (16, 12)
+    h, w = (32, 24) if stem == "cifar" else (8, 6)
     expected = {"stem": (2, h, w, 8), "h": (2, 64 * wide)}
     for group in range(4):
         scale = 2**group
