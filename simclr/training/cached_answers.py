@@ -14,6 +14,7 @@ from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.say import say
 from simclr.models import classifier
+from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.storage.whole import whole_path, write_whole
 from simclr.training.tasks.distill import teachers_classes
@@ -29,8 +30,8 @@ def cached_probabilities(
     mirror image.
 
     All workers compute them, the chief writes them, whole or not at all. A run
-    that goes on finds them there, as long as they are of the same teachers, at
-    the same steps and temperature, and of the same images.
+    that goes on finds them there, as long as they are of the same weights of
+    the same teachers, at the same temperature, and of the same images.
 
     Args:
         config: the Config of a distillation.
@@ -108,7 +109,7 @@ def _key(distill, source):
     """What probabilities are of: a dict that JSON holds."""
     return {
         "teachers": [
-            [path, weights.newest_step(path)] for path in distill.teachers
+            [path, run_folder.weights_digest(path)] for path in distill.teachers
         ],
         "temperature": distill.temperature,
         "images": [len(source), source.fingerprint()],
