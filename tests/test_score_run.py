@@ -12,6 +12,7 @@ from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier, tiny_encoder
 
+ONE = tf.distribute.get_strategy()
 SOON = 4_000_000_000  # Newer than any checkpoint.
 
 
@@ -32,7 +33,7 @@ def score(run, out, capsys, **images):
     row = score_run(
         str(run),
         str(out),
-        strategy=tf.distribute.get_strategy(),
+        strategy=ONE,
         images=Data(**{k: str(v) for k, v in images.items()}),
     )
     path = f"{out}/results.json"
@@ -118,8 +119,34 @@ def test_a_classifier_that_was_trained_again(
 
 def test_what_cannot_be_scored_is_an_empty_cell(photos, tmp_path, capsys):
     run = tiny_classifier.write(tmp_path / "run", photos)
-    row = score_run(
-        run, str(tmp_path), strategy=None, images=Data(), held_out=False
-    )
+    row = score_run(run, str(tmp_path), strategy=ONE, images=Data())
     assert (row["top1"], row["images"]) == (None, None)
-    assert "there are no held-out labels" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Not scored: " in shown and "no held-out images" in shown
+
+
+def test_the_rest_of_a_flat_folders_labels_is_scored(tmp_path, capsys):
+    photos = tiny.write_photos(tmp_path / "photos", 12, ("all",)) / "all"
+    names = sorted(os.listdir(photos))
+    rows = [
+        f"{name},{'cat' if i % 2 else 'dog'}" for i, name in enumerate(names)
+    ]
+    tables = {"all": rows, "few": rows[:8]}
+    for name, lines in tables.items():
+        text = "\n".join(["id,label", *lines])
+        (tmp_path / f"{name}.csv").write_text(text)
+    few, every = (str(tmp_path / f"{name}.csv") for name in ("few", "all"))
+    run = tiny_classifier.write(tmp_path / "run", photos, labels=few)
+
+    def scored(rest):
+        return score_run(
+            run,
+            str(tmp_path),
+            strategy=ONE,
+            images=Data(source=str(photos), labels=few),
+            rest=rest,
+        )
+
+    assert scored(every)["images"] == 4
+    assert scored(few)["images"] is None
+    assert "Not scored: " in capsys.readouterr().out

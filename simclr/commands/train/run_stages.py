@@ -92,7 +92,7 @@ def run(
         score_run,
         strategy=strategy,
         images=dataclasses.replace(first, labels=few),
-        held_out=bool(first.eval_source or label_fraction),
+        rest=first.labels,
     )
     table = {
         "facts": {"labels": few},

@@ -2,6 +2,7 @@
 
 from simclr.commands.use import evaluate_classifier, evaluate_encoder
 from simclr.engines.strategies import is_chief
+from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.runs import folder as run_folder
@@ -17,7 +18,7 @@ _KINDS = {
 }
 
 
-def score_run(run, out, *, strategy, images, held_out=True):
+def score_run(run, out, *, strategy, images, rest=""):
     """Scores a run, unless that very score is there already.
 
     Args:
@@ -26,13 +27,18 @@ def score_run(run, out, *, strategy, images, held_out=True):
         strategy: tf.distribute strategy.
         images: config.Data: what an encoder's probe is fitted on, and what is
             scored.
-        held_out: whether there are labelled images to score a classifier on.
+        rest: labels of more of these images than a classifier was trained on,
+            as in config.Data.labels: what they have more is scored where no
+            images are held out.
 
     Returns:
         dict of a row: "kind" and "net" (str); "top1" (share in [0, 1], of the
         linear probe for an encoder) and "images" (int, how many were scored),
-        None where none could be; for an encoder "knn", likewise. On a worker
-        that is not the chief: None.
+        None where none could be, which is said; for an encoder "knn",
+        likewise. On a worker that is not the chief: None.
+
+    Raises:
+        InputError: the images that were named to be scored cannot be.
     """
     config = run_folder.read_config(run)
     row = {
@@ -41,33 +47,48 @@ def score_run(run, out, *, strategy, images, held_out=True):
         "top1": None,
         "images": None,
     }
+    score = _score_encoder if config.task == "pretrain" else _score_classifier
+    try:
+        results = score(run, config.data, out, strategy, images, rest)
+    except InputError as error:
+        if images.eval_source or config.data.eval_source:
+            raise  # Images that somebody named for it are to be scored.
+        show(f"Not scored: {error}")
+        return row if is_chief(strategy) else None
+    if not is_chief(strategy):
+        return None
+    trained = results["rows"][-1]
     if config.task == "pretrain":
-        results = evaluate_encoder.score(
-            run,
-            strategy,
-            data=images.source,
-            labels=images.labels,
-            eval_data=images.eval_source,
-            eval_labels=images.eval_labels,
-            baselines=False,
-            out=out,
-            again=False,
-        )
-        if not is_chief(strategy):
-            return None
-        trained = results["rows"][-1]
         row |= {
             "top1": trained.get("linear_top1"),
             "knn": trained.get("knn_top1"),
         }
-    elif held_out:
-        results = evaluate_classifier.score(run, strategy, out=out, again=False)
-        if not is_chief(strategy):
-            return None
-        row["top1"] = results["rows"][-1]["top1"]
     else:
-        show("Not scored: there are no held-out labels (--eval_data).")
-        return row if is_chief(strategy) else None
+        row["top1"] = trained["top1"]
     if row["top1"] is not None:
         row["images"] = results["images"]["score"]["count"]
     return row
+
+
+def _score_encoder(run, own, out, strategy, images, rest):
+    """What evaluate_encoder.score returns."""
+    del own, rest
+    return evaluate_encoder.score(
+        run,
+        strategy,
+        data=images.source,
+        labels=images.labels,
+        eval_data=images.eval_source,
+        eval_labels=images.eval_labels,
+        baselines=False,
+        out=out,
+        again=False,
+    )
+
+
+def _score_classifier(run, own, out, strategy, images, rest):
+    """What evaluate_classifier.score returns, on images of its own run."""
+    left = not own.eval_source and own.source == images.source
+    return evaluate_classifier.score(
+        run, strategy, labels=rest if left else "", out=out, again=False
+    )
