@@ -380,6 +380,16 @@ def test_cached_answers_are_of_these_teachers_and_images(
         assert cached(3).any()
     finally:
         os.unlink(added)
+    [*_, newest] = checkpoint.finished(folder)
+    step, old = checkpoint.read(newest)
+    bias = old["classifier/classifier/bias"] + [100, 0]
+    checkpoint.save(
+        folder, step, {**old, "classifier/classifier/bias": bias}, keep=9
+    )
+    try:  # Trained again, to the same step.
+        np.testing.assert_allclose(cached(3)[:, 0], 1, atol=1e-6)
+    finally:
+        checkpoint.save(folder, step, old, keep=9)
     np.save(path, np.zeros_like(first))
     cached(3)
     assert sorted(os.listdir(tmp_path)) == [

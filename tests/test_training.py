@@ -310,5 +310,9 @@ def test_finished_is_after_the_last_evaluation(photos, tmp_path, monkeypatch):
     assert loop.train(config, run, ONE()) == ""
     assert run_folder.is_finished(run)
     assert "knn" in rows(run)[-1] and rows(run)[-1]["step"] == 5
+    told = []  # Once more: nothing is left to do.
+    monkeypatch.setattr(Monitor, "run", kill)
+    assert loop.train(config, run, ONE(), callbacks=[told.append]) == ""
+    assert told == []
     os.remove(f"{run_folder.checkpoints(run)}/step_000000005.npz")
     assert not run_folder.is_finished(run)

@@ -89,6 +89,8 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
         if newest is None:
             raise InputError(f"{run} has no whole checkpoint: lower it again.")
         step, arrays = newest
+        if step == signature["total_steps"] and run_folder.is_finished(run):
+            return ""
         old = step_loop.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
         store = ImageStore(run, "images", devices, images)

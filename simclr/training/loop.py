@@ -68,6 +68,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
             )
             step, sums = restore(task, class_names, workdir, chief)
         _require_same_start(workers, step, config)
+        if step == task.total_steps and run_folder.is_finished(workdir):
+            return ""
         stopper = stack.enter_context(Stopper(workers, max_hours))
         recorder = (Recorder if chief else SilentRecorder)(
             config,
@@ -148,13 +150,18 @@ def _labels(source):
 def facts_of(source, class_names, replicas, notes):
     """What run.json says about a run, a dict."""
     return {
-        "data": {"images": len(source), "fingerprint": source.fingerprint()},
+        "data": data_facts(source),
         "classes": class_names,
         "replicas": replicas,
         "tensorflow": tf.__version__,
         "simclr": __version__,
         "notes": [*notes, *source.notes],
     }
+
+
+def data_facts(source):
+    """What tells a run's images from others, a dict."""
+    return {"images": len(source), "fingerprint": source.fingerprint()}
 
 
 def restore(task, class_names, workdir, chief):

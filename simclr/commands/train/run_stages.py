@@ -21,6 +21,8 @@ from simclr.pictures import stages
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.studies import grid
+from simclr.training import loop
+from simclr.training.tasks import TASKS
 
 _BATCH = 256  # Images, to measure speed with.
 
@@ -105,7 +107,7 @@ def run(
         },
         workdir,
         train=train,
-        score=score,
+        score=score if devices.chief else None,
         say=say,
         word="Stage",
         given={
@@ -113,6 +115,7 @@ def run(
             for name, config in pipeline.stages.items()
             if pretrained and config.task == "pretrain"
         },
+        images=_images_now,
         max_hours=max_hours,
         table="stages",
         **table,
@@ -137,6 +140,12 @@ def _require_labels(data):
                 f"{source.name} has no labels to score by: give "
                 "--eval_labels=labels.csv, or leave --eval_data out."
             )
+
+
+def _images_now(config):
+    """What run.json would say of a stage's images today."""
+    source, _ = TASKS[config.task].open_data(config)
+    return loop.data_facts(source)
 
 
 def _with_data(config, data, first, few):
