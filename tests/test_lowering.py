@@ -220,7 +220,7 @@ def test_other_collectives_are_refused():
     def step(x):
         return tf.distribute.get_replica_context().all_gather(x, axis=0)
 
-    with pytest.raises(NotImplementedError, match=r"distributed\.gather"):
+    with pytest.raises(NotImplementedError, match=r"collectives\.gather"):
         xla.lower(step, [tf.TensorSpec([5])], num_replicas=2)
 
 

@@ -167,6 +167,7 @@ def test_several_machines_are_refused(photos, capsys):
 
 def test_devices_are_asked_for_again():
     """In one process, as a notebook does; nothing is left in its environ."""
+    pytest.importorskip("jax")
     script = """
 import os
 from simclr.messages.errors import InputError

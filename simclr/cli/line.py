@@ -133,22 +133,26 @@ def _flag_values(command):
 
 def _is_bad_input(error):
     """Whether the user can mend it; a full disk, say, is no bad input."""
-    if _inside_batches(error):
+    if _inside_tensorflow(error):
         return True
     if isinstance(error, OSError):
         return error.errno is None or error.errno in _BAD_PATHS
     return isinstance(error, InputError)
 
 
-def _inside_batches(error):
-    """What Python code that makes tf.data's batches raised, or "".
+def _inside_tensorflow(error):
+    """What our code raised where TensorFlow called it, or "".
 
-    TensorFlow wraps it: "...UnknownError ... InputError: message\\nTraceback".
+    Where it makes tf.data's batches TensorFlow wraps the error: "...
+    UnknownError ... InputError: message\\nTraceback"; in a traced function
+    AutoGraph puts the lines of code before it.
     """
-    if not type(error).__module__.startswith("tensorflow."):
+    text = str(error)
+    wrapped = type(error).__module__.startswith("tensorflow.")
+    if not (wrapped or text.startswith("in user code:")):
         return ""
     for kind in ("InputError: ", "OSError: "):
-        _, found, rest = str(error).partition(kind)
+        _, found, rest = text.partition(kind)
         if found:
             return rest.splitlines()[0]
     return ""
@@ -156,7 +160,7 @@ def _inside_batches(error):
 
 def _one_line(error):
     """What is wrong: the part that a user can act on; of faults, the cause."""
-    text = _inside_batches(error) or str(error).strip()
+    text = _inside_tensorflow(error) or str(error).strip()
     line = (text or "no message").splitlines()[0]
     if isinstance(error, flags.Error):
         return f"{line} (see --help)"

@@ -8,3 +8,7 @@ class InputError(ValueError):
     line shows it as it is, with status 2; any other error is shown with its
     kind and its cause.
     """
+
+    # AutoGraph makes an error of the same kind out of one in a traced function
+    # only if its constructor is this very one.
+    __init__ = Exception.__init__
