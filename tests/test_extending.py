@@ -68,6 +68,7 @@ def extended(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("diff", DIFFS)
 def test_each_is_one_file_and_one_line(diff):
     new, table = re.split(r"(?m)^--- a/", diff)

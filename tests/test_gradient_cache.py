@@ -121,7 +121,13 @@ def plain_steps(case):
     return run(build(OneGraph, ONE(), 0, CASES[case]), ONE())
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        "nt_xent with a memory",
+        pytest.param("barlow_twins, views apart", marks=pytest.mark.slow),
+    ],
+)
 def test_is_the_plain_step(strategy, case):
     """Values, gradients, weights and moving statistics, for two steps."""
     expected = plain_steps(case)

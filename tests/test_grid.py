@@ -245,6 +245,7 @@ grid.run(
 """
 
 
+@pytest.mark.slow
 def test_two_cells_killed_and_gone_on_with(tmp_path):
     """SIGKILL in the middle of the second cell; then the same again."""
     photos = tiny.write_photos(tmp_path / "photos")

@@ -55,7 +55,7 @@ def problems(hlo, types=TYPES):
     scope="module",
     params=[
         ("float32", 0),
-        ("float32", 64),
+        pytest.param(("float32", 64), marks=pytest.mark.slow),
         pytest.param(("mixed_bfloat16", 64), marks=pytest.mark.slow),
     ],
     ids="{0[0]}-memory-{0[1]}".format,

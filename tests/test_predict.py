@@ -163,7 +163,7 @@ def test_bad_input_is_one_line(run, photos, tmp_path, capsys):
     for line, message in [
         ((pretrained, photos), "Make one with simclr finetune --init="),
         ((tmp_path, photos), "no run folder"),
-        ((run, tmp_path / "nowhere"), "does not exist"),
+        ((run, tmp_path / "nowhere"), "There is no folder"),
         ((run, photos, "--top=4"), "has 3 classes"),
         ((run, photos, f"--out={tmp_path}/no/p.csv"), "there is no folder"),
         ((run, photos, f"--out={tmp_path}"), "no file of predictions"),

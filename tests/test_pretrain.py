@@ -66,6 +66,7 @@ def test_too_few_images():
         suggest(source(3, 32), accelerator=False, replicas=1)
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_on_another_device(tmp_path):
     """The suggested recipe depends on the replicas; the run's does not."""
     photos = tiny.write_photos(tmp_path / "photos")

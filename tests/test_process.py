@@ -86,6 +86,7 @@ def assert_same_end(one, other):
         np.testing.assert_array_equal(arrays[name], others[name], name)
 
 
+@pytest.mark.slow
 def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     photos, tmp_path
 ):

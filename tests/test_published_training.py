@@ -9,6 +9,7 @@ import tensorflow as tf
 from simclr.config import Config, Data, Loss, Model, Optimizer
 from simclr.training.tasks import Pretrain
 from tests import published
+from tests.conftest import four_replicas
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "model.npz")
 # ResNet-18, 3-layer head, LARS, the online linear head; nothing is augmented.
@@ -61,6 +62,18 @@ def spread(strategy, batch):
             for name, x in batch.items()
         }
     )
+
+
+@pytest.fixture(
+    scope="module",
+    params=[1, pytest.param(4, marks=pytest.mark.slow)],
+    ids="{}-replica".format,
+)
+def strategy(request):
+    """One replica; four where time is no matter."""
+    if request.param == 1:
+        return tf.distribute.get_strategy()
+    return four_replicas()
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.fixture
 def logged(monkeypatch):
     """What Weights & Biases and MLflow, faked, were told."""

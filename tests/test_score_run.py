@@ -63,6 +63,7 @@ def test_another_run_has_a_score_of_its_own(photos, held_out, tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_other_labels_and_other_images_are_another_score(
     photos, held_out, tmp_path, capsys
 ):
