@@ -2,11 +2,24 @@
 
 import dataclasses
 import glob
+import pathlib
 
+import numpy as np
 import pytest
 
 from simclr import config as config_lib
-from simclr.config import Augment, Config, Data, Distill, Loss, Train, stages
+from simclr.commands.definition import overrides_of
+from simclr.config import (
+    Augment,
+    Config,
+    Data,
+    Distill,
+    Loss,
+    Train,
+    rules,
+    stages,
+    values,
+)
 from simclr.config.stages import Pipeline
 from simclr.messages.errors import InputError
 
@@ -69,11 +82,67 @@ def test_overrides_keep_their_types():
         ("negatives.size=1000", "must be a multiple of batch_size, 256"),
         ("negatives.momentum=1.5", "must lie in"),
         ("negatives.momentum=0.9999", "final_momentum is 0.999.*set both"),
+        ("loss.weight=0", "loss.weight is 0.0; it must be > 0"),
+        ("epochs={[]}", "epochs takes a number"),
+        ("epochs=" + "-" * 99999 + "1", "epochs takes a number"),
     ],
 )
 def test_bad_overrides_say_what_is_wrong(text, message):
     with pytest.raises(ValueError, match=message):
         config_lib.override(Config(), [text])
+
+
+def numbers():
+    """All settings that are a number, or several."""
+    for key in values.keys(Config):
+        text = isinstance(rules.get(Config(), key), str | bool)
+        if not text and key != "distill.teachers":
+            yield key
+
+
+def test_there_are_numbers():
+    assert len(list(numbers())) > 40
+
+
+@pytest.mark.parametrize("key", numbers())
+def test_no_number_may_be_negative(key):
+    value = rules.get(Config(), key)
+    bad = (-1,) * len(value) if isinstance(value, tuple) else -1
+    with pytest.raises(InputError, match=f"{key} is"):
+        config_lib.override(Config(), [f"{key}={bad}"])
+
+
+def test_numpys_numbers_and_paths_are_values():
+    plain = Config(
+        epochs=2.5,
+        batch_size=64,
+        data=Data(source="photos"),
+        augment=Augment(crop_area=(0.5, 1.0)),
+        train=Train(probe=False),
+        distill=Distill(teachers=("runs/a",)),
+    )
+    given = Config(
+        epochs=np.float64(2.5),
+        batch_size=np.int64(64),
+        data=Data(source=pathlib.Path("photos")),
+        augment=Augment(crop_area=np.array([0.5, 1.0])),
+        train=Train(probe=np.bool_(False)),
+        distill=Distill(teachers=[pathlib.Path("runs/a")]),
+    )
+    assert given == plain
+    assert config_lib.from_json(config_lib.to_json(given)).epochs == 2.5
+    overrides = overrides_of(
+        {
+            "epochs": np.float32(2.5),
+            "batch_size": np.int64(64),
+            "data": {"source": pathlib.Path("photos")},
+            "augment": {"crop_area": (np.float64(0.5), 1)},
+            "train": {"probe": np.bool_(False)},
+            "distill.teachers": [pathlib.Path("runs/a")],
+        }
+    )
+    settled = config_lib.override(Config(), overrides)
+    assert settled == config_lib.override(plain, [])
 
 
 WRONG = [
@@ -88,6 +157,10 @@ WRONG = [
     (lambda: Loss(block=3.0), "loss.block takes a whole number, got 3.0"),
     (lambda: Pipeline({}, label_fraction="1%"), "label_fraction takes a num"),
     (lambda: Pipeline([Config()]), "stages takes a dict"),
+    (lambda: Pipeline({}, label_fraction=-0.1), "label_fraction is -0.1"),
+    (lambda: Pipeline({}, seed=-1), "seed is -1"),
+    (lambda: Config(epochs=np.int64), "epochs takes a number"),
+    (lambda: Config(batch_size=np.float64(8)), "batch_size takes a whole num"),
 ]
 
 

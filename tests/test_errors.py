@@ -2,7 +2,6 @@
 
 import errno
 import importlib.util
-import json
 import os
 
 import pytest
@@ -13,6 +12,7 @@ from simclr import config as config_lib
 from simclr.cli import line
 from simclr.cli.command import Command
 from simclr.commands.definition import command
+from simclr.commands.use import scored
 from simclr.config import stages
 from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
@@ -139,7 +139,11 @@ def test_a_bad_recipe_is_bad_input(text, said, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", "null", '{"epochs": []}', '{"data": 3}', '{"x": 1}']
+    "text",
+    [
+        *("{", "[1]", "null", "[" * 99999),
+        *('{"epochs": []}', '{"data": 3}', '{"x": 1}'),
+    ],
 )
 def test_a_damaged_config_in_a_run_is_bad_input(text, tmp_path, capsys):
     (tmp_path / "config.json").write_text(text)
@@ -148,7 +152,7 @@ def test_a_damaged_config_in_a_run_is_bad_input(text, tmp_path, capsys):
         assert f"simclr: {tmp_path}/config.json: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["{", None])
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 99999, None])
 def test_damaged_facts_of_a_run_are_bad_input(text, tmp_path, capsys):
     config = config_lib.to_json(tiny.CONFIG)
     run_folder.write(str(tmp_path), "config.json", config)
@@ -159,9 +163,11 @@ def test_damaged_facts_of_a_run_are_bad_input(text, tmp_path, capsys):
 
 
 def test_results_that_are_damaged(tmp_path):
-    run_folder.write(str(tmp_path), "results.json", json.dumps([])[:1])
-    with pytest.raises(InputError, match=r"results\.json is damaged"):
-        run_folder.read_json(str(tmp_path), "results.json")
+    for text in ("[", "[" * 99999):
+        run_folder.write(str(tmp_path), "results.json", text)
+        with pytest.raises(InputError, match=r"results\.json is damaged"):
+            run_folder.read_json(str(tmp_path), "results.json")
+        assert scored.before(tmp_path / "results.json", {}) is None
 
 
 def has_package(name):

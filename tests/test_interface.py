@@ -99,6 +99,11 @@ def test_arrays_of_images_are_those_of_a_folder(run, photos):
         (np.zeros([2, 8, 8, 3], "int64"), "int64"),
         (np.full([2, 8, 8, 3], 255.0), "from 255 to 255"),
         (np.zeros([8, 8, 3], "uint8"), r"\[n, h, w, 3\]"),
+        (np.zeros([2, 0, 8, 3], "uint8"), r"\(0, 8, 3\) has no pixel"),
+        ([np.zeros([8, 0, 3], "float32")], r"\(8, 0, 3\) has no pixel"),
+        (np.zeros([0, 8, 8, 3], "uint8"), "array of images is empty"),
+        ([], "array of images is empty"),
+        (3, "an array of them, got 3"),
         ("/no/such/folder", "/no/such/folder"),
     ],
 )
@@ -311,6 +316,9 @@ assert one is other and one.num_replicas_in_sync == 2
         ({"data": "photos", "model": {"deph": 3}}, "Did you mean model.depth"),
         ({"data": "photos", "epochs": "many"}, "epochs takes a number"),
         ({"data": "/no/such/folder"}, "There is no folder /no/such/folder"),
+        ({"data": "photos", "set": 3}, "set takes texts, got 3"),
+        ({"data": "photos", "callbacks": 3}, "callbacks takes functions"),
+        ({"data": "photos", "callbacks": [print, 3]}, "takes functions"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -335,6 +343,40 @@ def test_paths_of_all_arguments_are_expanded(monkeypatch):
     assert seen == {
         "run": "/somewhere/run", "labels": "/somewhere/a.csv", "teacher": "",
     }  # fmt: skip
+
+
+def test_none_is_the_default_and_numpys_numbers_are_numbers():
+    seen = []
+
+    @definition.command
+    def function(
+        *,
+        labels: definition.kinds.Labels = "",
+        set: definition.kinds.Set = (),
+        max_hours: definition.kinds.MaxHours = 0.0,
+        replicas: definition.kinds.Replicas = 0,
+        callbacks: definition.kinds.Callbacks = (),
+        quiet: definition.kinds.Quiet = False,
+    ):
+        """Does nothing."""
+        seen.append((labels, set, max_hours, replicas, callbacks, quiet))
+
+    function(
+        labels=None, set=None, max_hours=None, replicas=None, callbacks=None,
+        quiet=None,
+    )  # fmt: skip
+    function(
+        labels=pathlib.Path("a.csv"),
+        set={"epochs": np.float64(0.5), "init": pathlib.Path("runs/a")},
+        max_hours=np.float64(1.5),
+        replicas=np.int64(2),
+        callbacks=print,
+        quiet=np.bool_(False),
+    )
+    assert seen == [
+        ("", (), 0.0, 0, (), False),
+        ("a.csv", ("epochs=0.5", "init=runs/a"), 1.5, 2, (print,), False),
+    ]
 
 
 def test_help_has_every_argument_once():

@@ -17,7 +17,15 @@ def row(step, **values):
 
 
 @pytest.mark.parametrize(
-    "damage", [b'{"step": 4, "lo', b"\x00\xff\xfe", b"17", b"[]", b'{"x": 1}']
+    "damage",
+    [
+        b'{"step": 4, "lo',
+        b"\x00\xff\xfe",
+        b"17",
+        b"[]",
+        b'{"x": 1}',
+        b"[" * 99999,
+    ],
 )
 def test_a_damaged_line_in_the_middle_takes_no_other_with_it(
     tmp_path, capsys, damage

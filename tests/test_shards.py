@@ -10,6 +10,7 @@ from PIL import Image
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.inference import features, shards
+from simclr.messages.errors import InputError
 
 SIZE = 8
 
@@ -138,6 +139,43 @@ def test_a_kill_while_the_manifest_was_written(photos, tmp_path):
     (tmp_path / "v" / ".writing-0123-manifest.json").write_text("{")
     write(tmp_path / "v", photos)
     assert not list((tmp_path / "v").glob(".writing-*"))
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "no numbers", "ids"])
+def test_a_damaged_shard_is_not_there(photos, tmp_path, damage):
+    """Where it is read an error of one line; embedding makes it again."""
+    write(tmp_path / "v", photos)
+    before = contents(tmp_path / "v")
+    vectors, ids = tmp_path / "v" / "00002.npy", tmp_path / "v" / "00002.json"
+    if damage == "ids":
+        ids.write_text("[" * 99999)
+    else:
+        whole = vectors.read_bytes()
+        half = {"empty": b"", "cut": whole[:-8], "no numbers": b"x" * 200}
+        vectors.write_bytes(half[damage])
+    with pytest.raises(InputError, match="lacks 1 of 6 shards"):
+        shards.read_shards(str(tmp_path / "v"))
+    seen = []
+    write(tmp_path / "v", photos, lambda x: seen.append(len(x)) or mean(x))
+    assert seen == [4] and contents(tmp_path / "v") == before
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 99999, "", "[]", "{}"])
+def test_a_damaged_manifest_is_a_line(photos, tmp_path, text):
+    write(tmp_path / "v", photos)
+    (tmp_path / "v" / "manifest.json").write_text(text)
+    with pytest.raises(InputError):
+        shards.read_shards(str(tmp_path / "v"))
+    with pytest.raises(InputError):
+        write(tmp_path / "v", photos)
+
+
+def test_home_is_found(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write("~/v", photos)
+    assert contents(tmp_path / "v") and not os.path.exists("~")
+    assert len(shards.read_shards("~/v").load()[1]) == 21
 
 
 def test_what_float16_does_not_hold(photos, tmp_path):

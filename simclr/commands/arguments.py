@@ -7,6 +7,7 @@ another argument of the command. Where a command adds words of its own, it says
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from simclr.config import Config
@@ -80,7 +81,7 @@ Replicas = Annotated[
     "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
 ]
 Callbacks = Annotated[
-    Any,
+    Callable | tuple[Callable, ...],
     "A function, or several, called with each row of metrics, a dict; one that "
     "returns True saves the run and stops it.",
     PYTHON_ONLY,

@@ -16,7 +16,9 @@ import re
 import textwrap
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
 
 from simclr.commands import arguments as kinds
 from simclr.commands.session import session
@@ -35,7 +37,8 @@ class Argument:
 
     Attributes:
         name: str.
-        kind: str, int, float, bool or tuple (of str); None for Python's own.
+        kind: str, int, float, bool, tuple (of str) or Callable (one, or
+            several); None for Python's own.
         choices: tuple of str; empty: any value.
         least: the smallest value; None: any.
         path: bool, a local path whose `~` is expanded.
@@ -106,7 +109,7 @@ def _kind(hint):
         return str, typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
         return tuple, ()
-    return (hint if hint in (str, int, float, bool) else None), ()
+    return (hint if hint in _KINDS else None), ()
 
 
 def command(function):
@@ -138,10 +141,16 @@ def command(function):
 def checked(argument, value):
     """A value as a command takes it: paths expanded, lists as tuples.
 
+    None stands for the default.
+
     Raises:
         InputError: it is of another type, or out of range.
     """
-    if argument.kind is None or (value is None and argument.default is None):
+    if value is None and not argument.required:
+        return argument.default
+    if argument.kind is Callable:
+        return _functions(argument.name, value)
+    if argument.kind is None:
         return value
     if argument.path and isinstance(value, Config):
         return value
@@ -149,6 +158,8 @@ def checked(argument, value):
         return _texts(argument, value)
     if argument.path:
         return _path(argument.name, value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if argument.kind is float and type(value) is int:
         value = float(value)
     if type(value) is not argument.kind:
@@ -167,6 +178,7 @@ def checked(argument, value):
     return value
 
 
+_KINDS = (str, int, float, bool, Callable)
 _WORDS = {
     str: "a text",
     int: "a whole number",
@@ -181,10 +193,22 @@ def _texts(argument, value):
         return overrides_of(value)
     if isinstance(value, str | os.PathLike):
         value = [value]
+    if not isinstance(value, Iterable):
+        raise InputError(f"{argument.name} takes texts, got {value!r}.")
     return tuple(
         _path(argument.name, one) if argument.path else str(one)
         for one in value
     )
+
+
+def _functions(name, value):
+    """A tuple of functions, from one or several."""
+    functions = (value,) if callable(value) else value
+    if not isinstance(functions, Iterable) or not all(
+        map(callable, functions := tuple(functions))
+    ):
+        raise InputError(f"{name} takes functions, got {value!r}.")
+    return functions
 
 
 def _path(name, value):

@@ -11,6 +11,7 @@ from simclr.config.schema import Config
 from simclr.config.values import from_dict, keys, replace
 from simclr.messages.errors import InputError
 from simclr.models import backbones
+from simclr.storage import json_text
 
 
 def load(path, overrides=()):
@@ -139,7 +140,7 @@ def from_json(text):
         InputError: no JSON, an unknown key or a wrong type in it.
     """
     try:
-        values = json.loads(text)
+        values = json_text.parse(text)
     except ValueError as error:
         raise InputError(f"It is no JSON: {error}.") from error
     return _settled(from_dict(Config, values))

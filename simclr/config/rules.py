@@ -19,6 +19,7 @@ _POSITIVE = (
     "model.head_dim",
     "loss.temperature",
     "distill.temperature",
+    "loss.weight",
     "optimizer.base_lr",
     "train.log_steps",
     "train.checkpoint_epochs",
@@ -26,6 +27,11 @@ _POSITIVE = (
     "train.eval_images",
 )
 _NOT_NEGATIVE = (
+    "augment.color_strength",
+    "augment.brightness",
+    "augment.contrast",
+    "augment.saturation",
+    "augment.hue",
     "model.head_layers",
     "classifier.from_layer",
     "model.head_hidden",

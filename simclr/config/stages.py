@@ -30,6 +30,16 @@ class Pipeline(Typed):
     label_fraction: float = 0.0
     seed: int = 0
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.label_fraction <= 1:
+            raise InputError(
+                f"label_fraction is {self.label_fraction}; it must lie in "
+                "[0, 1]."
+            )
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}; it must be >= 0.")
+
 
 def load(path, overrides=()):
     """Reads `pipeline` from a recipe file.

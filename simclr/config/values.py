@@ -3,8 +3,11 @@
 import ast
 import dataclasses
 import math
+import os
 import types
 import typing
+
+import numpy as np
 
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
@@ -35,7 +38,19 @@ class Typed:
 
 def text(value):
     """A value as `replace` reads it."""
+    value = _plain(value)
     return value if isinstance(value, str) else repr(value)
+
+
+def _plain(value):
+    """NumPy's numbers and paths as Python's own and text, in lists too."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def keys(kind, prefix=""):
@@ -80,12 +95,13 @@ def _parse(text, kind):
         return text
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text  # What literal_eval may raise, all of it.
 
 
 def _checked(key, value, kind):
     """`value` as `kind`; ints pass for floats and lists for tuples."""
+    value = _plain(value)
     if typing.get_origin(kind) is types.UnionType:
         kind, _ = typing.get_args(kind)  # "kind | None"
         if value is None:

@@ -6,7 +6,8 @@
 
 A shard is there whole or not at all, and its .npy is written last: a run that
 was killed loses the shards under way, and the same command makes what is
-missing.
+missing. A shard that was damaged later, by a full disk or half a copy, is a
+shard that is not there.
 
 Letters: m = images, n = images in a shard, f = features.
 """
@@ -22,6 +23,7 @@ from simclr.inference.features import stream
 from simclr.inference.views import CenterViews
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
+from simclr.storage import files, json_text
 from simclr.storage.whole import remove_unfinished, whole_file, write_whole
 
 DTYPES = ("float16", "float32")
@@ -48,13 +50,13 @@ class Shards:
             vectors = np.load(
                 _vectors(self.folder, index), "r", allow_pickle=False
             )
-            yield vectors, _read_json(_ids(self.folder, index))["ids"]
+            yield vectors, json_text.read(_ids(self.folder, index))["ids"]
 
     def unreadable(self):
         """dict of id -> reason of the images that have no vector."""
         found = {}
         for index in range(self.manifest["shards"]):
-            found |= _read_json(_ids(self.folder, index))["unreadable"]
+            found |= json_text.read(_ids(self.folder, index))["unreadable"]
         return found
 
     def load(self):
@@ -108,6 +110,7 @@ def write_shards(
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype={dtype}; choose one of {', '.join(DTYPES)}.")
+    folder = files.expand(folder)
     total = len(reader.source)
     if total == 0:
         raise InputError("There is no image to embed.")
@@ -131,7 +134,7 @@ def write_shards(
     missing = [
         i
         for i in range(manifest["shards"])
-        if i % count == index and not os.path.exists(_vectors(folder, i))
+        if i % count == index and not _is_whole(folder, i)
     ]
     with progress_bar(
         total=sum(min(n, total - i * n) for i in missing),
@@ -156,17 +159,14 @@ def read_shards(folder):
     Raises:
         InputError: there are none, or some are missing.
     """
+    folder = files.expand(folder)
     manifest = read_manifest(folder)
-    missing = [
-        i
-        for i in range(manifest["shards"])
-        if not os.path.exists(_vectors(folder, i))
-    ]
+    missing = [i for i in range(manifest["shards"]) if not _is_whole(folder, i)]
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of {manifest['shards']} shards: "
-            "embed the same images into it again; several workers must share "
-            "its disk."
+            f"{folder} lacks {len(missing)} of {manifest['shards']} shards, or "
+            "they are damaged: embed the same images into it again; several "
+            "workers must share its disk."
         )
     return Shards(folder, manifest)
 
@@ -175,14 +175,24 @@ def read_manifest(folder):
     """What a folder's vectors are of: dict.
 
     Raises:
-        InputError: the folder holds no vectors.
+        InputError: the folder holds no vectors, or its manifest is damaged.
     """
+    path = os.path.join(files.expand(folder), _MANIFEST)
     try:
-        return _read_json(os.path.join(folder, _MANIFEST))
+        manifest = json_text.read(path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{folder} holds no vectors: it has no {_MANIFEST}."
         ) from None
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged ({error}): delete {folder} and embed again."
+        ) from None
+    if not isinstance(manifest, dict) or "images_per_shard" not in manifest:
+        raise InputError(
+            f"{folder} holds something else: choose another folder."
+        )
+    return manifest
 
 
 def digest(model):
@@ -253,14 +263,19 @@ def _write(folder, index, encoder, reader, rows, image_size, dtype, bar):
         np.save(file, vectors)
 
 
+def _is_whole(folder, index):
+    """Whether both files of a shard are there and go together."""
+    try:
+        vectors = np.load(_vectors(folder, index), "r", allow_pickle=False)
+        names = json_text.read(_ids(folder, index))
+        return len(vectors) == len(names["ids"]) and "unreadable" in names
+    except (OSError, EOFError, ValueError, TypeError, KeyError):
+        return False
+
+
 def _vectors(folder, index):
     return os.path.join(folder, f"{index:05d}.npy")
 
 
 def _ids(folder, index):
     return os.path.join(folder, f"{index:05d}.json")
-
-
-def _read_json(path):
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)

@@ -11,7 +11,6 @@ Letters: R = replicas.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -30,6 +29,7 @@ from simclr.runs import folder as run_folder
 from simclr.runs.metrics import Rows
 from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import EXIT_STOPPED, Pace, Stopper
+from simclr.storage import json_text
 
 
 def main(argv=None):
@@ -242,11 +242,14 @@ class Recorder:
 
 def _signature(run):
     try:
-        with open(files.path(run, "signature.json")) as file:
-            return json.load(file)
+        return json_text.read(files.path(run, "signature.json"))
     except FileNotFoundError:
         raise InputError(
             f"{run} is not lowered: say simclr lower --workdir={run}."
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"{run}: signature.json is damaged ({error}): lower it again."
         ) from None
 
 

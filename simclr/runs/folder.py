@@ -11,6 +11,7 @@ from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.messages.names import last_parts
 from simclr.runs import checkpoint, older
+from simclr.storage import json_text
 from simclr.storage.whole import write_whole
 
 
@@ -164,8 +165,8 @@ def read_config(workdir):
         os.path.exists(facts) and older.format_of(read_facts(workdir)) == 1
     )
     try:
-        if is_older:
-            text = json.dumps(older.translated(json.loads(text)))
+        if is_older and isinstance(values := json_text.parse(text), dict):
+            text = json.dumps(older.translated(values))
         return config_lib.from_json(text)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
@@ -180,6 +181,8 @@ def read_facts(workdir):
     facts = read_json(workdir, "run.json")
     if facts is None:
         raise InputError(f"{workdir} is no run folder: it has no run.json.")
+    if not isinstance(facts, dict):
+        raise InputError(f"{workdir}/run.json is damaged: it holds no facts.")
     return facts
 
 
@@ -191,8 +194,7 @@ def read_json(workdir, name):
     """
     path = os.path.join(workdir, name)
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        return json_text.read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:

@@ -5,6 +5,7 @@ import math
 import os
 
 from simclr.messages.say import say
+from simclr.storage import json_text
 from simclr.storage.whole import whole_file
 
 
@@ -74,7 +75,7 @@ def _parse(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
-                row = json.loads(line)
+                row = json_text.parse(line)
             except ValueError:
                 row = None
             if isinstance(row, dict) and isinstance(row.get("step"), int):

@@ -16,6 +16,7 @@ from simclr.messages.say import say
 from simclr.models import classifier
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
+from simclr.storage import json_text
 from simclr.storage.whole import whole_path, write_whole
 from simclr.training.tasks.distill import teachers_classes
 
@@ -118,8 +119,7 @@ def _key(distill, source):
 
 def _is_there(path, beside, key, shape):
     with contextlib.suppress(OSError, ValueError):
-        with open(beside, encoding="utf-8") as file:
-            same = json.load(file) == key
+        same = json_text.read(beside) == key
         kept = np.load(path, mmap_mode="r", allow_pickle=False)
         return same and kept.shape == shape
     return False

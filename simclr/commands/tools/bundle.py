@@ -40,6 +40,7 @@ _BUNDLED = (
     "runs/step_loop",
     "runs/stopping",
     "storage/__init__",
+    "storage/json_text",
     "storage/whole",
 )
 _MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"

@@ -209,7 +209,7 @@ def train(
         devices.strategy,
         max_hours=max_hours,
         notes=notes,
-        callbacks=(callbacks,) if callable(callbacks) else callbacks,
+        callbacks=callbacks,
     )
     if stopped:
         say(f"Stopped by {stopped}; saved. The same command goes on from here.")

@@ -1,7 +1,6 @@
 """What a score is of: which weights, which images, which labels."""
 
 import hashlib
-import json
 
 from simclr import config as config_lib
 from simclr.data.images.reader import Reader
@@ -9,6 +8,7 @@ from simclr.data.sources.registry import absolute, open_source
 from simclr.messages.errors import InputError
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
+from simclr.storage import json_text
 
 
 def readers(own, data, labels, eval_data, eval_labels):
@@ -82,8 +82,7 @@ def identity(workdir, **parts):
 def before(path, identity):
     """The results that a file holds of just this; None where it does not."""
     try:
-        with open(path) as file:
-            results = json.load(file)
+        results = json_text.read(path)
     except (OSError, ValueError):
         return None
     return results if results.get("identity") == identity else None

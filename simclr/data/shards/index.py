@@ -12,7 +12,7 @@ import numpy as np
 
 from simclr.data.shards import arrayrecord, example, tfrecord
 from simclr.messages.errors import InputError
-from simclr.storage import cache, files
+from simclr.storage import cache, files, json_text
 
 SUFFIX = ".index"
 _VERSION = 2
@@ -146,7 +146,7 @@ def _from_bytes(data):
     """The index that to_bytes wrote; None for nothing or damaged bytes."""
     try:
         header, _, rest = zlib.decompress(data).partition(b"\n")
-        lengths, arrays, start = json.loads(header), {}, 0
+        lengths, arrays, start = json_text.parse(header), {}, 0
         for name, dtype in _DTYPES.items():
             arrays[name] = np.frombuffer(rest, dtype, lengths[name], start)
             start += arrays[name].nbytes

@@ -23,7 +23,7 @@ from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
-from simclr.storage import files, whole
+from simclr.storage import files, json_text, whole
 
 # A TFRecord file frames each record with 16 bytes.
 _TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
@@ -119,8 +119,14 @@ def _begin(out_dir, plan):
             )
         _write_plan(out_dir, plan)
         return plan
-    with open(path, encoding="utf-8") as file:
-        old = json.load(file)
+    try:
+        old = json_text.read(path)
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged ({error}): delete {out_dir} and prepare again."
+        ) from None
+    if not isinstance(old, dict):
+        old = {}  # Somebody else's.
     for key in _SAME:
         if old.get(key) != plan[key]:
             raise InputError(

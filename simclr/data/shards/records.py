@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import hashlib
-import json
 import os
 import posixpath
 
@@ -19,7 +18,7 @@ from simclr.data.shards import (
 from simclr.data.source import Source, labels_or_none
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
-from simclr.storage import files
+from simclr.storage import files, json_text
 
 # Written by `simclr prepare` beside its shards.
 MANIFEST = "dataset.json"
@@ -245,7 +244,8 @@ def _read_manifest(folder):
         InputError: it has not finished.
     """
     try:
-        manifest = json.loads(files.read_file(posixpath.join(folder, MANIFEST)))
+        path = posixpath.join(folder, MANIFEST)
+        manifest = json_text.parse(files.read_file(path))
         if not manifest.keys() >= {"file_format", "shards", "complete"}:
             return {}
     except (FileNotFoundError, NotADirectoryError):

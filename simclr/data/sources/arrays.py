@@ -13,11 +13,19 @@ class ArraySource(Source):
         images: [n, h, w, 3], uint8 or float in [0, 1]; or n of [h, w, 3].
 
     Raises:
-        InputError: they are something else.
+        InputError: they are something else, or there is none.
     """
 
     def __init__(self, images):
         super().__init__("the array of images")
+        try:
+            count = len(images)
+        except TypeError:
+            raise InputError(
+                f"Images are a path or an array of them, got {images!r}."
+            ) from None
+        if count == 0:
+            raise InputError("The array of images is empty.")
         for image in images:
             _require_image(np.asarray(image))
         self.images = images
@@ -53,6 +61,8 @@ def _require_image(image):
             f"An image has the shape {image.shape}; images are [h, w, 3], "
             "several of them [n, h, w, 3]."
         )
+    if image.size == 0:
+        raise InputError(f"An image of the shape {image.shape} has no pixel.")
     if image.dtype == np.uint8:
         return
     if not np.issubdtype(image.dtype, np.floating):

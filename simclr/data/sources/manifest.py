@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from simclr.storage import cache
+from simclr.storage import cache, json_text
 
 EXTENSIONS = frozenset(
     ["jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"]
@@ -95,7 +95,7 @@ def _load(path):
     if data is None:
         return {}
     try:
-        return {k: _Listing(*v) for k, v in json.loads(data).items()}
+        return {k: _Listing(*v) for k, v in json_text.parse(data).items()}
     except (ValueError, TypeError, AttributeError):  # Damaged: as if absent.
         return {}
 

@@ -5,7 +5,6 @@ features.json, LABEL.labels.txt, the shards), so neither tensorflow-datasets
 nor a network is asked, unless the set is not there (tfds_download.py).
 """
 
-import json
 import os
 import posixpath
 import re
@@ -14,7 +13,7 @@ from simclr.data.shards import index as shard_index
 from simclr.data.shards import records
 from simclr.data.sources import tfds_download
 from simclr.messages.errors import InputError
-from simclr.storage import files
+from simclr.storage import files, json_text
 
 _FORMATS = {"tfrecord": "tfrecord", "array_record": "arrayrecord"}
 
@@ -152,11 +151,15 @@ def _class_names(folder, label):
 def _read_json(folder, file):
     path = posixpath.join(folder, file)
     try:
-        return json.loads(files.read_file(path))
+        return json_text.parse(files.read_file(path))
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{folder} is not a prepared data set: it has no {file}; "
             "prepare it again."
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged ({error}): prepare the data set again."
         ) from None
 
 
