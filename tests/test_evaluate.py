@@ -1,10 +1,13 @@
 """simclr evaluate of an encoder: what is scored, and what is not instead."""
 
+import glob
 import json
 import os
 
 import pytest
 
+from simclr.runs import folder as run_folder
+from simclr.storage import tables
 from tests import tiny, tiny_encoder
 from tests.test_predict import say
 
@@ -58,12 +61,22 @@ def test_few_labels_are_fitted_on_and_no_others(run, photos, tmp_path, capsys):
     table = tmp_path / "labels.csv"
     table.write_text("id,label\ncat/000.png,cat\ndog/001.png,dog\n")
     held = tiny.write_photos(tmp_path / "held", 30, ("dog", "cat"))
+    (held / "cat" / "003.png").write_bytes(b"GIF89a no more")
+    # Others that are called so have been scored before.
+    others = '{"identity": {"of": ["", "/elsewhere/held"]}}'
+    run_folder.write(run, "results_held.json", others)
     flags = [f"--labels={table}", f"--eval_data={held}"]
-    status, _, error = evaluate(capsys, run, *flags)
+    status, said, error = evaluate(capsys, run, *flags)
     assert status == 0, error
-    found = results(run, "results_held.json")["images"]
+    assert results(run, "results_held.json") == json.loads(others)
+    (path,) = glob.glob(f"{run}/results_held_*.json")
+    found = results(run, os.path.basename(path))["images"]
     assert found["fit"] == {"source": str(photos), "count": 2}
-    assert found["score"] == {"source": str(held), "count": 30}
+    # What cannot be read is not scored; it is listed.
+    assert found["score"] == {"source": str(held), "count": 29}
+    (path,) = glob.glob(f"{run}/unreadable_held_*_eval.tsv")
+    assert f"1 unreadable images are left out, see {path}" in said
+    assert [row[0] for row in tables.read(path, "\t")] == ["cat/003.png"]
 
 
 def test_the_runs_own_held_out_images_without_labels_are_a_line(

@@ -1,5 +1,6 @@
 """simclr evaluate of a classifier, from the command line to its files."""
 
+import glob
 import json
 import os
 
@@ -13,6 +14,7 @@ from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
+from simclr.storage import tables
 from tests import tiny, tiny_classifier
 from tests.test_predict import rows, say
 
@@ -103,11 +105,18 @@ def test_labels_are_matched_by_name_and_only_labelled_images_count(
     table.write_text(
         "id,label\n" + "".join(f"dog/{name},dog\n" for name in dogs)
     )
+    # Others that are called so have been scored before.
+    others = '{"identity": {"of": ["", "/elsewhere/few"]}}'
+    run_folder.write(run, "results_few.json", others)
     status, said, _ = say(
         capsys, "evaluate", run, f"--eval_data={few}", f"--eval_labels={table}"
     )
     assert status == 0 and "1 unreadable images" in said
-    found = results(run, "results_few.json")
+    assert results(run, "results_few.json") == json.loads(others)
+    (path,) = glob.glob(f"{run}/results_few_*.json")
+    found = results(run, os.path.basename(path))
+    (listed,) = glob.glob(f"{run}/unreadable_few_*.tsv")
+    assert [row[0] for row in tables.read(listed, "\t")] == ["dog/001.png"]
     cat, dog = found["rows"][0]["per_class"]
     assert (cat["count"], dog["count"]) == (0, 3)
     assert cat["recall"] is None

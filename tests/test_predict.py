@@ -32,7 +32,8 @@ def photos(tmp_path_factory):
     """Forty photos, some with names that a CSV file must quote."""
     folder = tmp_path_factory.mktemp("new")
     tiny.write_photos(folder, count=40, classes=("a", "b"))
-    for i, name in enumerate(['=a,"b".png', "+1.png", "@x y.png", "-ö.png"]):
+    names = ['=a,"b".png', "+1.png", "@x y.png", "-ö.png", "c\r.png", " c.png"]
+    for i, name in enumerate(names):
         os.rename(folder / "a" / f"{2 * i:03d}.png", folder / "a" / name)
     return folder
 

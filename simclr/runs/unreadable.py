@@ -1,9 +1,11 @@
 """The list of unreadable images that a run has met."""
 
+import csv
 import os
 
 from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
+from simclr.storage import tables
 
 
 class UnreadableImages:
@@ -37,7 +39,7 @@ class UnreadableImages:
         listed = self._listed | bad
         if len(listed) > len(self._listed):
             self._listed = listed
-            lines = [f"{name}\t{why}\n" for name, why in sorted(listed.items())]
+            lines = [tables.line(row, "\t") for row in sorted(listed.items())]
             run_folder.write(self._workdir, self._name, "".join(lines))
         # Of this session alone: listed ones may have been repaired since.
         if len(bad) > self._max_share * len(self._reader.source):
@@ -50,8 +52,8 @@ class UnreadableImages:
 
     def _read(self):
         path = os.path.join(self._workdir, self._name)
-        if not os.path.exists(path):
+        try:
+            rows = tables.read(path, "\t")
+        except (FileNotFoundError, csv.Error, UnicodeDecodeError):
             return {}
-        with open(path, encoding="utf-8") as file:
-            lines = [line.rstrip("\n").partition("\t") for line in file]
-        return {name: reason for name, _, reason in lines}
+        return dict(row for row in rows if len(row) == 2)

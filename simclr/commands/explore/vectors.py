@@ -3,6 +3,7 @@
 import os
 import time
 
+from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
@@ -10,7 +11,6 @@ from simclr.inference import shards
 from simclr.inference.forward import Infer
 from simclr.messages.say import show
 from simclr.runs import weights
-from simclr.storage.whole import write_whole
 
 
 def write(run, data, out, devices, *, dtype="float16"):
@@ -51,11 +51,7 @@ def write(run, data, out, devices, *, dtype="float16"):
 def _say(out, found, seconds):
     """What there is, and the list of what could not be read."""
     bad = found.unreadable()
-    if bad:
-        path = os.path.join(out, "unreadable.tsv")
-        lines = (f"{name}\t{why}\n" for name, why in bad.items())
-        write_whole(path, "".join(lines))
-        show(f"{len(bad):,} unreadable images are left out, see {path}")
+    list_unreadable(os.path.join(out, "unreadable.tsv"), bad)
     facts = found.manifest
     show(
         f"{out}: {facts['images'] - len(bad):,} vectors in "

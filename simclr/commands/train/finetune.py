@@ -167,7 +167,7 @@ def write_labels(images, fraction, seed, workdir, strategy):
     text = to_csv(source, few_labels(source, fraction, seed))
     path = os.path.join(os.path.abspath(workdir), "labels.csv")
     if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8") as file:
             if file.read() != text:
                 raise InputError(
                     f"{path} holds other labels than --label_fraction="

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data.images.reader import Reader
@@ -23,7 +24,6 @@ from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
-from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.storage.whole import write_whole
 
@@ -73,11 +73,13 @@ def score(
     class_names = match_classes(source, class_names, num_classes)
     rows = _labelled(source, rows, max_images, config.seed)
     part = Part(Reader(source), rows, source.labels[rows])
-    identity = scored.identity(workdir, score=part)
+    of = scored.named(data, eval_data)
+    identity = scored.identity(workdir, of=of, score=part)
     imported = config.task == "pretrain"
     suffix = "_classifier" if imported else ""
     if (data or eval_data) and not (imported or out):
-        suffix += f"_{run_folder.run_name(eval_data or data)}"
+        results = os.path.join(workdir, f"results{suffix}")
+        suffix += scored.suffix(results, eval_data or data, of)
     path = os.path.join(out or workdir, f"results{suffix}.json")
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")
@@ -94,13 +96,12 @@ def score(
         image_size=trained.image_size,
         workers=Workers(strategy),
     )
-    if len(part) < len(rows):
-        show(
-            f"{len(rows) - len(part)} unreadable images of {source.name} are "
-            "left out."
-        )
     if not is_chief(strategy):
         return None
+    list_unreadable(
+        os.path.join(out or workdir, f"unreadable{suffix}.tsv"),
+        part.reader.bad,
+    )
     scores = classification.measure(logits, part.labels, class_names)
     name = os.path.basename(os.path.abspath(workdir))
     row = {"name": name, **scores}

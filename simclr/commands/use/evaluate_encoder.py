@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data import batches
@@ -86,12 +87,15 @@ def score(
     )
     if eval_data and parts.score is None:
         raise InputError(f"{parts.note}.")
-    of_parts = {"fit": parts.fit, "score": parts.score, "look": parts.look}
-    identity = scored.identity(workdir, **of_parts)
+    of = scored.named(data, eval_data)
+    identity = scored.identity(
+        workdir, of=of, fit=parts.fit, score=parts.score, look=parts.look
+    )
     identity["baselines"] = baselines
     suffix = "" if config.task == "pretrain" else "_features"
     if (data or eval_data) and not (imported or out):
-        suffix += f"_{run_folder.run_name(data or eval_data)}"
+        results = os.path.join(workdir, f"results{suffix}")
+        suffix += scored.suffix(results, data or eval_data, of)
     path = os.path.join(out or workdir, f"results{suffix}.json")
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")
@@ -146,10 +150,17 @@ def score(
     results = {
         "step": step,
         "identity": identity,
-        "images": scored.counts(**of_parts),
+        "images": scored.counts(
+            **{name: part for name, (part, _) in found.items()}
+        ),
         "rows": rows,
     }
     write_whole(path, json.dumps(results, indent=2) + "\n")
+    for name, seen in (("", reader), ("_eval", eval_reader)):
+        list_unreadable(
+            os.path.join(out or workdir, f"unreadable{suffix}{name}.tsv"),
+            seen.bad if seen else {},
+        )
     summary = run_pictures.draw(
         out or workdir,
         suffix,
@@ -220,20 +231,12 @@ def _embed(encoders, parts, image_size, workers, baselines):
     if baselines and parts.score is not None:
         nets = {"raw pixels": features.raw_pixels, **encoders}
     names = [n for n in ("fit", "score", "look") if getattr(parts, n)]
-    found = features.embed_parts(
+    return features.embed_parts(
         nets,
         {name: getattr(parts, name) for name in names},
         image_size=image_size,
         workers=workers,
     )
-    readers = {id(part.reader): part.reader for part, _ in found.values()}
-    for reader in readers.values():
-        if reader.bad:
-            show(
-                f"{len(reader.bad)} unreadable images of {reader.source.name} "
-                "are left out."
-            )
-    return found
 
 
 def _accuracies(fit, fit_h, score, score_h):

@@ -1,13 +1,12 @@
 """A classifier's answers for new images, as a CSV file."""
 
 import collections
-import csv
 import io
-import os
 import time
 
 import numpy as np
 
+from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
@@ -17,6 +16,7 @@ from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.models import classifier
 from simclr.runs import weights
+from simclr.storage import tables
 from simclr.storage.whole import whole_file
 
 _HEADER = ["id", "label", "probability"]
@@ -59,8 +59,7 @@ def write(run, data, devices, *, out, top, probabilities):
     started = time.monotonic()
     chief = devices.chief  # Of several workers, who all predict.
     with whole_file(out, newline="") if chief else io.StringIO() as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
+        file.write(tables.line(header))
         for rows, p in batches(
             Infer(
                 lambda x: classifier.probabilities([trained.model], x),
@@ -80,22 +79,12 @@ def write(run, data, devices, *, out, top, probabilities):
                     cells += [class_names[j], f"{shares[j]:.6g}"]
                 if probabilities:
                     cells += [f"{share:.6g}" for share in shares]
-                writer.writerow(cells)
+                file.write(tables.line(cells))
     if not chief:
         return
     seconds = time.monotonic() - started
-    _list_unreadable(f"{out}.unreadable.tsv", reader.bad)
+    list_unreadable(f"{out}.unreadable.tsv", reader.bad)
     show(_summary(source, counts, seconds, out))
-
-
-def _list_unreadable(path, bad):
-    """Writes id and reason, as a run's unreadable_images.tsv has them."""
-    if bad:
-        with whole_file(path) as file:
-            file.writelines(f"{name}\t{why}\n" for name, why in bad.items())
-        show(f"{len(bad):,} unreadable images are left out, see {path}")
-    elif os.path.exists(path):  # Of earlier predictions, now replaced.
-        os.unlink(path)
 
 
 def _summary(source, counts, seconds, out):

@@ -46,16 +46,45 @@ def counts(**parts):
     }
 
 
-def identity(workdir, **parts):
+def named(data, eval_data):
+    """The images that a user named, as they are called in any folder."""
+    return [absolute(data), absolute(eval_data)]
+
+
+def suffix(results, spec, of):
+    """What ends the names of the files of a score on images that were named.
+
+    Args:
+        results: path of the results, without what this gives and ".json".
+        spec: str, the images whose name the files bear.
+        of: list of str, as from `named`.
+
+    Returns:
+        str: _NAME after the images; where the results of that name are of
+        others that are called so, photos/test of two folders, the digits of a
+        digest after it.
+    """
+    name = f"_{run_folder.run_name(spec)}"
+    try:
+        there = json_text.read(f"{results}{name}.json")
+        others = there["identity"].get("of", of) != of
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        others = False
+    digits = _digest(*(x.encode() for x in of))[:8]
+    return f"{name}_{digits}" if others else name
+
+
+def identity(workdir, *, of, **parts):
     """What a score belongs to, as digests, for results.json.
 
     Args:
         workdir: run folder.
+        of: list of str, as from `named`.
         **parts: split.Part, or None, of each role.
 
     Returns:
-        dict: "run", of the config and the newest checkpoint's weights, and one
-        for each part's images and labels.
+        dict: "run", of the config and the newest checkpoint's weights, "of",
+        and one for each part's images and labels.
 
     Raises:
         InputError: the run has no checkpoint.
@@ -66,6 +95,7 @@ def identity(workdir, **parts):
     config = config_lib.to_json(run_folder.read_config(workdir))
     return {
         "run": _digest(config.encode(), checkpoint.digest(found[-1])),
+        "of": of,
         **{
             name: _digest(
                 part.reader.source.fingerprint().encode(),

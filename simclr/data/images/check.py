@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import csv
 import dataclasses
 import os
 
@@ -11,6 +10,7 @@ import numpy as np
 from simclr.data.images.decode import decode, header
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
+from simclr.storage import tables
 from simclr.storage.whole import whole_file
 
 # More threads than cores: they also wait for the disk.
@@ -110,9 +110,7 @@ def write_csv(path, bad):
         OSError: the file cannot be written.
     """
     with whole_file(path, newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "reason"])
-        writer.writerows(bad)
+        file.writelines(map(tables.line, [("id", "reason"), *bad]))
 
 
 def _summary(source, sides, kinds, bad, reasons, out):

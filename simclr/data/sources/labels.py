@@ -1,12 +1,11 @@
 """Labels from a CSV file: which image is of which class; and few of many."""
 
 import csv
-import io
 
 import numpy as np
 
 from simclr.messages.errors import InputError
-from simclr.storage import files
+from simclr.storage import files, tables
 
 
 def read_labels(path, source):
@@ -16,7 +15,8 @@ def read_labels(path, source):
         path: a UTF-8 CSV file with a header that has id and label; other
             columns are left alone. An id is an image's id in the source
             (in a folder: its path below the folder) or, where only one image
-            is called so, its bare file name. An empty label is none.
+            is called so, its bare file name. An empty label is none. Spaces
+            around a cell do not count, but those of a name in quotes do.
         source: Source.
 
     Returns:
@@ -32,17 +32,20 @@ def read_labels(path, source):
     """
     rows = _rows(path)
     index_of = {source.id(i): i for i in range(len(source))}
-    by_file_name = {}
+    loosely = {}  # By the file's name, and without spaces at the ends.
     for name, index in index_of.items():
-        file_name = name.rpartition("/")[2]
-        by_file_name[file_name] = -1 if file_name in by_file_name else index
+        for other in {name.strip(), name.rpartition("/")[2].strip()}:
+            loosely[other] = -1 if other in loosely else index
+    classes = set(source.class_names or ())
 
     named, unknown, ambiguous, twice = {}, [], [], []
     for name, label in rows:
+        label = label if label in classes else label.strip()
         plain = name.replace("\\", "/").removeprefix("./")
-        index = index_of.get(name, index_of.get(plain))
+        bare = plain.strip().removeprefix("./")
+        index = index_of.get(name, index_of.get(plain, index_of.get(bare)))
         if index is None:
-            index = by_file_name.get(plain)
+            index = loosely.get(bare)
         if index is None:
             unknown.append(name)
         elif index < 0:
@@ -107,13 +110,11 @@ def few_labels(source, fraction, seed=0):
 
 def to_csv(source, rows):
     """The text of a labels.csv of some images of a source."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "label"])
+    lines = [tables.line(["id", "label"])]
     for row in rows:
         name = source.class_names[source.labels[row]]
-        writer.writerow([source.id(int(row)), name])
-    return text.getvalue()
+        lines.append(tables.line([source.id(int(row)), name]))
+    return "".join(lines)
 
 
 def align(source, class_names):
@@ -173,10 +174,7 @@ def _rows(path):
                     "must name the columns id,label."
                 )
             reader.fieldnames = header
-            return [
-                ((row["id"] or "").strip(), (row["label"] or "").strip())
-                for row in reader
-            ]
+            return [(row["id"] or "", row["label"] or "") for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a UTF-8 CSV file: {error}") from None
 
