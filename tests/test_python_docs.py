@@ -45,7 +45,6 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.slow
 @pytest.fixture
 def logged(monkeypatch):
     """What Weights & Biases and MLflow, faked, were told."""
@@ -61,6 +60,7 @@ def logged(monkeypatch):
     return rows
 
 
+@pytest.mark.slow
 def test_python(here, logged):
     names = {}
     exec(compile(code("python.md"), "docs/python.md", "exec"), names)
