@@ -1,7 +1,14 @@
-"""Files that are there whole or not at all: write aside, then rename."""
+"""Files that are there whole or not at all: write aside, then rename.
+
+What a killed process was writing stays beside its place under a name that
+begins with a dot, which nothing here reads. Whoever writes that file next
+removes it. A file that is still being written is locked, and stays.
+"""
 
 import contextlib
+import fcntl
 import os
+import re
 import uuid
 
 _WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
@@ -30,19 +37,21 @@ def whole_path(path):
         path: local file to make or replace.
 
     Yields:
-        Path of a file in the same folder, not yet there.
+        Path of an empty file in the same folder.
 
     Raises:
         OSError: it cannot be written.
     """
+    _remove_left_over(path)
     unfinished = unfinished_path(path)
-    try:
-        yield unfinished
-        finish(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
+    with _created(unfinished):
+        try:
+            yield unfinished
+            finish(unfinished, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(unfinished)
+            raise
 
 
 @contextlib.contextmanager
@@ -69,7 +78,32 @@ def write_whole(path, content):
 
 
 def remove_unfinished(folder):
-    """Removes what processes that were killed left in a folder."""
+    """Removes what processes that were killed left in a folder of one's own."""
     for name in os.listdir(folder):
         if name.startswith(_WRITING):
             os.unlink(os.path.join(folder, name))
+
+
+def _remove_left_over(path):
+    """Removes what killed processes left of one file."""
+    folder, name = os.path.split(os.path.abspath(path))
+    ours = re.compile(rf"{re.escape(_WRITING)}[0-9a-f]+-{re.escape(name)}")
+    with contextlib.suppress(OSError):
+        for other in os.listdir(folder):
+            if ours.fullmatch(other):
+                other = os.path.join(folder, other)
+                # Another's lock is an error, and so is a disk without locks.
+                with contextlib.suppress(OSError), open(other, "rb+") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(other)
+
+
+def _created(path):
+    """A new file, locked until it is closed."""
+    while True:
+        file = open(path, "xb")  # noqa: SIM115  Whoever called closes it.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.exists(path):
+            return file
+        file.close()  # Before the lock was there it looked left over.

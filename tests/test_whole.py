@@ -1,0 +1,109 @@
+"""Files that are there whole or not at all, and what a kill leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from simclr.storage import whole
+
+
+def writing(path):
+    """A process that has written a part of a file and waits."""
+    code = """
+        import sys, time
+        from simclr.storage.whole import whole_file
+        with whole_file(sys.argv[1]) as file:
+            file.write("half")
+            file.flush()
+            print("writing", flush=True)
+            time.sleep(600)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"writing\n"
+    return process
+
+
+def end(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_what_a_kill_left_goes_with_the_next_file(tmp_path):
+    path = tmp_path / "a [1]*.csv"
+    end(writing(path))
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(".writing-") and (tmp_path / left).read_text()
+    others = [
+        *(".writing-0123-b.csv", ".writing-0123-a [1]*.csv.tsv"),
+        *(".writing-mine-a [1]*.csv", "0123-a [1]*.csv"),
+    ]
+    for name in others:
+        (tmp_path / name).write_text("of something else")
+    whole.write_whole(path, "all")
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, *others])
+    assert path.read_text() == "all"
+
+
+def test_what_is_still_being_written_stays(tmp_path):
+    path = tmp_path / "p.csv"
+    process = writing(path)
+    try:
+        whole.write_whole(path, "all")
+        assert len(os.listdir(tmp_path)) == 2
+    finally:
+        end(process)
+    whole.write_whole(path, "again")
+    assert os.listdir(tmp_path) == ["p.csv"]
+
+
+def test_two_at_once_in_one_process(tmp_path):
+    path = tmp_path / "p.csv"
+    with whole.whole_file(path) as one:
+        one.write("one")
+        with whole.whole_file(path) as two:
+            two.write("two")
+        assert path.read_text() == "two"
+    assert path.read_text() == "one" and os.listdir(tmp_path) == ["p.csv"]
+
+
+def test_an_error_leaves_nothing(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("before")
+    with pytest.raises(KeyError), whole.whole_file(path) as file:
+        file.write("half")
+        raise KeyError
+    assert os.listdir(tmp_path) == ["p.csv"] and path.read_text() == "before"
+    with pytest.raises(FileNotFoundError):
+        whole.write_whole(tmp_path / "no" / "p.csv", "all")
+
+
+def test_a_mapped_file(tmp_path):
+    """NumPy writes into a file that is there and locked."""
+    path = tmp_path / "a.npy"
+    with whole.whole_path(path) as unfinished:
+        array = np.lib.format.open_memmap(
+            unfinished, "w+", dtype=np.float32, shape=(2, 3)
+        )
+        array[:] = 7
+        array.flush()
+    np.testing.assert_array_equal(np.load(path), np.full([2, 3], 7))
+
+
+def test_a_disk_without_locks(tmp_path, monkeypatch):
+    def no_lock(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(whole.fcntl, "flock", no_lock)
+    (tmp_path / ".writing-0123-p.csv").write_text("half")
+    whole.write_whole(tmp_path / "p.csv", "all")
+    assert sorted(os.listdir(tmp_path)) == [".writing-0123-p.csv", "p.csv"]
