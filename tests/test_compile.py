@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import types
 
@@ -18,6 +19,7 @@ from simclr.data import batches
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.lowering import program, xla
+from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
 
 
@@ -331,6 +333,32 @@ def test_what_the_other_process_says(ended, error, message, monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(error, match=message):
         buffers.assign(slices.get("v5e-8"), b"")
+
+
+def test_a_compiler_that_does_not_end(monkeypatch):
+    def run(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(compiler, "require", lambda: None)
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(InputError, match="not come to its buffers in 2 hours"):
+        buffers.assign(slices.get("v5e-8"), b"")
+
+
+def test_what_the_compiler_asks_of_the_environment_is_put_back(monkeypatch):
+    monkeypatch.setenv("TPU_WORKER_ID", "3")
+    monkeypatch.delenv("TPU_SKIP_MDS_QUERY", raising=False)
+    before, seen = dict(os.environ), {}
+
+    def require():
+        seen.update(os.environ)
+        raise InputError("jax is missing")
+
+    monkeypatch.setattr(compiler, "require", require)
+    with pytest.raises(InputError):
+        compiler.compile_for(slices.get("v5e-8"), b"")
+    assert dict(os.environ) == before
+    assert seen["TPU_SKIP_MDS_QUERY"] == "1" and seen["TPU_WORKER_ID"] == "3"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 import simclr
-from simclr.commands import definition
+from simclr.commands import definition, session
 from simclr.messages.errors import InputError
 from simclr.optimizers.schedules import total_steps
 from simclr.runs import folder as run_folder
@@ -232,6 +233,27 @@ def test_the_process_is_as_before(photos, tmp_path, fails):
     assert (float(tf.random.normal([])), float(keras.random.normal([]))) == (
         after
     )
+
+
+@pytest.mark.parametrize("width", [True, False])
+def test_jax_is_as_before(monkeypatch, width):
+    """PJRT's steps count in 64 bits."""
+    values = {"jax_enable_x64": width}
+    config = types.SimpleNamespace(
+        update=values.__setitem__, jax_enable_x64=width
+    )
+    jax = types.SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    with session.session():
+        config.update("jax_enable_x64", True)
+    assert values == {"jax_enable_x64": width}
+    # Imported by the command: as the environment says.
+    monkeypatch.delitem(sys.modules, "jax")
+    monkeypatch.setenv("JAX_ENABLE_X64", str(width))
+    with session.session():
+        sys.modules["jax"] = jax
+        config.update("jax_enable_x64", True)
+    assert values == {"jax_enable_x64": width}
 
 
 def test_another_thread_trains(photos, tmp_path):

@@ -345,6 +345,20 @@ def test_remote_shards(tmp_path, file_format, monkeypatch):
     expect_error(f"{file_format}:{folder}/y-*", "no file matches")
 
 
+def test_a_remote_file_that_is_replaced():
+    """Chunks of the one before are not given out."""
+    path = "ram://replaced"
+    for content in (b"first", b"the other", b"a longer one"):
+        if tf.io.gfile.exists(path):
+            tf.io.gfile.remove(path)  # ram:// would append.
+        with tf.io.gfile.GFile(path, "wb") as file:
+            file.write(content)
+        size, _ = files.stat(path)
+        with files.opened(path) as read:
+            assert read(0, size) == content
+            assert read(2, 3) == content[2:5]
+
+
 def test_remote_store_that_tensorflow_does_not_know():
     expect_error("tfrecord:zz://bucket/*", "TensorFlow cannot read zz://")
 

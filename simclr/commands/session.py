@@ -1,6 +1,7 @@
 """One call of a command: what it changes in the process is put back."""
 
 import contextlib
+import os
 import random
 import sys
 
@@ -12,6 +13,7 @@ from simclr.messages.say import silence
 _KERAS_SEEDS = ("global_random_seed", "global_seed_generator")
 # The graph optimization that gradient caching turns off.
 _OPTIMIZATION = "arithmetic_optimization"
+_X64 = "JAX_ENABLE_X64"
 
 
 @contextlib.contextmanager
@@ -19,14 +21,15 @@ def session(*, quiet=False):
     """Runs a command, then leaves the process as it was.
 
     A command seeds Python's, NumPy's, TensorFlow's and Keras's random numbers
-    and sets Keras's precision and TensorFlow's graph optimizations: its run
-    needs them, and whoever called it may have set others.
+    and sets Keras's precision, TensorFlow's graph optimizations and the width
+    of jax's numbers: its run needs them, and whoever called it may have set
+    others.
 
     Args:
         quiet: bool, nothing is printed and no bar is shown.
     """
     python, numpy = random.getstate(), np.random.get_state()
-    tensorflow, keras = _tensorflow_state(), _keras_state()
+    tensorflow, keras, jax = _tensorflow_state(), _keras_state(), _jax_state()
     try:
         with silence() if quiet else contextlib.nullcontext():
             yield
@@ -35,6 +38,7 @@ def session(*, quiet=False):
         np.random.set_state(numpy)
         _put_tensorflow_back(tensorflow)
         _put_keras_back(keras)
+        _put_jax_back(jax)
 
 
 def _tensorflow_state():
@@ -84,3 +88,17 @@ def _put_keras_back(state):
     keras.config.set_dtype_policy(policy or keras.config.floatx())
     for name, seed in zip(_KERAS_SEEDS, seeds):
         global_state.set_global_attribute(name, seed)
+
+
+def _jax_state():
+    """Whether jax computes in 64 bits."""
+    jax = sys.modules.get("jax")
+    if jax is None:  # Not imported yet: what it will read.
+        return os.environ.get(_X64, "").lower() in ("1", "true", "on", "yes")
+    return jax.config.jax_enable_x64
+
+
+def _put_jax_back(x64):
+    jax = sys.modules.get("jax")
+    if jax is not None:
+        jax.config.update(_X64.lower(), x64)

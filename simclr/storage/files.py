@@ -17,6 +17,9 @@ import threading
 CHUNK_BYTES = 8 << 20
 # 2 GiB in all. The order's window of 64 blocks, each on two chunks, fits.
 _KEPT_CHUNKS = 256
+# What `stat` found last of each remote file: another version of a file, which
+# whoever opens it looks at first, does not get the chunks of the one before.
+_VERSIONS = {}
 
 
 def is_remote(path):
@@ -71,7 +74,8 @@ def stat(path):
         return status.st_size, status.st_mtime_ns
     with _remote_errors(path):
         status = _tensorflow().io.gfile.stat(path)
-        return status.length, status.mtime_nsec
+        _VERSIONS[path] = status.length, status.mtime_nsec
+        return _VERSIONS[path]
 
 
 def read_file(path):
@@ -121,7 +125,7 @@ class _Chunks:
         self._lock = threading.Lock()
 
     def get(self, path, index):
-        key = path, index
+        key = path, _VERSIONS.get(path), index
         with self._lock:
             future = self._futures.get(key)
             mine = future is None

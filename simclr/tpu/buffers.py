@@ -26,6 +26,7 @@ from simclr.tpu import compiler, hlo_text, slices
 # Of a device's memory, bytes: what the runtime keeps (a quarter GiB of v5e's)
 # and what is not known before the code is (0.05 to 0.25 GiB).
 RESERVED = 2**29
+_MOST_SECONDS = 2 * 3600  # Large steps take minutes.
 # In the order in which they are written.
 _HLO = "after_optimizations.txt"
 _BUFFERS = "after_optimizations-buffer-assignment.txt"
@@ -53,16 +54,24 @@ def assign(slice_, hlo):
         with open(os.path.join(folder, "step.hlo"), "wb") as file:
             file.write(hlo)
         flags = os.environ.get("XLA_FLAGS", "")
-        done = subprocess.run(
-            [sys.executable, "-m", "simclr.tpu.buffers", slice_.name, folder],
-            env=os.environ
-            | {
-                "XLA_FLAGS": f"{flags} --xla_dump_to={folder}".strip(),
-                "JAX_PLATFORMS": "cpu",  # Of the host, for the cost analysis.
-            },
-            capture_output=True,
-            text=True,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", __name__, slice_.name, folder],
+                env=os.environ
+                | {
+                    "XLA_FLAGS": f"{flags} --xla_dump_to={folder}".strip(),
+                    # Of the host, for the cost analysis.
+                    "JAX_PLATFORMS": "cpu",
+                },
+                capture_output=True,
+                text=True,
+                timeout=_MOST_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise InputError(
+                "The TPU's compiler has not come to its buffers in "
+                f"{_MOST_SECONDS / 3600:g} hours."
+            ) from None
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         last = (done.stderr.strip().splitlines() or ["no reason"])[-1]

@@ -4,6 +4,7 @@ libtpu compiles for a slice that is described to it. It is called through jax,
 whose client for compiling alone takes any program in StableHLO.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import os
@@ -78,6 +79,19 @@ def require():
             )
 
 
+@contextlib.contextmanager
+def _environment():
+    """Variables that libtpu asks for, unless they are set, for a while."""
+    missing = _ENVIRONMENT.keys() - os.environ.keys()
+    os.environ.update({name: _ENVIRONMENT[name] for name in missing})
+    try:
+        yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)
+
+
+@_environment()
 def compile_for(slice_, hlo):
     """Compiles a program for every device of a slice.
 
@@ -95,8 +109,6 @@ def compile_for(slice_, hlo):
         InputError: jax or libtpu is missing, or does not know the slice.
     """
     require()
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     from jaxlib import xla_client
 
     devices = _devices(slice_)
@@ -124,6 +136,7 @@ def compile_for(slice_, hlo):
     )
 
 
+@_environment()
 def _devices(slice_):
     from jax.experimental import topologies
 
