@@ -21,7 +21,7 @@ import tensorflow as tf
 from simclr.config import Classifier, Distill
 from simclr.inference.speed import images_per_second
 from simclr.models import classifier
-from simclr.runs import weights
+from simclr.runs import classes, weights
 from simclr.training.tasks import Distill as Task
 
 
@@ -77,7 +77,7 @@ def student(config, arguments, cache):
         distill=Distill(teachers=(arguments.teacher,), cache=cache),
         train=dataclasses.replace(config.train, precision=arguments.precision),
     )
-    num_classes = weights.describe(arguments.teacher)[2]
+    num_classes = classes.describe(arguments.teacher)[2]
     task = Task(config, num_examples=50_000, num_classes=num_classes)
     return tf.function(lambda batch: task.step(batch)["loss"])
 

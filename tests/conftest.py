@@ -40,7 +40,7 @@ QUICK = frozenset(
         *("house", "words", "named_files", "readme", "config", "report"),
         *("checkpoint", "folder", "records", "few_labels"),
         *("nt_xent", "distillation", "lars", "schedules", "heads"),
-        *("knn", "classification"),
+        *("knn", "classification", "counts"),
     ]
 )
 

@@ -43,7 +43,7 @@ def test_bad_images_with_reasons(tmp_path, capsys):
 
 def test_nothing_bad(capsys):
     assert check(ListSource([encoded(0)]), progress=False) == []
-    assert "1 images, 1 readable" in capsys.readouterr().out
+    assert "1 image, 1 readable" in capsys.readouterr().out
 
 
 def test_all_bad(capsys):

@@ -9,7 +9,7 @@ import pytest
 from simclr import __main__ as cli
 from simclr.cli.page import page
 from simclr.runs import folder as run_folder
-from tests import tiny
+from tests import tiny, tiny_classifier
 
 
 def test_help_shows_that_commands_flags_only(capsys):
@@ -17,6 +17,21 @@ def test_help_shows_that_commands_flags_only(capsys):
     shown = capsys.readouterr().out
     assert "--out" in shown and "simclr check DATA" in shown
     assert "--config" not in shown and "--logtostderr" not in shown
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("check", "(id,label) for DATA, if any.\n"),
+        ("pretrain", "(id,label) for --data, if any.\n"),
+        ("pretrain", "In Python also a dict.\n"),
+        ("compile", "(default: v5e-8)\n"),
+        ("doctor", "--debug  [bool] Show tracebacks and logs."),
+    ],
+)
+def test_help_is_of_the_command_line(name, text, capsys):
+    assert cli.main([name, "--help"]) == 0
+    assert text in capsys.readouterr().out.replace("\n      ", " ")
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -28,7 +43,8 @@ def test_every_command_has_help(name, capsys):
 def test_the_page_of_commands_is_up_to_date():
     """`python -m simclr.cli.page > docs/commands.md` makes it so."""
     with open("docs/commands.md") as file:
-        assert file.read() == page(cli.COMMANDS)
+        text = file.read()
+    assert text == page(cli.COMMANDS) and "`--debug`" in text
 
 
 def test_overview(capsys):
@@ -78,9 +94,7 @@ def test_without_tensorflow_the_commands_name_the_extras(
     tmp_path, capsys, monkeypatch
 ):
     photos = tiny.write_photos(tmp_path / "photos", count=20)
-    run = str(tmp_path / "run")
-    with run_folder.open_run(run, tiny.CONFIG, {"classes": None}):
-        pass
+    run = tiny_classifier.write(tmp_path / "run", photos)
     find_spec = "simclr.engines.startup.importlib.util.find_spec"
     monkeypatch.setattr(find_spec, lambda name: None)
     for line in (
@@ -113,10 +127,10 @@ assert main(["check", "tfrecord:gs://bucket/photos-*"]) == 2
     assert "Traceback" not in said
 
 
-def python(code):
+def python(code, *words):
     """Runs a program in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *words],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
@@ -125,13 +139,18 @@ def python(code):
     return done
 
 
-def test_help_and_bad_input_do_not_import_tensorflow():
+def test_help_and_bad_input_do_not_import_tensorflow(tmp_path):
+    run = str(tmp_path / "run")
+    with run_folder.open_run(run, tiny.CONFIG, {"classes": None}):
+        pass
     python(
         """
 import sys
 from simclr.__main__ import COMMANDS, main
-for name in COMMANDS:
-    assert main([name, "-h"]) == 0
+for line in (["--help"], *([name, "-h"] for name in COMMANDS)):
+    assert main(line) == 0
+slow = {"numpy", "PIL", "tqdm", "tensorflow", "keras", "jax"}
+assert not slow & set(sys.modules), slow & set(sys.modules)
 for line in (
     "pretrain --epochs=3",
     "pretrain --strategy=ipu",
@@ -146,12 +165,16 @@ for line in (
     "pipeline nowhere.py",
     "evaluate /no/such/run",
     "predict /no/such/run photos",
+    "predict RUN docs",
+    "evaluate RUN --classifier",
+    "distill --teacher=RUN",
     "lower",
     "compile",
 ):
-    assert main(line.split()) == 2, line
+    assert main(line.replace("RUN", sys.argv[1]).split()) == 2, line
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
-"""
+""",
+        run,
     )
 
 
@@ -165,13 +188,18 @@ def test_from_a_folder_to_a_picture(tmp_path, capsys):
         f"--data={photos}",
         f"--workdir={run}",
         "--set=model.width=0.125",
+        "--set=epochs=1",
         "--set=epochs=2",
         "--set=data.image_size=16",
         "--set=model.stem=imagenet",
     ]
     assert cli.main(arguments) == 0
     said = capsys.readouterr().err
-    assert "short side 24 pixels" in said, "the recipe's reasons"
+    assert "Recipe    80 images, short side 24 pixels" in said
+    assert "Set       epochs=2" in said and "views of" not in said
+    assert "epochs=1" not in said, "a setting that another one replaced"
+    assert "100 epochs" not in said, "a choice that a setting replaced"
+    assert "views matched 0." in said, "the contrast's accuracy, and no other"
     assert cli.main(["evaluate", run]) == 0
     shown = capsys.readouterr().out
     for words in (

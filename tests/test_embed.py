@@ -45,7 +45,7 @@ def test_a_folder_of_vectors(run, photos, expected, tmp_path, capsys):
     out = tmp_path / "vectors"
     line = ["embed", run, photos, f"--out={out}", "--dtype=float32"]
     assert cli.main(line) == 0
-    assert "19 vectors in 1 shards" in capsys.readouterr().out
+    assert "19 vectors in 1 shard," in capsys.readouterr().out
     h, ids = shards.read_shards(str(out)).load()
     assert ids == expected[0]
     np.testing.assert_allclose(h, expected[1], rtol=1e-4, atol=1e-5)

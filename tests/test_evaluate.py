@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from simclr.inference import forward
 from simclr.runs import folder as run_folder
 from simclr.storage import tables
 from tests import tiny, tiny_encoder
@@ -75,7 +76,7 @@ def test_few_labels_are_fitted_on_and_no_others(run, photos, tmp_path, capsys):
     # What cannot be read is not scored; it is listed.
     assert found["score"] == {"source": str(held), "count": 29}
     (path,) = glob.glob(f"{run}/unreadable_held_*_eval.tsv")
-    assert f"1 unreadable images are left out, see {path}" in said
+    assert f"1 unreadable image left out, see {path}" in said
     assert [row[0] for row in tables.read(path, "\t")] == ["cat/003.png"]
 
 
@@ -120,3 +121,23 @@ def test_labels_of_held_out_images_without_the_images(
     ):
         status, _, error = say(capsys, *line)
         assert status == 2 and "--eval_data, which is missing" in error
+
+
+@pytest.mark.slow
+def test_by_pjrt(run, photos, capsys, monkeypatch):
+    """The same scores from jax's devices, and no batch by tf.distribute."""
+    pytest.importorskip("jax")
+    flags = ["--max_images=20", "--strategy=cpu"]
+    assert evaluate(capsys, run, *flags)[0] == 0
+    expected = results(run, "results.json")
+    monkeypatch.setattr(forward, "_TensorFlow", None)
+    status, said, error = evaluate(capsys, run, *flags, "--engine=pjrt")
+    assert status == 0, error
+    assert "1 x cpu by PJRT" in said
+    found = results(run, "results.json")
+    [row], [same] = expected.pop("rows"), found.pop("rows")
+    assert found == expected
+    assert {"knn_top1", "linear_top1", "effective_rank"} <= row.keys()
+    assert same.pop("name") == row.pop("name")
+    del row["seconds"], same["seconds"]
+    assert same == pytest.approx(row, rel=1e-4)

@@ -12,6 +12,7 @@ from simclr.commands.use.evaluate_classifier import match_classes
 from simclr.data.source import Source
 from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
+from simclr.inference import forward
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.storage import tables
@@ -70,6 +71,21 @@ def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
     assert [c["name"] for c in row["per_class"]] == ["cat", "dog"]
 
 
+def test_by_pjrt(scored, capsys, monkeypatch):
+    """The same scores from jax's devices, and no batch by tf.distribute."""
+    pytest.importorskip("jax")
+    [expected] = results(scored)["rows"]
+    monkeypatch.setattr(forward, "_TensorFlow", None)
+    flags = ["--engine=pjrt", "--strategy=cpu"]
+    status, said, error = say(capsys, "evaluate", scored, *flags)
+    assert status == 0, error
+    assert "1 x cpu by PJRT" in said
+    [found] = results(scored)["rows"]
+    assert found.pop("confusion") == expected.pop("confusion")
+    for name in ("top1", "nll", "ece"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-4)
+
+
 def test_counts_the_parameters_but_not_the_statistics(scored):
     models = weights.load_classifier(scored).models.values()
     count = sum(
@@ -111,7 +127,7 @@ def test_labels_are_matched_by_name_and_only_labelled_images_count(
     status, said, _ = say(
         capsys, "evaluate", run, f"--eval_data={few}", f"--eval_labels={table}"
     )
-    assert status == 0 and "1 unreadable images" in said
+    assert status == 0 and "1 unreadable image" in said
     assert results(run, "results_few.json") == json.loads(others)
     (path,) = glob.glob(f"{run}/results_few_*.json")
     found = results(run, os.path.basename(path))

@@ -83,7 +83,7 @@ def test_another_number_of_classes_gets_a_new_probe():
     before = parts["probe"].kernel.numpy()
     lines = start.start_from(weights(models(classes=4)), parts)
     assert lines[2] == (
-        "probe: 0 of 2 variables taken over; fresh: probe/probe/kernel "
+        "probe: 0 of 2 variables taken over; 2 fresh: probe/probe/kernel "
         "((64, 7), the weights' is (64, 4)), probe/probe/bias ((7,), the "
         "weights' is (4,))"
     )
@@ -94,10 +94,11 @@ def test_a_deeper_head_names_what_is_fresh_and_what_is_not_used():
     parts = models(head_layers=3)
     given = weights(models(head_layers=2))
     line = start.start_from(given, parts)[1]
-    assert line.startswith("head: 9 of 14 variables taken over; fresh: ")
+    assert line.startswith("head: 9 of 14 variables taken over; 5 fresh: ")
     assert "head/layer2_dense/kernel ((64, 64))" in line
     line = start.start_from(weights(models(head_layers=3)), models())[1]
-    assert "not used: head/layer2_dense/kernel" in line
+    assert "; 5 not used: head/layer2_dense/kernel, " in line
+    assert line.endswith(", ...") and line.count("head/") == 3
 
 
 def test_without_a_head_it_stays_fresh():

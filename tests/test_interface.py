@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import os
 import pathlib
+import pydoc
 import random
 import re
 import signal
@@ -409,4 +410,9 @@ def test_help_has_every_argument_once():
             line = f"    {'**' * argument.rest}{argument.name}: "
             assert function.__doc__.count(line) == 1, (name, argument.name)
         assert "Returns:" in function.__doc__
-        assert inspect.signature(function).parameters
+    for name in ("pretrain", "finetune", "distill", "pipeline", "evaluate"):
+        shown = pydoc.plain(pydoc.render_doc(getattr(simclr, name)))
+        assert "Annotated" not in shown and "object at" not in shown
+    shown = str(inspect.signature(simclr.evaluate))
+    assert shown.startswith("(run: str, *, data: str = '', labels: str = '', ")
+    assert "classifier: bool | None = None, strategy: Literal['auto'," in shown

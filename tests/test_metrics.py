@@ -36,7 +36,7 @@ def test_a_damaged_line_in_the_middle_takes_no_other_with_it(
     write(path, first, damage, *later, row(10, loss=1.0), b"")
     assert [r["step"] for r in metrics.read(path)] == [2, 6, 8, 10]
     with Rows(tmp_path, 8) as rows:
-        assert "1 damaged lines are left out, the first is line 2" in (
+        assert "1 damaged line left out, the first is line 2" in (
             capsys.readouterr().err
         )
         rows.write(9, loss=0.25)

@@ -11,7 +11,7 @@ from simclr.commands.use import predictions
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.inference import features
+from simclr.inference import features, forward
 from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.runs import checkpoint, weights
@@ -104,6 +104,23 @@ def test_rows_are_the_classifiers_answers(
     assert os.listdir(tmp_path) == ["p.csv"]
 
 
+def test_by_pjrt(run, photos, tmp_path, capsys, monkeypatch):
+    """The same answers from jax's devices, and no batch by tf.distribute."""
+    pytest.importorskip("jax")
+    monkeypatch.setattr(forward, "_TensorFlow", None)
+    out = tmp_path / "p.csv"
+    flags = ["--probabilities", "--engine=pjrt", "--strategy=cpu"]
+    line = ["predict", run, photos, f"--out={out}", *flags]
+    status, said, error = say(capsys, *line)
+    assert status == 0, error
+    assert "1 x cpu by PJRT" in said
+    ids, p = expected(run, photos)
+    found = rows(out)
+    assert [row["id"] for row in found] == ids
+    p_found = [[float(row[f"p_{name}"]) for name in CLASSES] for row in found]
+    np.testing.assert_allclose(p_found, p, rtol=1e-3, atol=1e-6)
+
+
 def test_predictions_are_labels(run, photos, tmp_path, capsys):
     out = tmp_path / "p.csv"
     say(capsys, "predict", run, photos, f"--out={out}")
@@ -117,7 +134,7 @@ def test_unreadable_images_are_left_out_and_listed(run, tmp_path, capsys):
     (photos / "cat" / "004.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
     out = tmp_path / "p.csv"
     status, said, _ = say(capsys, "predict", run, photos, f"--out={out}")
-    assert status == 0 and "1 unreadable images are left out" in said
+    assert status == 0 and "1 unreadable image left out" in said
     ids = [row["id"] for row in rows(out)]
     assert len(ids) == 19 and "cat/004.png" not in ids
     listed = f"{out}.unreadable.tsv"

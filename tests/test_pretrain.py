@@ -6,6 +6,7 @@ import os
 import pytest
 
 from simclr import __main__ as cli
+from simclr.commands.train import launch
 from simclr.config import validate
 from simclr.config.suggest import suggest
 from simclr.data.sources.registry import absolute, open_source
@@ -43,7 +44,7 @@ def test_recipe_fits_images_and_device(count, side, accelerator, expected):
     found = (config.data.image_size, model.depth, model.width, model.stem)
     assert (*found, config.batch_size) == expected
     assert validate(config) == config
-    assert f"{count:,} images" in notes[0]
+    assert f"{count:,} images" in notes[""]
 
 
 def test_recipe_takes_bfloat16_where_it_is_fast():
@@ -52,7 +53,7 @@ def test_recipe_takes_bfloat16_where_it_is_fast():
             source(100, 32), accelerator=False, replicas=1, bfloat16=fast
         )
         assert config.train.precision == precision
-        assert any("bfloat16" in note for note in notes)
+        assert "bfloat16" in notes["train.precision"]
 
 
 def test_recipe_batches_divide_among_replicas():
@@ -125,3 +126,17 @@ def test_absolute_names_of_sources(tmp_path, monkeypatch):
     assert absolute("tfrecord:x/*") == f"tfrecord:{tmp_path}/x/*"
     assert absolute("tfrecord:gs://b/*") == "tfrecord:gs://b/*"
     assert absolute("~/x") == os.path.expanduser("~/x")
+
+
+def test_choices_that_a_setting_replaces_are_not_told(tmp_path):
+    """Nor a setting that a later one replaces."""
+    notes = {"": "100 images", "model": "a net", "epochs": "100 epochs"}
+    _, told = launch.chosen(
+        (None, []),
+        str(tmp_path),
+        ["model.depth=50", "seed=1"],
+        lambda: (tiny.CONFIG, notes),
+    )
+    assert told == ["100 images", "100 epochs"]
+    said = launch.in_force(["epochs=1", "seed=3", "epochs=2"])
+    assert said == {"epochs": "epochs=2", "seed": "seed=3"}

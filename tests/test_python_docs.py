@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from simclr.commands.train import pretrain
+from simclr.config import suggest as suggestions
 from tests import tiny
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
@@ -39,9 +39,9 @@ def here(tmp_path, monkeypatch):
         config = tiny.config(source.name, epochs=1)
         return dataclasses.replace(
             config, data=dataclasses.replace(config.data, image_size=32)
-        ), []
+        ), {}
 
-    monkeypatch.setattr(pretrain.suggest, "suggest", suggest)
+    monkeypatch.setattr(suggestions, "suggest", suggest)
     return tmp_path
 
 

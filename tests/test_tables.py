@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.commands.train.finetune import write_labels
+from simclr.commands.train.train_data import write_labels
 from simclr.commands.unreadable import list_unreadable
 from simclr.config import Data
 from simclr.data.images import check
@@ -123,7 +123,7 @@ def test_lists_of_commands(tmp_path, capsys):
     path = tmp_path / "unreadable.tsv"
     list_unreadable(str(path), bad)
     assert dict(tables.read(path, "\t")) == bad
-    assert f"{len(bad)} unreadable images are left out, see {path}" in (
+    assert f"{len(bad)} unreadable images left out, see {path}" in (
         capsys.readouterr().out
     )
     list_unreadable(str(path), {})

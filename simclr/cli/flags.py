@@ -2,22 +2,32 @@
 
 from absl import flags
 
+from simclr.commands.definition import Argument
+
+# Of every command line, and of no function.
+DEBUG = Argument("debug", bool, "Show tracebacks and logs.", False)
+
 
 def define(arguments, values):
-    """Defines a flag for each argument that has one.
+    """Defines a flag for each argument.
 
     Args:
         arguments: list of Argument.
         values: absl FlagValues; gets the flags.
     """
     for argument in arguments:
-        if argument.flag and not argument.required:
-            _define(argument, values)
+        _define(argument, values)
+
+
+def spelling(arguments):
+    """How a help text spells an argument: DATA, --labels; a function."""
+    words = {a.name for a in arguments if a.required}
+    return lambda name: name.upper() if name in words else f"--{name}"
 
 
 def _define(argument, values):
     name, default = argument.name, argument.default
-    words, here = argument.words("--{}"), {"flag_values": values}
+    words, here = argument.help, {"flag_values": values}
     if argument.choices:
         flags.DEFINE_enum(name, default, argument.choices, words, **here)
     elif argument.kind is bool:

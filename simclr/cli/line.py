@@ -10,7 +10,7 @@ import textwrap
 
 from absl import flags
 
-from simclr.cli.flags import call_of, define
+from simclr.cli.flags import DEBUG, call_of, define, spelling
 from simclr.engines import startup
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
@@ -96,20 +96,17 @@ def parse(argv, commands):
 
 def help_text(name, command):
     """One command's summary, usage and flags, and nobody else's."""
-    values = _flag_values(command)
+    values, spelt = _flag_values(command), spelling(command.arguments)
     lines = [command.summary, "", _usage(name, command), ""]
     for argument in command.arguments:
         if argument.required:
-            lines += [f"  {argument.name.upper()}"]
-            lines += _indented(argument.words("--{}"))
-    for flag in sorted(values):
-        kind = values[flag].flag_type()
-        default = values[flag].default
-        shown = (
-            f" (default: {default})" if default not in ("", [], None) else ""
-        )
-        lines += [f"  --{flag}  [{kind}]"]
-        lines += _indented(f"{values[flag].help}{shown}")
+            lines += [f"  {spelt(argument.name)}"]
+            lines += _indented(argument.words(spelt))
+    for argument in sorted(_with_flags(command), key=lambda a: a.name):
+        default = argument.default_words()
+        shown = f" (default: {default})" if default else ""
+        lines += [f"  --{argument.name}  [{values[argument.name].flag_type()}]"]
+        lines += _indented(f"{argument.words(spelt)}{shown}")
     return "\n".join(lines)
 
 
@@ -124,11 +121,13 @@ def _indented(text):
 def _flag_values(command):
     """The command's own flags, apart from those that libraries define."""
     values = flags.FlagValues()
-    define(command.arguments, values)
-    flags.DEFINE_boolean(
-        "debug", False, "Show tracebacks and logs.", flag_values=values
-    )
+    define(_with_flags(command), values)
     return values
+
+
+def _with_flags(command):
+    """The Arguments that are flags on its line, a list."""
+    return [a for a in command.arguments if a.flag and not a.required] + [DEBUG]
 
 
 def _is_bad_input(error):

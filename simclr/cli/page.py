@@ -2,6 +2,7 @@
 
 import simclr
 from simclr.cli.commands import COMMANDS
+from simclr.cli.flags import DEBUG
 
 _BEGIN = """\
 # Commands
@@ -10,6 +11,7 @@ Each is a command line and a function in Python with the same arguments, whose
 signature says them once: flags, `simclr NAME --help`, `help(simclr.pretrain)`
 and this page are made of it (`python -m simclr.cli.page > docs/commands.md`).
 """
+_EVERY = f"Every command line takes `--{DEBUG.name}`, too: {DEBUG.help}\n"
 
 
 def page(commands):
@@ -18,7 +20,7 @@ def page(commands):
     Args:
         commands: dict of name -> Command.
     """
-    parts = [_BEGIN]
+    parts = [_BEGIN, _EVERY]
     for name, command in commands.items():
         words = "".join(f" {word}" for word in command.words)
         parts.append(f"## simclr {name}{words}\n\n{command.summary}\n")
@@ -44,20 +46,12 @@ def _row(argument):
     else:
         mark = f"`--{argument.name}`"
         shown = mark if argument.flag else f"`{argument.name}`, in Python alone"
-        default = _default(argument.default)
-    text = argument.words("`{}`").replace("|", "\\|")
+        default = argument.default_words()
+        default = f"`{default}`" if default else ""
+    text = argument.words("`{}`".format).replace("|", "\\|")
     if argument.choices:
         text += f" One of {', '.join(f'`{c}`' for c in argument.choices)}."
     return f"| {shown} | {default} | {text} |"
-
-
-def _default(value):
-    """A default as a cell; nothing where it is nothing."""
-    if value is None or value in ("", ()) or callable(value):
-        return ""
-    if isinstance(value, tuple):
-        value = ",".join(value)
-    return f"`{value}`"
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ MaxHours = Annotated[
 ]
 Engine = Annotated[
     Literal["tensorflow", "pjrt"],
-    "What runs the steps: tf.distribute, or jax's devices (needs simclr[aot]) "
+    "What runs the net: tf.distribute, or jax's devices (needs simclr[aot]) "
     "for hardware that TensorFlow does not drive.",
 ]
 Strategy = Annotated[

@@ -18,8 +18,6 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 
-import numpy as np
-
 from simclr.commands import arguments as kinds
 from simclr.commands.session import session
 from simclr.config import Config
@@ -39,38 +37,44 @@ class Argument:
         name: str.
         kind: str, int, float, bool, tuple (of str) or Callable (one, or
             several); None for Python's own.
+        help: str.
+        default: of the parameter.
         choices: tuple of str; empty: any value.
         least: the smallest value; None: any.
         path: bool, a local path whose `~` is expanded.
         repeatable: bool, a flag for each of a tuple's values.
-        help: str.
-        default: of the parameter.
-        required: bool, it has none.
+        required: bool, it has no default.
         flag: bool, the command line has it.
         rest: bool, stands for all other keywords.
     """
 
     name: str
     kind: type | None
-    choices: tuple
-    least: float | None
-    path: bool
-    repeatable: bool
     help: str
-    default: object
-    required: bool
-    flag: bool
-    rest: bool
+    default: object = None
+    choices: tuple = ()
+    least: float | None = None
+    path: bool = False
+    repeatable: bool = False
+    required: bool = False
+    flag: bool = True
+    rest: bool = False
 
-    def words(self, mark="{}"):
-        """The help text; `mark` shows the arguments that it names."""
-        return re.sub(
-            r"`(\w+)`", lambda found: mark.format(found[1]), self.help
-        )
+    def words(self, spelt=str):
+        """The help text; `spelt` is how it spells an argument that it names."""
+        return re.sub(r"`(\w+)`", lambda found: spelt(found[1]), self.help)
+
+    def default_words(self):
+        """The default, as the command line takes it; "" where it is nothing."""
+        value = self.default
+        if self.required or value in (None, "", ()):
+            return ""
+        return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def arguments_of(function):
     """The Arguments of a command's function, in order, a list."""
+    function = inspect.unwrap(function)  # A command shows plain types.
     hints = typing.get_type_hints(function, include_extras=True)
     return [
         _argument(parameter, hints[name])
@@ -87,14 +91,14 @@ def _argument(parameter, hint):
     return Argument(
         name=parameter.name,
         kind=kind,
+        help=" ".join(n for n in notes if isinstance(n, str)),
+        default=None if rest else parameter.default,
         choices=choices,
         least=next(
             (n.value for n in notes if isinstance(n, kinds.AtLeast)), None
         ),
         path=kinds.PATH in notes,
         repeatable=kinds.REPEATABLE in notes,
-        help=" ".join(n for n in notes if isinstance(n, str)),
-        default=None if rest else parameter.default,
         required=not rest and parameter.default is _REQUIRED,
         flag=not rest and kinds.PYTHON_ONLY not in notes,
         rest=rest,
@@ -135,6 +139,15 @@ def command(function):
             return function(*bound.args, **bound.kwargs)
 
     call.__doc__ = docstring(function, arguments.values())
+    # For people: types alone, without the words that the docstring has.
+    plain = typing.get_type_hints(function)
+    call.__annotations__ = plain
+    call.__signature__ = signature.replace(
+        parameters=[
+            parameter.replace(annotation=plain[name])
+            for name, parameter in signature.parameters.items()
+        ]
+    )
     return call
 
 
@@ -158,8 +171,7 @@ def checked(argument, value):
         return _texts(argument, value)
     if argument.path:
         return _path(argument.name, value)
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = config_values.plain(value)
     if argument.kind is float and type(value) is int:
         value = float(value)
     if type(value) is not argument.kind:

@@ -5,8 +5,6 @@ import os
 import random
 import sys
 
-import numpy as np
-
 from simclr.messages.say import silence
 
 # The parts of Keras's state that a seed sets; no public name reads them back.
@@ -28,6 +26,8 @@ def session(*, quiet=False):
     Args:
         quiet: bool, nothing is printed and no bar is shown.
     """
+    import numpy as np
+
     python, numpy = random.getstate(), np.random.get_state()
     tensorflow, keras, jax = _tensorflow_state(), _keras_state(), _jax_state()
     try:

@@ -2,6 +2,7 @@
 
 import os
 
+from simclr.messages.counts import counted
 from simclr.messages.say import show
 from simclr.storage import tables
 from simclr.storage.whole import whole_file
@@ -17,6 +18,6 @@ def list_unreadable(path, bad):
     if bad:
         with whole_file(path, newline="") as file:
             file.writelines(tables.line(row, "\t") for row in bad.items())
-        show(f"{len(bad):,} unreadable images are left out, see {path}")
+        show(f"{counted(len(bad), 'unreadable image')} left out, see {path}")
     elif os.path.exists(path):
         os.unlink(path)

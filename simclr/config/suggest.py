@@ -4,6 +4,7 @@ import numpy as np
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 from simclr.data.images.decode import decode
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.models import backbones
 
@@ -21,7 +22,8 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
         bfloat16: whether the device is faster in bfloat16.
 
     Returns:
-        (Config, list of str): it and a line per choice.
+        (Config, dict): it and a line for each choice, by the key of the config
+        that it is about; by "" what the images are.
 
     Raises:
         InputError: too few images, or none of those tried can be read.
@@ -38,21 +40,22 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
     batch_size = _batch_size(count, replicas, accelerator)
     epochs = _epochs(count, accelerator)
     small = size <= 64
-    notes = [
-        f"{count:,} images, short side {side} pixels (median of "
-        f"{min(count, _PROBED)}): views of {size} pixels",
-        f"{'accelerator' if accelerator else 'CPU'}: "
-        f"{backbones.describe(model)}, batch {batch_size} (negatives come from "
-        "the batch)",
-        f"{epochs:g} epochs: {epochs * count:,.0f} images seen; --set "
-        "epochs=... for more",
-        "mixed_bfloat16: this device is faster in it"
+    notes = {
+        "": f"{count:,} images, short side {side} pixels (median of "
+        f"{min(count, _PROBED)})",
+        "data.image_size": f"views of {size} pixels",
+        "model": f"{'accelerator' if accelerator else 'CPU'}: "
+        f"{backbones.describe(model)}",
+        "batch_size": f"batch {batch_size}: negatives come from the batch",
+        "epochs": f"{counted(epochs, 'epoch')}: {epochs * count:,.0f} images "
+        "seen; --set epochs=... for more",
+        "train.precision": "mixed_bfloat16: this device is faster in it"
         if bfloat16
         else "float32: this device has no fast bfloat16",
-        "blur left out: views are small"
+        "augment.blur_probs": "blur left out: small views do not need it"
         if small
         else "blur on, as for ImageNet",
-    ]
+    }
     large_batch = batch_size >= 1024
     config = Config(
         epochs=epochs,

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from simclr.config import Augment, Classifier, Optimizer, Train
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 _STEPS, _STUDENT_STEPS = 750, 2000
@@ -30,7 +31,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
         replicas: number of replicas.
 
     Returns:
-        (Config, list of str): it and a line per choice.
+        (Config, dict): as from suggest.suggest.
 
     Raises:
         InputError: there are no labels.
@@ -53,14 +54,15 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
     else:
         optimizer = _gentle(batch_size)
         why = _words(optimizer)
-    notes = [
-        f"{count:,} labelled images of {len(source):,}: batch {batch_size}, "
-        f"{epochs:g} epochs",
-        why,
-        f"from layer {layer} of the projection head"
+    notes = {
+        "": f"{counted(count, 'labelled image')} of {len(source):,}",
+        "batch_size": f"batch {batch_size}",
+        "epochs": counted(epochs, "epoch"),
+        "optimizer": why,
+        "classifier.from_layer": f"from layer {layer} of the projection head"
         if layer
         else "from the encoder's output: the run has no deeper head",
-    ]
+    }
     config = dataclasses.replace(
         start,
         task="finetune",
@@ -84,7 +86,7 @@ def distill(start, source, *, accelerator, replicas):
         replicas: number of replicas.
 
     Returns:
-        (Config, list of str): it and a line per choice.
+        (Config, dict): as from suggest.suggest.
     """
     count = len(source)
     batch_size = _batch_size(count, replicas, accelerator)
@@ -113,13 +115,14 @@ def distill(start, source, *, accelerator, replicas):
         ),
         train=_train(start, epochs),
     )
-    return config, [
-        f"all {count:,} images: batch {batch_size}, {epochs:g} epochs; --set "
-        "epochs=... for more",
-        "SGD 0.1, decay 5e-4; the teacher's labels alone (alpha 1) at "
-        "temperature 1",
-        "the student has the teacher's net unless --set model.... says other",
-    ]
+    return config, {
+        "": f"all {count:,} images",
+        "batch_size": f"batch {batch_size}",
+        "epochs": f"{counted(epochs, 'epoch')}; --set epochs=... for more",
+        "optimizer": "SGD 0.1, decay 5e-4",
+        "distill": "the teacher's labels alone (alpha 1) at temperature 1",
+        "model": "the teacher's net; --set model.... for another",
+    }
 
 
 def _gentle(batch_size):
@@ -140,7 +143,7 @@ def _gentle(batch_size):
 def _words(optimizer):
     if optimizer.name == "lars":
         return "the published LARS: 0.005 sqrt(batch), no decay, no warm-up"
-    return f"SGD {optimizer.base_lr:g}: the batch is too small for LARS"
+    return f"SGD {optimizer.base_lr:g}, as for batches too small for LARS"
 
 
 def _batch_size(count, replicas, accelerator):

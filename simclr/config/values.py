@@ -7,8 +7,6 @@ import os
 import types
 import typing
 
-import numpy as np
-
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
 
@@ -38,18 +36,18 @@ class Typed:
 
 def text(value):
     """A value as `replace` reads it."""
-    value = _plain(value)
+    value = plain(value)
     return value if isinstance(value, str) else repr(value)
 
 
-def _plain(value):
+def plain(value):
     """NumPy's numbers and paths as Python's own and text, in lists too."""
-    if isinstance(value, np.generic | np.ndarray):
+    if hasattr(type(value), "tolist"):  # No NumPy is needed for the others.
         return value.tolist()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if type(value) in (list, tuple):
-        return type(value)(map(_plain, value))
+        return type(value)(map(plain, value))
     return value
 
 
@@ -101,7 +99,7 @@ def _parse(text, kind):
 
 def _checked(key, value, kind):
     """`value` as `kind`; ints pass for floats and lists for tuples."""
-    value = _plain(value)
+    value = plain(value)
     if typing.get_origin(kind) is types.UnionType:
         kind, _ = typing.get_args(kind)  # "kind | None"
         if value is None:

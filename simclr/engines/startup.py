@@ -7,8 +7,6 @@ import os
 import sys
 import tempfile
 
-from absl import logging as absl_logging
-
 from simclr.messages.errors import InputError
 
 _NO_TENSORFLOW = (
@@ -39,6 +37,8 @@ def be_quiet(*, debug=False):
         os.environ.setdefault(_LOG_LEVEL, "0")
         return
     os.environ.setdefault(_LOG_LEVEL, _SILENT)
+    from absl import logging as absl_logging
+
     absl_logging.set_verbosity(absl_logging.ERROR)
     # TensorFlow's own, such as its advice on retracing.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.engines.pjrt_devices import PjrtDevices
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
@@ -283,5 +284,6 @@ def _multiworker(replicas):
         ) from None
     strategy = _multiworker_strategy()
     return strategy, (
-        f"{len(workers)} workers, {strategy.num_replicas_in_sync} replicas"
+        f"{counted(len(workers), 'worker')}, "
+        f"{counted(strategy.num_replicas_in_sync, 'replica')}"
     )

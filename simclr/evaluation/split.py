@@ -6,6 +6,7 @@ import numpy as np
 
 from simclr.data.sources.labels import numbered
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
+from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError
 
 # Share of the labelled images held out when there is no evaluation source.
@@ -189,8 +190,9 @@ def scored_labels(source, number, owner):
     if not unknown:
         return labels, ""
     return labels, (
-        f"{_images(count)} of {source.name} {'is' if count == 1 else 'are'} of "
-        f"classes that {owner} lacks, {_names(unknown)}, and a miss each"
+        f"{counted(count, 'image')} of {source.name} "
+        f"{'is' if count == 1 else 'are'} of classes that {owner} lacks, "
+        f"{_names(unknown)}, and a miss each"
     )
 
 
@@ -204,7 +206,7 @@ def _few(score):
     """A note on how many images are scored, where they are few."""
     if len(score) >= _FEW:
         return ""
-    return f"the score is of {_images(len(score))} only"
+    return f"the score is of {counted(len(score), 'image')} only"
 
 
 def _part(reader, rows, limit, rng):
@@ -216,11 +218,5 @@ def _part(reader, rows, limit, rng):
     return Part(reader, rows, None if labels is None else labels[rows])
 
 
-def _images(count):
-    return "1 image" if count == 1 else f"{count:,} images"
-
-
 def _names(names):
-    names = list(names)
-    more = ", ..." if len(names) > 3 else ""
-    return f"{len(names)} ({', '.join(names[:3])}{more})"
+    return f"{len(names)} ({first_few(names)})"

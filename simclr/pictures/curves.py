@@ -4,7 +4,7 @@ from simclr.pictures.page import BLUE, GREEN, MUTED, ORANGE, SMALL
 
 # Key in a row, name on the picture, colour.
 _ACCURACIES = (
-    ("accuracy", "contrastive", BLUE),
+    ("accuracy", "views matched", BLUE),
     ("probe_accuracy", "linear (online)", ORANGE),
     ("knn", "kNN", GREEN),
 )

@@ -4,6 +4,7 @@ import json
 import math
 import os
 
+from simclr.messages.counts import counted
 from simclr.messages.say import say
 from simclr.storage import json_text
 from simclr.storage.whole import whole_file
@@ -22,8 +23,8 @@ class Rows:
         rows, damaged = _parse(path)
         if damaged:
             say(
-                f"Note      {path}: {len(damaged)} damaged lines are left out, "
-                f"the first is line {damaged[0]}"
+                f"Note      {path}: {counted(len(damaged), 'damaged line')} "
+                f"left out, the first is line {damaged[0]}"
             )
         rows = [
             row

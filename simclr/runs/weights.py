@@ -19,7 +19,7 @@ from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint
+from simclr.runs import checkpoint, classes
 from simclr.runs import folder as run_folder
 
 
@@ -87,7 +87,7 @@ def load_classifier(path, strategy=None):
     Raises:
         InputError: as `load_encoder`; or the run is no classifier.
     """
-    config, class_names, num_classes = describe(_run_of(path))
+    config, class_names, num_classes = classes.describe(_run_of(path))
     step, arrays = _read(path)
     if "probe/probe/kernel" in arrays:  # An import's linear head.
         for name in ("kernel", "bias"):
@@ -123,41 +123,6 @@ def encoder_from(config, arrays=None, strategy=None):
     """
     _, model = _encoder(config, arrays, strategy)
     return model
-
-
-def describe(workdir):
-    """What a run's classifier tells, without its weights.
-
-    Returns:
-        config: Config, with the classifier part as the weights need it.
-        class_names: list of str, or None for an import.
-        num_classes: k.
-
-    Raises:
-        InputError: the folder is no run, or the run is no classifier.
-    """
-    config = run_folder.read_config(workdir)
-    facts = run_folder.read_facts(workdir)
-    if config.task != "pretrain":
-        return config, facts["classes"], len(facts["classes"])
-    imported = facts.get("imported") or {}
-    end = imported.get("probe_input")
-    if not end:
-        why = (
-            "it was imported without a linear head whose place is known"
-            if imported
-            else "it was pretrained without labels"
-        )
-        raise InputError(
-            f"{workdir} is no classifier: {why}. Make one with simclr finetune "
-            f"--init={workdir}."
-        )
-    layers = {"h": 0, "z": config.model.head_layers}
-    layer = layers.get(end) if end in layers else int(end[len("layer") :])
-    config = dataclasses.replace(
-        config, classifier=config_lib.Classifier(from_layer=layer)
-    )
-    return config, None, imported["num_classes"]
 
 
 def read_weights(path, class_names=None):

@@ -14,11 +14,10 @@ from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.say import say
 from simclr.models import classifier
+from simclr.runs import classes, weights
 from simclr.runs import folder as run_folder
-from simclr.runs import weights
 from simclr.storage import json_text
 from simclr.storage.whole import whole_path, write_whole
-from simclr.training.tasks.distill import teachers_classes
 
 _NAME = "teacher_probabilities.npy"
 _KEY = "teacher_probabilities.json"  # What they are of.
@@ -49,7 +48,7 @@ def cached_probabilities(
     """
     path, beside = (os.path.join(workdir, name) for name in (_NAME, _KEY))
     key = _key(config.distill, reader.source)
-    shape = len(reader.source), len(teachers_classes(config.distill.teachers))
+    shape = len(reader.source), len(classes.of_all(config.distill.teachers))
     there = step > 0 and _is_there(path, beside, key, shape)
     # The chief's word counts: others may look while it clears up.
     there = bool(workers.gather([float(there)])[0, 0])

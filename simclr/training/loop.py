@@ -14,6 +14,7 @@ from simclr.data import batches
 from simclr.data.images.reader import Reader
 from simclr.engines.engine import make_engine
 from simclr.engines.strategies import Workers, is_accelerator, is_chief
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.runs import checkpoint, step_loop, weights
@@ -144,7 +145,8 @@ def _labels(source):
     if source.labels is None:
         return "none (not needed)"
     count = int((source.labels >= 0).sum())
-    return f"{count:,} images in {len(source.class_names)} classes"
+    classes = counted(len(source.class_names), "class", "classes")
+    return f"{counted(count, 'image')} in {classes}"
 
 
 def facts_of(source, class_names, replicas, notes):

@@ -67,7 +67,10 @@ class Recorder:
     def progress(self, step, means, images_per_second):
         """Moves the bar; means of scalars since the last row, and the speed,
         None before it is known."""
-        shown = {name: means[name] for name in self._task.scalars[:2]}
+        shown = {
+            self._task.words(name): means[name]
+            for name in self._task.scalars[:2]
+        }
         self._bar.update(step, images_per_second, **shown)
         self._unreadable_images.check()
 

@@ -5,6 +5,7 @@ here only the weights are taken over, the run begins at step 0 with a fresh
 optimizer, and what the weights do not have stays fresh.
 """
 
+from simclr.messages.counts import first_few
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
 from simclr.training.negatives import start_equal
@@ -23,8 +24,8 @@ def start_from(weights, models):
         models: dict of role -> Keras model; one role is "encoder".
 
     Returns:
-        list of str, a line for each model on what became of it, naming every
-        variable that stays fresh and every weight that is not used.
+        list of str, a line for each model on what became of it: how many
+        variables stay fresh and how many weights are not used, and the first.
 
     Raises:
         ValueError: the encoder is another one; names what does not fit.
@@ -80,6 +81,6 @@ def _account(ours, theirs, fitting):
     ]
     unused = [name for name in theirs if name not in ours]
     parts = [f"{len(fitting)} of {len(ours)} variables taken over"]
-    parts += [f"fresh: {', '.join(fresh)}"] if fresh else []
-    parts += [f"not used: {', '.join(unused)}"] if unused else []
+    parts += [f"{len(fresh)} fresh: {first_few(fresh)}"] if fresh else []
+    parts += [f"{len(unused)} not used: {first_few(unused)}"] if unused else []
     return "; ".join(parts)

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import train_data
-from simclr.runs import folder as run_folder
 
 Out = Annotated[
     arguments.Path,
@@ -40,6 +38,9 @@ def embed(
     Raises:
         InputError: bad input, or `out` holds other vectors.
     """
+    from simclr.commands.train import train_data
+    from simclr.runs import folder as run_folder
+
     if not os.path.isfile(run):
         run_folder.read_config(run)  # What is no run stops it here.
     train_data.require_there(data)

@@ -9,6 +9,7 @@ from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
 from simclr.inference import shards
 from simclr.inference.forward import Infer
+from simclr.messages.counts import counted
 from simclr.messages.say import show
 from simclr.runs import weights
 
@@ -54,6 +55,7 @@ def _say(out, found, seconds):
     list_unreadable(os.path.join(out, "unreadable.tsv"), bad)
     facts = found.manifest
     show(
-        f"{out}: {facts['images'] - len(bad):,} vectors in "
-        f"{facts['shards']:,} shards, {facts['dtype']}, {seconds:.0f} s"
+        f"{out}: {counted(facts['images'] - len(bad), 'vector')} in "
+        f"{counted(facts['shards'], 'shard')}, {facts['dtype']}, "
+        f"{seconds:.0f} s"
     )

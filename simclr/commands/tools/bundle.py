@@ -17,6 +17,7 @@ _BUNDLED = (
     "evaluation/__init__",
     "evaluation/accuracy",
     "messages/__init__",
+    "messages/counts",
     "messages/errors",
     "messages/hints",
     "messages/names",

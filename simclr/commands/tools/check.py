@@ -4,7 +4,6 @@ from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
-from simclr.data.images import check as images_check
 from simclr.data.sources.registry import open_source
 
 Out = Annotated[arguments.Path, "Write the bad images to this CSV too."]
@@ -27,4 +26,6 @@ def check(
         InputError: no such images, or labels that do not fit them.
         OSError: `out` cannot be written.
     """
+    from simclr.data.images import check as images_check
+
     return images_check.check(open_source(data, labels=labels), out=out)

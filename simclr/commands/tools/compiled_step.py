@@ -7,6 +7,7 @@ import time
 import keras
 
 from simclr.lowering import program, xla
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler
 from simclr.tpu.slices import GIB
@@ -108,7 +109,8 @@ class StepCompiler:
         )
         keras.backend.clear_session()
         self._say(
-            f"Traced    batch {batch_size:,} for {replicas} replicas in "
+            f"Traced    batch {batch_size:,} for "
+            f"{counted(replicas, 'replica')} in "
             f"{time.monotonic() - started:.0f} s"
         )
         return lowered, task.total_steps

@@ -4,26 +4,28 @@ from typing import Annotated, Any
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
-from simclr.doctor import facts
-from simclr.doctor.diagnosis import diagnose
 from simclr.messages.say import say, show
 
 Collect = Annotated[
     Any,
-    "What tells about the machine, a function to facts.Facts.",
+    "A function that describes the machine, as simclr.doctor.facts.collect "
+    "does, which is the default.",
     arguments.PYTHON_ONLY,
 ]
 
 
 @command
-def doctor(*, collect: Collect = facts.collect):
-    """Says why no TPU or GPU is seen, and what to type.
+def doctor(*, collect: Collect = None):
+    """Says whether TensorFlow sees the TPU or GPU; if not, what to type.
 
     Returns:
         bool, whether all is well.
     """
+    from simclr.doctor import facts
+    from simclr.doctor.diagnosis import diagnose
+
     say("Asking TensorFlow, in a process of its own ...")
-    findings = diagnose(collect())
+    findings = diagnose((collect or facts.collect)())
     for finding in findings:
         show(f"{'ok    ' if finding.good else 'wrong '}{finding.text}")
         for text in finding.remedy:

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
-from simclr.data.shards import prepare as shards_prepare
 from simclr.data.sources.registry import open_source
 
 Folder = Annotated[
@@ -36,6 +35,8 @@ def prepare(
         InputError: no such images, or a folder of something else.
         OSError: the folder cannot be written.
     """
+    from simclr.data.shards import prepare as shards_prepare
+
     return shards_prepare.prepare(
         open_source(data, labels=labels),
         folder,

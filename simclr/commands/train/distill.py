@@ -8,11 +8,8 @@ from simclr import config as config_lib
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import launch, train_data
-from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
-from simclr.runs import folder as run_folder
 
 Teacher = Annotated[
     tuple[str, ...],
@@ -67,17 +64,23 @@ def distill(
         InputError: bad input, before any work.
         FloatingPointError: the loss or a gradient was not finite.
     """
+    from simclr.commands.train import launch, train_data
+    from simclr.config import suggest_tasks
+    from simclr.runs import classes
+    from simclr.runs import folder as run_folder
+
     overrides = launch.overrides(set, settings)
     recipe = launch.read_recipe(config, "distill", overrides)
     train_data.require_there(data, eval_data)
-    teachers = _teachers(teacher, recipe[0], overrides)
+    teachers = tuple(
+        map(launch.absolute_run, _teachers(teacher, recipe[0], overrides))
+    )
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
     workdir = workdir or os.path.join(
         "runs", f"{os.path.basename(teachers[0])}_distilled"
     )
-    for path in teachers:
-        run_folder.read_config(path)  # What is no run stops it here.
+    classes.of_all(teachers)  # What is no classifier stops it here.
     images = train_data.resolve(
         recipe[0],
         teachers[0],
@@ -88,14 +91,11 @@ def distill(
         eval_labels=eval_labels,
     )
     devices = take_devices(strategy, replicas, engine)
-    from simclr.runs import weights
-    from simclr.training.tasks.distill import teachers_classes
-
-    teachers_classes(teachers)  # Bad ones stop it here.
-    teacher_config, _, _ = weights.describe(teachers[0])
+    teacher_config, _, _ = classes.describe(teachers[0])
     chosen, notes = launch.chosen(
         recipe,
         workdir,
+        overrides,
         lambda: suggest_tasks.distill(
             start or teacher_config,
             open_source(images.source),
@@ -132,7 +132,7 @@ def distill(
 
 
 def _teachers(given, recipe, overrides):
-    """The teachers' run folders: --set's, else --teacher's or the recipe's."""
+    """The teachers' runs: --set's, else --teacher's or the recipe's."""
     config = recipe or config_lib.Config(task="distill")
     if given:
         config = dataclasses.replace(
@@ -144,4 +144,4 @@ def _teachers(given, recipe, overrides):
     )
     if not config.distill.teachers:
         raise InputError("There is no teacher: say --teacher=RUN.")
-    return tuple(map(launch.absolute_run, config.distill.teachers))
+    return config.distill.teachers

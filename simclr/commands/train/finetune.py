@@ -8,12 +8,8 @@ from simclr import config as config_lib
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import launch, train_data
-from simclr.config import suggest_tasks
-from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
-from simclr.runs import folder as run_folder
 
 Data = Annotated[arguments.Data, "Default: the recipe's, or those of `init`."]
 EvalData = Annotated[
@@ -71,12 +67,20 @@ def finetune(
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
         )
+    from simclr.commands.train import launch, train_data
+    from simclr.config import suggest_tasks
+    from simclr.runs import folder as run_folder
+
     overrides = launch.overrides(set, settings)
     recipe = launch.read_recipe(config, "finetune", overrides)
     train_data.require_there(data, eval_data)
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
-    workdir = workdir or _default_workdir(init, config, from_scratch)
+    if not workdir:
+        began = init or launch.default_workdir(config, "")
+        name = os.path.basename(began)
+        ending = "supervised" if from_scratch else "finetuned"
+        workdir = os.path.join("runs", f"{name}_{ending}")
     images = train_data.resolve(
         recipe[0],
         init,
@@ -88,7 +92,7 @@ def finetune(
     )
     devices = take_devices(strategy, replicas, engine)
     if label_fraction:
-        few = write_labels(
+        few = train_data.write_labels(
             images,
             label_fraction,
             _seed(recipe[0], overrides),
@@ -99,6 +103,7 @@ def finetune(
     chosen, notes = launch.chosen(
         recipe,
         workdir,
+        overrides,
         lambda: suggest_tasks.finetune(
             start,
             open_source(images.source, labels=images.labels),
@@ -133,51 +138,6 @@ def finetune(
             f"simclr predict {workdir} IMAGES",
         ],
     )
-
-
-def _default_workdir(init, recipe, from_scratch):
-    if init:
-        name = os.path.basename(init)
-    else:
-        name = os.path.basename(launch.default_workdir(recipe, ""))
-    return os.path.join(
-        "runs", f"{name}_{'supervised' if from_scratch else 'finetuned'}"
-    )
-
-
-def write_labels(images, fraction, seed, workdir, strategy):
-    """Writes a part of the labels as labels.csv into a folder.
-
-    Args:
-        images: config.Data.
-        fraction: share of the labels, as for few_labels.
-        seed: int, chooses them.
-        workdir: the folder.
-        strategy: tf.distribute strategy; its chief writes.
-
-    Returns:
-        Path of the labels.csv, for this run and those that build on it.
-
-    Raises:
-        InputError: the folder holds other labels, or as for few_labels.
-    """
-    from simclr.engines.strategies import Workers, is_chief
-
-    source = open_source(images.source, labels=images.labels)
-    text = to_csv(source, few_labels(source, fraction, seed))
-    path = os.path.join(os.path.abspath(workdir), "labels.csv")
-    if os.path.exists(path):
-        with open(path, newline="", encoding="utf-8") as file:
-            if file.read() != text:
-                raise InputError(
-                    f"{path} holds other labels than --label_fraction="
-                    f"{fraction:g} gives; choose another --workdir."
-                )
-    elif is_chief(strategy):
-        os.makedirs(workdir, exist_ok=True)
-        run_folder.write(workdir, "labels.csv", text)
-    Workers(strategy).gather([0.0])  # The others wait for the file.
-    return path
 
 
 def _seed(recipe, overrides):

@@ -17,6 +17,7 @@ from simclr.config import Config, Model
 from simclr.config import values as config_values
 from simclr.data.sources import registry
 from simclr.engines import startup
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
@@ -94,14 +95,15 @@ def default_workdir(recipe, data):
     return os.path.join("runs", name)
 
 
-def chosen(recipe, workdir, suggest):
+def chosen(recipe, workdir, overrides, suggest):
     """The config to begin with, and how it came about.
 
     Args:
         recipe: what read_recipe returned.
         workdir: the run folder, which may hold a run that goes on.
-        suggest: function without arguments to (Config, list of str), asked
-            when there is neither.
+        overrides: list of KEY=VALUE, which will go over it.
+        suggest: function without arguments to (Config, dict of key -> str),
+            asked when there is neither.
 
     Returns:
         (Config, list of str).
@@ -114,7 +116,18 @@ def chosen(recipe, workdir, suggest):
         return run_folder.read_config(workdir), [
             f"the one that {workdir} began with"
         ]
-    return suggest()
+    config, notes = suggest()
+    overridden = in_force(overrides)
+    return config, [
+        note
+        for key, note in notes.items()
+        if not any(o == key or o.startswith(f"{key}.") for o in overridden)
+    ]
+
+
+def in_force(overrides):
+    """Overrides by their keys, a dict: of those of one key the last counts."""
+    return {config_lib.split(override)[0]: override for override in overrides}
 
 
 def absolute_run(path):
@@ -196,12 +209,12 @@ def train(
     say(f"Devices   {devices.words}")
     for note in notes:
         say(f"Recipe    {note}")
-    for override in overrides:
+    for override in in_force(overrides).values():
         say(f"Set       {override}")
     say(
         f"Run       {workdir} ({backbones.describe(config.model)}, "
         f"{config.data.image_size} pixels, batch {config.batch_size}, "
-        f"{config.epochs:g} epochs)"
+        f"{counted(config.epochs, 'epoch')})"
     )
     stopped = loop.train(
         config,

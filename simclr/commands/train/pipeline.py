@@ -6,9 +6,6 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import launch, train_data
-from simclr.config.stages import load, with_pretrained
-from simclr.runs import folder as run_folder
 
 Data = Annotated[arguments.Data, "Default: the recipe's."]
 EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
@@ -55,6 +52,10 @@ def pipeline(
         InputError: bad input, before any work.
         FloatingPointError: the loss or a gradient was not finite.
     """
+    from simclr.commands.train import launch, train_data
+    from simclr.config.stages import load, with_pretrained
+    from simclr.runs import folder as run_folder
+
     stages = load(recipe, set)
     train_data.require_there(data, eval_data)
     pretrained = launch.absolute_run(pretrained)
@@ -91,4 +92,6 @@ def pipeline(
 
 def default_workdir(recipe):
     """Where a pipeline's runs lie; a recipe of one task may have its name."""
+    from simclr.runs import folder as run_folder
+
     return os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")

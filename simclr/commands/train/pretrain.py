@@ -7,8 +7,6 @@ from simclr import config as config_lib
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import launch, train_data
-from simclr.config import suggest
 from simclr.data.sources import registry
 from simclr.messages.errors import InputError
 
@@ -55,6 +53,9 @@ def pretrain(
     """
     if not config and not data:
         raise InputError("Say --data=FOLDER (your images) or --config=RECIPE.")
+    from simclr.commands.train import launch, train_data
+    from simclr.config import suggest
+
     overrides = launch.overrides(set, settings)
     recipe = launch.read_recipe(config, "pretrain", overrides)
     train_data.require_there(data, eval_data)
@@ -64,6 +65,7 @@ def pretrain(
     chosen, notes = launch.chosen(
         recipe,
         workdir,
+        overrides,
         lambda: suggest.suggest(
             registry.open_source(data, labels=labels),
             accelerator=devices.accelerator,

@@ -8,7 +8,6 @@ import numpy as np
 
 from simclr.commands.run import Run
 from simclr.commands.train import launch, train_data
-from simclr.commands.train.finetune import write_labels
 from simclr.commands.use.score_run import score_run
 from simclr.data.sources.registry import open_source
 from simclr.evaluation import report
@@ -69,7 +68,7 @@ def run(
     _require_labels(first)
     few = first.labels
     if label_fraction:
-        few = write_labels(
+        few = train_data.write_labels(
             first, label_fraction, pipeline.seed, workdir, strategy
         )
     say(f"Pipeline  {recipe}: {', '.join(pipeline.stages)}, in {workdir}")

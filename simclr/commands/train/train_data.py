@@ -9,6 +9,7 @@ import os
 
 from simclr.config import Data
 from simclr.data.sources import registry
+from simclr.data.sources.labels import few_labels, to_csv
 from simclr.messages.errors import InputError
 from simclr.runs import folder as run_folder
 
@@ -119,6 +120,41 @@ def sized(images, config):
         image_size=config.data.image_size,
         eval_image_size=config.data.eval_image_size,
     )
+
+
+def write_labels(images, fraction, seed, workdir, strategy):
+    """Writes a part of the labels as labels.csv into a folder.
+
+    Args:
+        images: config.Data.
+        fraction: share of the labels, as for few_labels.
+        seed: int, chooses them.
+        workdir: the folder.
+        strategy: tf.distribute strategy; its chief writes.
+
+    Returns:
+        Path of the labels.csv, for this run and those that build on it.
+
+    Raises:
+        InputError: the folder holds other labels, or as for few_labels.
+    """
+    from simclr.engines.strategies import Workers, is_chief
+
+    source = registry.open_source(images.source, labels=images.labels)
+    text = to_csv(source, few_labels(source, fraction, seed))
+    path = os.path.join(os.path.abspath(workdir), "labels.csv")
+    if os.path.exists(path):
+        with open(path, newline="", encoding="utf-8") as file:
+            if file.read() != text:
+                raise InputError(
+                    f"{path} holds other labels than --label_fraction="
+                    f"{fraction:g} gives; choose another --workdir."
+                )
+    elif is_chief(strategy):
+        os.makedirs(workdir, exist_ok=True)
+        run_folder.write(workdir, "labels.csv", text)
+    Workers(strategy).gather([0.0])  # The others wait for the file.
+    return path
 
 
 def _set_fields(data):

@@ -5,9 +5,7 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import train_data
 from simclr.messages.say import show
-from simclr.runs import folder as run_folder
 
 Data = Annotated[
     arguments.Path,
@@ -43,6 +41,7 @@ def evaluate(
     classifier: Classifier = None,
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
+    engine: arguments.Engine = "tensorflow",
     quiet: arguments.Quiet = False,
 ):
     """Scores a run: kNN, linear probe, neighbours; a classifier's accuracy.
@@ -53,10 +52,16 @@ def evaluate(
     Raises:
         InputError: no run, no checkpoint, or images that cannot be scored.
     """
+    from simclr.commands.train import train_data
+    from simclr.runs import classes
+    from simclr.runs import folder as run_folder
+
     if classifier is None:
         classifier = run_folder.read_config(run).task != "pretrain"
+    if classifier:
+        classes.describe(run)  # What is none stops it here.
     train_data.require_there(data, eval_data)
-    devices = take_devices(strategy, replicas)
+    devices = take_devices(strategy, replicas, engine)
     show(f"Devices   {devices.words}")
     given = {
         "data": data,

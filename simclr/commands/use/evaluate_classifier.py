@@ -18,13 +18,14 @@ from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels
 from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
 from simclr.messages.say import show
 from simclr.models import backbones
 from simclr.models.variables import count_parameters
 from simclr.pictures.confusion import MISTAKES, confusion_sheet
-from simclr.runs import weights
+from simclr.runs import classes, weights
 from simclr.storage.whole import write_whole
 
 
@@ -53,7 +54,7 @@ def score(
 
     Args:
         workdir: run folder.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
         data, labels, eval_data, eval_labels, max_images: see `simclr evaluate
             --help`.
         out, again: as for evaluate_encoder.score.
@@ -66,7 +67,7 @@ def score(
         InputError: no classifier, no checkpoint, no labelled images, or
             not one class that it knows.
     """
-    config, class_names, num_classes = weights.describe(workdir)
+    config, class_names, num_classes = classes.describe(workdir)
     source, rows = _images(
         workdir, config.data, data, labels, eval_data, eval_labels
     )
@@ -122,8 +123,8 @@ def score(
     picture = os.path.join(out or workdir, f"confusion{suffix}.png")
     confusion_sheet(
         picture,
-        title=f"{name}: {100 * scores['top1']:.1f} % of {len(part):,} images "
-        "right",
+        title=f"{name}: {100 * scores['top1']:.1f} % of "
+        f"{counted(len(part), 'image')} right",
         subtitle=_subtitle(scores, source, config, trained),
         scores=scores,
         class_names=class_names,

@@ -16,6 +16,7 @@ from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.features import in_batches
 from simclr.inference.forward import Infer
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
 from simclr.messages.say import show
@@ -52,7 +53,7 @@ def score(
 
     Args:
         workdir: run folder.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
         data, labels, eval_data, eval_labels, max_images, baselines: see
             `simclr evaluate --help`.
         out: folder for the files, which are then called results.json and so
@@ -206,8 +207,8 @@ def _subtitle(config, step, imported):
     if imported:
         return f"{net}, from {os.path.basename(imported['path'])}"
     return (
-        f"{net}, batch {config.batch_size:,}, {config.epochs:g} epochs, step "
-        f"{step:,}"
+        f"{net}, batch {config.batch_size:,}, "
+        f"{counted(config.epochs, 'epoch')}, step {step:,}"
     )
 
 

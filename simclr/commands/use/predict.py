@@ -6,9 +6,7 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.train import train_data
 from simclr.messages.errors import InputError
-from simclr.runs import folder as run_folder
 
 _HEADER = "id,label,probability"  # Begins every file of predictions.
 
@@ -38,6 +36,7 @@ def predict(
     probabilities: Probabilities = False,
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
+    engine: arguments.Engine = "tensorflow",
     quiet: arguments.Quiet = False,
 ):
     """Writes a classifier's answers for new images to a CSV file.
@@ -53,10 +52,15 @@ def predict(
             `out` is a file of something else.
         OSError: `out` cannot be written.
     """
-    run_folder.read_config(run)  # What is no run stops it here.
+    from simclr.commands.train import train_data
+    from simclr.runs import classes
+
+    _, _, count = classes.describe(run)  # What is none stops it here.
+    if top > count:
+        raise InputError(f"--top={top}: the classifier has {count} classes.")
     _require_ours(out)
     train_data.require_there(data)
-    devices = take_devices(strategy, replicas)
+    devices = take_devices(strategy, replicas, engine)
     from simclr.commands.use import predictions
 
     predictions.write(

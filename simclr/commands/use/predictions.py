@@ -12,10 +12,10 @@ from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
-from simclr.messages.errors import InputError
+from simclr.messages.counts import counted
 from simclr.messages.say import show
 from simclr.models import classifier
-from simclr.runs import weights
+from simclr.runs import classes, weights
 from simclr.storage import tables
 from simclr.storage.whole import whole_file
 
@@ -35,15 +35,11 @@ def write(run, data, devices, *, out, top, probabilities):
         probabilities: bool, also a column p_CLASS for each class.
 
     Raises:
-        InputError: no classifier, no checkpoint, or fewer classes than `top`.
+        InputError: no classifier, or no checkpoint.
         OSError: `out` cannot be written.
     """
-    _, class_names, num_classes = weights.describe(run)
+    _, class_names, num_classes = classes.describe(run)
     class_names = class_names or [str(i) for i in range(num_classes)]
-    if top > num_classes:
-        raise InputError(
-            f"--top={top}: the classifier has {num_classes} classes."
-        )
     source = open_source(data)
     trained = weights.load_classifier(run, devices.strategy)
     show(f"{run}, step {trained.step} ({devices.words})")
@@ -72,10 +68,10 @@ def write(run, data, devices, *, out, top, probabilities):
             title="Predicting",
         ):
             best = np.argsort(-p, axis=1, kind="stable")[:, :top]
-            for row, shares, classes in zip(rows, p, best):
-                counts[class_names[classes[0]]] += 1
+            for row, shares, likely in zip(rows, p, best):
+                counts[class_names[likely[0]]] += 1
                 cells = [source.id(int(row))]
-                for j in classes:
+                for j in likely:
                     cells += [class_names[j], f"{shares[j]:.6g}"]
                 if probabilities:
                     cells += [f"{share:.6g}" for share in shares]
@@ -94,8 +90,8 @@ def _summary(source, counts, seconds, out):
     words = ", ".join(f"{count:,} {name}" for name, count in frequent)
     rest = len(counts) - len(frequent)
     if rest:
-        words += f", and {rest:,} more classes"
+        words += f", and {counted(rest, 'more class', 'more classes')}"
     return (
-        f"{out}: {total:,} images of {source.name} "
+        f"{out}: {counted(total, 'image')} of {source.name} "
         f"({total / seconds:,.0f} images/s): {words}"
     )

@@ -24,7 +24,7 @@ def score_run(run, out, *, strategy, images, rest=""):
     Args:
         run: run folder of any task.
         out: folder for what the evaluation writes.
-        strategy: tf.distribute strategy.
+        strategy: tf.distribute strategy, or PjrtDevices.
         images: config.Data: what an encoder's probe is fitted on, and what is
             scored.
         rest: labels of more of these images than a classifier was trained on,

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from simclr.data.images.decode import decode, header
+from simclr.messages.counts import counted
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
 from simclr.storage import tables
@@ -115,7 +116,7 @@ def write_csv(path, bad):
 
 def _summary(source, sides, kinds, bad, reasons, out):
     num = len(source)
-    yield f"{source.name}: {num:,} images, {num - len(bad):,} readable"
+    yield f"{source.name}: {counted(num, 'image')}, {num - len(bad):,} readable"
     if kinds:
         yield "  formats  " + _counts(kinds)
         short = np.min(sides, axis=1)
@@ -124,7 +125,8 @@ def _summary(source, sides, kinds, bad, reasons, out):
     if source.labels is not None:
         labelled = int((source.labels >= 0).sum())
         classes = len(np.unique(source.labels[source.labels >= 0]))
-        yield f"  labels  {labelled:,} images in {classes:,} classes"
+        images = counted(labelled, "image")
+        yield f"  labels  {images} in {counted(classes, 'class', 'classes')}"
     for note in source.notes:
         yield f"  note  {note}"
     if not bad:

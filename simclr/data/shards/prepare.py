@@ -21,6 +21,7 @@ from simclr.data.images.check import read_all, write_csv
 from simclr.data.shards import arrayrecord, example
 from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.storage import files, json_text, whole
@@ -242,11 +243,12 @@ def _write_plan(out_dir, plan):
 
 def _summary(prepared, out_dir):
     line = (
-        f"{prepared.num_examples:,} images in {prepared.num_shards} shards, "
+        f"{counted(prepared.num_examples, 'image')} in "
+        f"{counted(prepared.num_shards, 'shard')}, "
         f"{prepared.num_bytes / 1e6:,.0f} MB, in {out_dir}"
     )
     if prepared.bad:
-        line += f"; {len(prepared.bad):,} bad ones left out (bad.csv)"
+        line += f"; {counted(len(prepared.bad), 'bad one')} left out (bad.csv)"
     return line
 
 

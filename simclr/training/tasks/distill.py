@@ -11,7 +11,7 @@ from simclr.data.sources.registry import open_source
 from simclr.losses.distillation import distillation
 from simclr.messages.errors import InputError
 from simclr.models import classifier
-from simclr.runs import weights
+from simclr.runs import classes, weights
 from simclr.training.tasks.task import Task
 
 
@@ -28,7 +28,7 @@ class Distill(Task):
     @classmethod
     def open_data(cls, config):
         """All of them; labels matter where alpha is below 1."""
-        class_names = teachers_classes(config.distill.teachers)
+        class_names = classes.of_all(config.distill.teachers)
         source = open_source(config.data.source, labels=config.data.labels)
         try:
             align(source, class_names)
@@ -96,28 +96,3 @@ class Distill(Task):
                 )
             )
         return tf.add_n(answers) / len(answers)
-
-
-def teachers_classes(paths):
-    """Names of the classes that all teachers know, in the same order.
-
-    An import tells how many classes it has, not what they are called; then
-    they are called by their numbers.
-
-    Raises:
-        InputError: no teacher, one that is no classifier, or other classes.
-    """
-    if not paths:
-        raise InputError("There is no teacher: say --teacher=RUN.")
-    found = None
-    for path in paths:
-        _, names, count = weights.describe(path)
-        names = names or [str(i) for i in range(count)]
-        if found is not None and names != found:
-            raise InputError(
-                f"The teachers' classes differ: {paths[0]} has {len(found)} "
-                f"({', '.join(found[:3])}, ...), {path} has {len(names)} "
-                f"({', '.join(names[:3])}, ...)."
-            )
-        found = names
-    return found

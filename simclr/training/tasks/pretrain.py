@@ -164,6 +164,10 @@ class Pretrain(Task):
             }.items()
         }
 
+    def words(self, scalar):
+        """The share of views whose match is nearest names no classes."""
+        return "views matched" if scalar == "accuracy" else scalar
+
     def after_update(self, views, step):
         """The momentum encoder remembers the second view."""
         if self.negatives is not None:

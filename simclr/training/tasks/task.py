@@ -124,6 +124,10 @@ class Task:
         """
         raise NotImplementedError
 
+    def words(self, scalar):
+        """What people read for one of `scalars`: its name, where that does."""
+        return scalar
+
     def after_update(self, views, step):
         """What a task does once the optimizer has moved the variables.
 

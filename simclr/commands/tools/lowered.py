@@ -1,0 +1,231 @@
+"""What `simclr lower` writes: a state, programs, images, and who runs them."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+
+from simclr import config as config_lib
+from simclr.commands.run import Run
+from simclr.commands.tools.bundle import bundle_runner
+from simclr.commands.train import launch, train_data
+from simclr.config import Config
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.engines import startup
+from simclr.evaluation.split import split
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
+from simclr.models import backbones
+from simclr.pjrt import executable
+from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
+from simclr.runs.unreadable import UnreadableImages
+from simclr.storage.whole import whole_file, write_whole
+
+# A stored image's side, at most, to a view's: crops are seldom the whole image.
+_LARGER = 1.5
+_EMBEDDED = 256  # Images in one call of the encoder.
+_SCORED = 200_000  # Images that kNN fits on, and scores, at most.
+
+
+def write(recipe, workdir, overrides, init, *, replicas, side, **images):
+    """Writes all that a run needs to train without TensorFlow.
+
+    Args:
+        recipe: Config, path of a recipe, or "": `workdir` holds a run.
+        workdir: run folder, or "".
+        overrides: KEY=VALUE over the recipe.
+        init: weights to start from, or "".
+        replicas: R.
+        side: S of the stored images, pixels; 0: half as much again as a view.
+        **images: fields of config.Data -> str, what the user says or "".
+
+    Returns:
+        Run.
+
+    Raises:
+        InputError: bad input, or a step that XLA cannot run.
+    """
+    config, workdir = _config(recipe, workdir, overrides, init, **images)
+    if config.task == "distill" and config.distill.cache:
+        raise InputError(
+            "The teachers' cached answers do not come along: distill anew "
+            "with --set distill.cache=False, and lower that run."
+        )
+    startup.start_tensorflow()
+    from simclr.data.images import array_file
+    from simclr.training import loop
+    from simclr.training.tasks import TASKS
+    from simclr.training.tasks.outside import build_task
+
+    launch.require_weights(config.init)
+    source, class_names = TASKS[config.task].open_data(config)
+    reader = Reader(source)
+    parts, eval_reader = _parts(config, reader)
+    facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
+    with run_folder.open_run(workdir, config, facts):
+        task = build_task(
+            config,
+            num_examples=len(source),
+            num_classes=len(class_names or ()),
+        )
+        step, sums = loop.restore(task, class_names, workdir, chief=True)
+        if not checkpoint.finished(run_folder.checkpoints(workdir)):
+            checkpoint.save(run_folder.checkpoints(workdir), step, task.state)
+        side = side or array_file.side_of(
+            reader, round(_LARGER * config.data.image_size)
+        )
+        folder = os.path.join(workdir, "lowered")
+        os.makedirs(folder, exist_ok=True)
+        say(
+            f"Run       {workdir} ({backbones.describe(config.model)}, "
+            f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
+            f"{counted(task.total_steps, 'step')}, from step {step:,})"
+        )
+        signature = {
+            "replicas": replicas,
+            "total_steps": task.total_steps,
+            "sums": list(sums),
+            "step": _write_step(folder, task, replicas, side),
+        }
+        _store(folder, "images", reader, config, side)
+        UnreadableImages(reader, workdir, config.data.max_bad_share).check()
+        if parts is not None and parts.score is not None:
+            if eval_reader is not None:
+                _store(folder, "eval_images", eval_reader, config, side)
+            signature["scoring"] = _write_scoring(
+                folder, task, parts, reader, side
+            )
+        text = json.dumps(signature, indent=1) + "\n"
+        run_folder.write(folder, "signature.json", text)
+        bundle_runner(os.path.join(workdir, "train.pyz"))
+    say(
+        f"Next      copy {workdir} to a machine with jax and NumPy, there "
+        f"python {os.path.basename(workdir)}/train.pyz"
+    )
+    return Run(workdir)
+
+
+def _config(recipe, workdir, overrides, init, **images):
+    """The config and the run folder."""
+    if recipe:
+        given = isinstance(recipe, Config)
+        config = recipe if given else config_lib.read(recipe)
+        if config.task != "pretrain":
+            raise InputError(
+                f"{recipe} is for simclr {config.task}: start that, stop it, "
+                "and say simclr lower --workdir=RUN."
+            )
+        workdir = workdir or launch.default_workdir(recipe, "")
+    elif workdir:
+        config = run_folder.read_config(workdir)
+    else:
+        raise InputError("Say --config=RECIPE, or --workdir of a run.")
+    config = dataclasses.replace(
+        config,
+        data=train_data.with_data(config.data, **images),
+        init=init or config.init,
+    )
+    config = launch.absolute(config_lib.override(config, overrides))
+    return config, workdir
+
+
+def _write_step(folder, task, replicas, side):
+    """Lowers the training step; returns what the signature says of it."""
+    from simclr.lowering import program
+
+    lowered = program.lower_with_crops(task, replicas=replicas, side=side)
+    names = {id(v.value): name for name, v in task.state.items()}
+    # A teacher's weights, say: read and never written, so in no checkpoint.
+    frozen = {
+        f"frozen/{i}": np.asarray(v)
+        for i, v in enumerate(lowered.variables)
+        if id(v) not in names
+    }
+    _write_arrays(folder, "frozen.npz", frozen)
+    return {
+        **_write_program(folder, "step", lowered),
+        "state": [
+            names.get(id(v), f"frozen/{i}")
+            for i, v in enumerate(lowered.variables)
+        ],
+        "updated": lowered.updated,
+        "results": lowered.results,
+    }
+
+
+def _parts(config, reader):
+    """What kNN fits on and scores: Parts or None, and the held-out Reader."""
+    if config.task != "pretrain":
+        return None, None
+    eval_reader = None
+    if config.data.eval_source:
+        eval_reader = Reader(
+            open_source(config.data.eval_source, labels=config.data.eval_labels)
+        )
+    parts = split(reader, eval_reader, limit=_SCORED, seed=config.seed)
+    if parts.note:
+        say(f"Note      {parts.note}")
+    return parts, eval_reader
+
+
+def _write_scoring(folder, task, parts, reader, side):
+    """The encoder and which images kNN takes; returns what to sign."""
+    from simclr.lowering import program
+
+    both = {"fit": parts.fit, "score": parts.score}
+    _write_arrays(
+        folder,
+        "parts.npz",
+        {f"{name}_rows": part.rows for name, part in both.items()}
+        | {f"{name}_label": part.labels for name, part in both.items()},
+    )
+    lowered = program.lower_encoder(
+        task.config, task.encoder, rows=_EMBEDDED, side=side
+    )
+    names = {id(v.value): name for name, v in task.state.items()}
+    return {
+        "classes": len(parts.fit.reader.source.class_names),
+        "parts": {
+            name: "images" if part.reader is reader else "eval_images"
+            for name, part in both.items()
+        },
+        "encoder": {
+            **_write_program(folder, "encoder", lowered),
+            "state": [names[id(v)] for v in lowered.variables],
+            "rows": _EMBEDDED,
+        },
+    }
+
+
+def _write_program(folder, name, lowered):
+    file = f"{name}.stablehlo"
+    module = executable.portable(executable.stablehlo(lowered.hlo))
+    path = os.path.join(folder, file)
+    write_whole(path, module)
+    say(f"Lowered   {path} ({len(module) / 1e6:.1f} MB)")
+    return {"file": file}
+
+
+def _store(folder, name, reader, config, side):
+    """The images and their rows."""
+    from simclr.data.images import array_file
+
+    path = os.path.join(folder, f"{name}.npy")
+    rows = array_file.store(
+        reader, path, side=side, view=config_lib.eval_image_size(config)
+    )
+    _write_arrays(folder, f"{name}_rows.npz", dataclasses.asdict(rows))
+    say(
+        f"Stored    {path} ({counted(len(rows.label), 'image')} of {side} "
+        f"pixels, {os.path.getsize(path) / 1e6:,.0f} MB)"
+    )
+
+
+def _write_arrays(folder, name, arrays):
+    path = os.path.join(folder, name)
+    with whole_file(path, "wb") as file:
+        np.savez(file, **arrays)

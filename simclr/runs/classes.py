@@ -1,0 +1,68 @@
+"""Which classes a run's classifier knows; needs no weights, no TensorFlow."""
+
+import dataclasses
+
+from simclr import config as config_lib
+from simclr.messages.counts import first_few
+from simclr.messages.errors import InputError
+from simclr.runs import folder as run_folder
+
+
+def describe(workdir):
+    """What a run's classifier tells, without its weights.
+
+    Returns:
+        config: Config, with the classifier part as the weights need it.
+        class_names: list of str, or None for an import.
+        num_classes: k.
+
+    Raises:
+        InputError: the folder is no run, or the run is no classifier.
+    """
+    config = run_folder.read_config(workdir)
+    facts = run_folder.read_facts(workdir)
+    if config.task != "pretrain":
+        return config, facts["classes"], len(facts["classes"])
+    imported = facts.get("imported") or {}
+    end = imported.get("probe_input")
+    if not end:
+        why = (
+            "it was imported without a linear head whose place is known"
+            if imported
+            else "it was pretrained without labels"
+        )
+        raise InputError(
+            f"{workdir} is no classifier: {why}. Make one with simclr finetune "
+            f"--init={workdir}."
+        )
+    layers = {"h": 0, "z": config.model.head_layers}
+    layer = layers.get(end) if end in layers else int(end[len("layer") :])
+    config = dataclasses.replace(
+        config, classifier=config_lib.Classifier(from_layer=layer)
+    )
+    return config, None, imported["num_classes"]
+
+
+def of_all(paths):
+    """Names of the classes that all teachers know, in the same order.
+
+    An import tells how many classes it has, not what they are called; then
+    they are called by their numbers.
+
+    Raises:
+        InputError: no teacher, one that is no classifier, or other classes.
+    """
+    if not paths:
+        raise InputError("There is no teacher: say --teacher=RUN.")
+    found = None
+    for path in paths:
+        _, names, count = describe(path)
+        names = names or [str(i) for i in range(count)]
+        if found is not None and names != found:
+            raise InputError(
+                f"The teachers' classes differ: {paths[0]} has {len(found)} "
+                f"({first_few(found)}), {path} has {len(names)} "
+                f"({first_few(names)})."
+            )
+        found = names
+    return found
