@@ -27,7 +27,7 @@ def write_recipe(path, photos, **changes):
     """A recipe as a file; changes are whole parts of the config."""
     config = dataclasses.replace(
         tiny.config(photos, epochs=EPOCHS, batch_size=BATCH),
-        train=Train(log_steps=1, eval_epochs=0, precision="float64"),
+        train=Train(log_steps=1, eval_epochs=3, precision="float64"),
     )
     config = dataclasses.replace(config, **changes)
     path.write_text(
@@ -51,15 +51,20 @@ def train(recipe, workdir, *flags, status=0):
 
 
 def assert_same_run(one, other):
-    """Every row of metrics and every number of the last checkpoint."""
+    """Every row of metrics and every number of the last checkpoint.
+
+    What the monitor finds is compared as what it is: of float32 features.
+    """
     rows, others = (
         metrics.read(f"{run}/metrics.jsonl") for run in (one, other)
     )
     assert len(rows) == len(others) >= 50
     for row, same in zip(rows, others):
+        assert same.keys() == row.keys()
+        near = 1e-8 if "loss" in row else 1e-5
         for name in row.keys() - {"images_per_second"}:
             np.testing.assert_allclose(
-                same[name], row[name], atol=1e-8, rtol=1e-8, err_msg=name
+                same[name], row[name], atol=near, rtol=near, err_msg=name
             )
     (step, arrays), (last, same) = (
         checkpoint.read_newest(run_folder.checkpoints(str(run)))
