@@ -15,7 +15,7 @@ import time
 from simclr import config as config_lib
 from simclr.engines import startup
 from simclr.tpu import buffers, compiler, slices
-from simclr.training.tasks.outside import build_task
+from simclr.training.tasks import TASKS
 
 WAYS = {"to the end": compiler.compile_for, "up to the buffers": buffers.assign}
 
@@ -58,7 +58,7 @@ def lower(arguments):
     from simclr.lowering import program
 
     config = config_lib.load(arguments.config, arguments.set)
-    task = build_task(config, num_examples=50_000, num_classes=10)
+    task = TASKS[config.task](config, num_examples=50_000, num_classes=10)
     replicas = slices.get(arguments.topology).replicas
     return program.lower_task(task, replicas=replicas).hlo
 

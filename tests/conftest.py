@@ -74,7 +74,7 @@ def four_replicas():
 
 @pytest.fixture(autouse=True)
 def float32():
-    """A task sets Keras's precision for its process; not for other tests."""
+    """What a test sets as Keras's precision is not for other tests."""
     yield
     keras.config.set_dtype_policy("float32")
 

@@ -24,7 +24,7 @@ from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import image_store, runner
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
-from simclr.training.tasks.outside import build_task
+from simclr.training.tasks import TASKS
 from tests import tiny, tiny_classifier
 from tests.test_pjrt import train as pretrain
 from tests.test_pjrt import write_recipe
@@ -85,7 +85,7 @@ def lowered(recipe, tmp_path_factory):
 def test_the_runner_trains_as_tensorflow_does(recipe, lowered):
     """The same images, boxes and draws through the task, eagerly built."""
     config = config_lib.load(str(recipe))
-    task = build_task(config, num_examples=64, num_classes=2)
+    task = TASKS[config.task](config, num_examples=64, num_classes=2)
     images = np.load(f"{lowered}/lowered/images.npy")
     kept = np.load(f"{lowered}/lowered/images_rows.npz")
     order = image_store.Order(config.seed, len(images))

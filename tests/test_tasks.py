@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +17,28 @@ def task(**optimizer):
         optimizer=dataclasses.replace(tiny.CONFIG.optimizer, **optimizer),
     )
     return Pretrain(config, num_examples=64, num_classes=3)
+
+
+def test_keras_precision_is_as_before_and_that_of_the_thread_does_not_count():
+    """Keras has one a thread; replicas are traced in threads of their own."""
+    config = dataclasses.replace(
+        tiny.CONFIG,
+        train=dataclasses.replace(
+            tiny.CONFIG.train, precision="mixed_bfloat16"
+        ),
+    )
+    built = Pretrain(config, num_examples=64, num_classes=3)
+    assert keras.config.dtype_policy().name == "float32"
+    nets = {n: m for n, m in built.models.items() if n != "probe"}
+    names = {
+        layer.dtype_policy.name
+        for net in nets.values()
+        for layer in net.layers
+        if "conv" in layer.name
+    }
+    assert names == {"mixed_bfloat16"}
+    views = {f"view{i}": np.zeros([2, 16, 16, 3], np.float32) for i in (1, 2)}
+    assert {v.dtype for v in built.coloured(views)} == {tf.bfloat16}
 
 
 def probe(task, h, label):

@@ -13,7 +13,7 @@ from simclr.commands.train import run_stages
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
-from simclr.training.tasks.outside import build_task
+from simclr.training.tasks import TASKS
 from tests import tiny, tiny_classifier
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -31,7 +31,7 @@ def images(n=3, seed=0):
 
 def write_run(workdir, config, facts=(), step=7):
     """A run as pretrain leaves it; returns its task, too."""
-    task = build_task(config, num_examples=64, num_classes=3)
+    task = TASKS[config.task](config, num_examples=64, num_classes=3)
     rng = np.random.default_rng(0)
     for name, variable in task.state.items():
         if "moving_" in name:  # Or else inference could not be told apart.

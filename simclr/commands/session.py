@@ -19,9 +19,9 @@ def session(*, quiet=False):
     """Runs a command, then leaves the process as it was.
 
     A command seeds Python's, NumPy's, TensorFlow's and Keras's random numbers
-    and sets Keras's precision, TensorFlow's graph optimizations and the width
-    of jax's numbers: its run needs them, and whoever called it may have set
-    others.
+    and sets TensorFlow's graph optimizations and the width of jax's numbers:
+    its run needs them, and whoever called it may have set others. Keras's
+    precision is as before by itself (models/dtypes.py).
 
     Args:
         quiet: bool, nothing is printed and no bar is shown.
@@ -68,24 +68,19 @@ def _put_tensorflow_back(state):
 
 
 def _keras_state():
-    """(policy, what a seed sets); None, ...: not imported yet."""
+    """What a seed sets; None, ...: not imported yet."""
     if "keras" not in sys.modules:
-        return None, [None for _ in _KERAS_SEEDS]
-    import keras
+        return [None for _ in _KERAS_SEEDS]
     from keras.src.backend.common import global_state
 
-    seeds = [global_state.get_global_attribute(name) for name in _KERAS_SEEDS]
-    return keras.config.dtype_policy(), seeds
+    return [global_state.get_global_attribute(name) for name in _KERAS_SEEDS]
 
 
-def _put_keras_back(state):
+def _put_keras_back(seeds):
     if "keras" not in sys.modules:
         return
-    import keras
     from keras.src.backend.common import global_state
 
-    policy, seeds = state
-    keras.config.set_dtype_policy(policy or keras.config.floatx())
     for name, seed in zip(_KERAS_SEEDS, seeds):
         global_state.set_global_attribute(name, seed)
 

@@ -10,6 +10,7 @@ from simclr.data import batches
 from simclr.data.views import device_crop, view_draws
 from simclr.lowering import xla
 from simclr.messages.errors import InputError
+from simclr.models import dtypes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +149,7 @@ def lower_encoder(config, encoder, *, rows, side):
         views = device_crop.resize(batch["images"], batch["boxes"], size=size)
         views = tf.clip_by_value(views / 255.0, 0.0, 1.0)
         h = encoder(
-            tf.cast(views, keras.config.dtype_policy().compute_dtype),
+            tf.cast(views, dtypes.compute_dtype(config.train.precision)),
             training=False,
         )["h"]
         return {"h": tf.cast(h, tf.float32)}
@@ -196,14 +197,10 @@ def _rows_of_a_replica(config, replicas):
 
 def _lower(function, spec, *, replicas, precision):
     """The Program of a function of one batch to a dict."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with dtypes.precision(precision):
         function = xla.replica_function(function, [spec], num_replicas=replicas)
         hlo = xla.hlo(function, [spec], stage="hlo_serialized")
         traced = function.get_concrete_function(*tf.nest.flatten(spec))
-    finally:
-        keras.config.set_dtype_policy(policy)
     variables, updated = xla.variables(traced)
     return Program(
         hlo=hlo,

@@ -17,6 +17,7 @@ import tensorflow as tf
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
+from simclr.models import dtypes
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, classes
@@ -198,14 +199,15 @@ def _encoder(config, arrays, strategy):
 @contextlib.contextmanager
 def _built_for(config, strategy):
     """In a run's precision, by its seed; the process's own are put back."""
-    policy, state = keras.config.dtype_policy(), random.getstate()
-    keras.config.set_dtype_policy(config.train.precision)
+    state = random.getstate()
     random.seed(config.seed)  # Where Keras's initializers take their seeds.
     try:
-        with (strategy or tf.distribute.get_strategy()).scope():
+        with (
+            (strategy or tf.distribute.get_strategy()).scope(),
+            dtypes.precision(config.train.precision),
+        ):
             yield
     finally:
-        keras.config.set_dtype_policy(policy)
         random.setstate(state)
 
 

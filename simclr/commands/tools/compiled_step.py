@@ -11,7 +11,7 @@ from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler
 from simclr.tpu.slices import GIB
-from simclr.training.tasks.outside import build_task
+from simclr.training.tasks import TASKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class StepCompiler:
                 self._config.train, microbatch=microbatch
             ),
         )
-        task = build_task(
+        task = TASKS[config.task](
             config, num_examples=self._images, num_classes=self._classes
         )
         lowered = program.lower_task(

@@ -59,7 +59,6 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
     from simclr.data.images import array_file
     from simclr.training import loop
     from simclr.training.tasks import TASKS
-    from simclr.training.tasks.outside import build_task
 
     launch.require_weights(config.init)
     source, class_names = TASKS[config.task].open_data(config)
@@ -67,7 +66,7 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
     parts, eval_reader = _parts(config, reader)
     facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
     with run_folder.open_run(workdir, config, facts):
-        task = build_task(
+        task = TASKS[config.task](
             config,
             num_examples=len(source),
             num_classes=len(class_names or ()),

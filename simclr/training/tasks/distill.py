@@ -3,14 +3,13 @@
 Shapes: n = images per replica, h w = a view's height and width, k = classes.
 """
 
-import keras
 import tensorflow as tf
 
 from simclr.data.sources.labels import align
 from simclr.data.sources.registry import open_source
 from simclr.losses.distillation import distillation
 from simclr.messages.errors import InputError
-from simclr.models import classifier
+from simclr.models import classifier, dtypes
 from simclr.runs import classes, weights
 from simclr.training.tasks.task import Task
 
@@ -88,7 +87,7 @@ class Distill(Task):
                 side = [teacher.config.data.image_size] * 2
                 seen = tf.cast(
                     tf.image.resize(view, side, method="bicubic"),
-                    keras.config.dtype_policy().compute_dtype,
+                    dtypes.compute_dtype(self.config.train.precision),
                 )
             answers.append(
                 classifier.probabilities(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from simclr import collectives
 from simclr.data.views import colour
-from simclr.models import backbones
+from simclr.models import backbones, dtypes
 from simclr.models.variables import named_variables
 from simclr.optimizers import (
     build_optimizer,
@@ -51,14 +51,19 @@ class Task:
 
     def __init__(self, config, *, num_examples, num_classes=0):
         keras.utils.set_random_seed(config.seed)
-        keras.config.set_dtype_policy(config.train.precision)
         self.config = config
         self.num_examples, self.num_classes = num_examples, num_classes
         self.total_steps = total_steps(
             config.epochs, num_examples, config.batch_size
         )
         self.linear = None
-        self.models = self.build(num_classes)
+        with dtypes.precision(config.train.precision):
+            self._make()
+
+    def _make(self):
+        """The nets, their optimizer, and what a checkpoint keeps of them."""
+        config = self.config
+        self.models = self.build(self.num_classes)
         self.variables = [
             v
             for model in self.models.values()
@@ -72,7 +77,7 @@ class Task:
             ),
             warmup_steps=warmup_steps(
                 config.optimizer.warmup_epochs,
-                num_examples,
+                self.num_examples,
                 config.batch_size,
             ),
             total_steps=self.total_steps,
@@ -221,7 +226,7 @@ class Task:
         Returns:
             tuple of [n, h, w, 3], a view each.
         """
-        dtype = keras.config.dtype_policy().compute_dtype
+        dtype = dtypes.compute_dtype(self.config.train.precision)
         views = [batch[f"view{i + 1}"] for i in range(self.views)]
         if "draws" in batch:
             views = colour.colour_views(
