@@ -71,6 +71,7 @@ def test_scores_the_held_out_images(run, held_out, tmp_path, capsys):
     assert [c["name"] for c in row["per_class"]] == ["cat", "dog"]
 
 
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
 def test_by_pjrt(scored, capsys, monkeypatch):
     """The same scores from jax's devices, and no batch by tf.distribute."""
     pytest.importorskip("jax")

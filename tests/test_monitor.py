@@ -81,6 +81,7 @@ def test_an_encoders_scores_by_pjrt(photos, devices, monkeypatch):
     )
 
 
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
 def test_a_classifiers_scores_by_pjrt(photos, devices, monkeypatch):
     config = tiny.config(photos, task="finetune")
     config = dataclasses.replace(

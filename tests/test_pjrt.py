@@ -170,6 +170,7 @@ def test_several_machines_are_refused(photos, capsys):
     assert "one machine" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
 def test_devices_are_asked_for_again():
     """In one process, as a notebook does; nothing is left in its environ."""
     pytest.importorskip("jax")

@@ -104,6 +104,7 @@ def test_rows_are_the_classifiers_answers(
     assert os.listdir(tmp_path) == ["p.csv"]
 
 
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
 def test_by_pjrt(run, photos, tmp_path, capsys, monkeypatch):
     """The same answers from jax's devices, and no batch by tf.distribute."""
     pytest.importorskip("jax")
