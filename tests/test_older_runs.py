@@ -66,7 +66,6 @@ def test_evaluate_scores_them_as_it_did(run, name, flags, capsys):
     assert "top1" in row or "knn_top1" in row
 
 
-@pytest.mark.quick
 def test_predict_answers_as_it_did(run, tmp_path, capsys):
     out = tmp_path / "predictions.csv"
     line = ["predict", run("finetuned"), "sample/test", f"--out={out}"]
@@ -83,7 +82,6 @@ def test_predict_answers_as_it_did(run, tmp_path, capsys):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
-@pytest.mark.quick
 def test_new_runs_start_from_their_weights(run, tmp_path, capsys):
     line = ["finetune", f"--init={run('pretrained')}", "--label_fraction=0.01"]
     line += [f"--workdir={tmp_path / 'new'}", "--set=epochs=0.2", *FEW]
