@@ -213,6 +213,7 @@ def test_from_a_folder_to_a_picture(tmp_path, capsys):
         assert os.path.getsize(os.path.join(run, name)) > 100
 
 
+@pytest.mark.slow
 def test_evaluates_photos_without_labels(tmp_path, capsys):
     photos = tiny.write_photos(tmp_path / "photos", count=40, classes=["all"])
     run = str(tmp_path / "run")

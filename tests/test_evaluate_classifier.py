@@ -238,6 +238,7 @@ def test_numbers_are_matched_by_their_value():
     assert source.labels.tolist() == [0, 1, 10, *range(2, 10)]
 
 
+@pytest.mark.slow
 def test_from_a_fine_tuned_run_to_labels(photos, tmp_path, capsys):
     """The whole way: finetune on half, evaluate the rest, predict."""
     recipe = tmp_path / "recipe.py"

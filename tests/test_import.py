@@ -156,6 +156,7 @@ def test_a_cut_head_gets_a_fresh_end(published, tmp_path, capsys):
     assert 0.009 < arrays["head/z_dense/kernel"].std() < 0.011
 
 
+@pytest.mark.slow
 def test_check_against_a_saved_model(published, tmp_path, capsys):
     """--check runs both; one weight apart is an error and writes nothing."""
     path, _ = published

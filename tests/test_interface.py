@@ -145,6 +145,7 @@ def test_a_config_is_a_recipe(photos, tmp_path):
     assert dataclasses.replace(run.config, data=config.data) == config
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(photos, tmp_path, capfd):
     run = simclr.pretrain(
         data=photos, workdir=tmp_path / "run", quiet=True, **TINY
@@ -290,6 +291,7 @@ def test_ctrl_c_saves_and_returns_the_run(photos, tmp_path):
     assert os.listdir(run_folder.checkpoints(run.workdir))
 
 
+@pytest.mark.slow
 def test_after_tensorflow_has_been_used():
     """Devices cannot be chosen any more: what is there is used, or refused."""
     code = """
@@ -313,6 +315,7 @@ else:
     )
 
 
+@pytest.mark.slow
 def test_replicas_twice_in_a_process():
     code = """
 from simclr.engines.strategies import make_strategy

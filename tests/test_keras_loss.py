@@ -57,7 +57,11 @@ def pairs(n=16):
 
 @pytest.mark.parametrize(
     ("name", "optimizer"),
-    [("nt_xent", lars), ("barlow_twins", sgd), ("swd_normal", sgd)],
+    [
+        ("nt_xent", lars),
+        pytest.param("barlow_twins", sgd, marks=pytest.mark.slow),
+        pytest.param("swd_normal", sgd, marks=pytest.mark.slow),
+    ],
 )
 def test_fit_on_replicas_is_one_big_batch(name, optimizer):
     """The loss that `fit` shows, and the weights that its gradients make."""

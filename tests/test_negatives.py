@@ -192,6 +192,7 @@ def test_moving_average_by_hand():
     assert moved > 10
 
 
+@pytest.mark.slow
 def test_only_the_moving_average_moves_the_momentum_nets():
     """With a momentum of 1 they stay; their batch norm sees the batch."""
     settings = config(size=32, momentum=1.0, final_momentum=1.0)

@@ -82,6 +82,7 @@ def test_predict_answers_as_it_did(run, tmp_path, capsys):
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_new_runs_start_from_their_weights(run, tmp_path, capsys):
     line = ["finetune", f"--init={run('pretrained')}", "--label_fraction=0.01"]
     line += [f"--workdir={tmp_path / 'new'}", "--set=epochs=0.2", *FEW]

@@ -228,6 +228,7 @@ def test_mixed_bfloat16_gives_float32_features():
         )
 
 
+@pytest.mark.slow
 def test_survives_save_and_load(tmp_path):
     model = resnet(depth=50, width=0.125, stem="imagenet", sk_ratio=0.0625)
     images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)

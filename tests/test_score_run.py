@@ -43,6 +43,7 @@ def score(run, out, capsys, **images):
     return row, results, "Scored    before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_run_has_a_score_of_its_own(photos, held_out, tmp_path, capsys):
     """However new the older result's file is, as with another --pretrained."""
     one, other = (

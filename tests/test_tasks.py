@@ -93,9 +93,12 @@ def test_without_a_label_the_probe_is_silent():
     "model",
     [
         {"depth": 18},
-        {"depth": 34, "stem": "cifar"},
+        pytest.param({"depth": 34, "stem": "cifar"}, marks=pytest.mark.slow),
         {"depth": 50, "sk_ratio": 0.0625},
-        {"depth": 50, "se_ratio": 0.25, "head_layers": 1},
+        pytest.param(
+            {"depth": 50, "se_ratio": 0.25, "head_layers": 1},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_mixed_bfloat16_stays_near_float32(model):

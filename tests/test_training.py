@@ -166,6 +166,7 @@ def test_stops_and_resumes_to_the_same_bits(
     assert rows(tmp_path) == rows(whole_run)
 
 
+@pytest.mark.slow
 def test_max_hours_stops_with_everything_saved(photos, tmp_path):
     config = tiny.config(photos)
     stopped = loop.train(config, str(tmp_path), ONE(), max_hours=1e-9)
