@@ -49,9 +49,9 @@ def read_legacy(path):
     storages = {}
     with open(path, "rb") as file:
         for _ in range(3):  # A magic number, a version, the machine.
-            pickle.load(file)
+            _Legacy(file, storages).load()
         state = _Legacy(file, storages).load()
-        for key in pickle.load(file):
+        for key in _Legacy(file, storages).load():
             size = np.frombuffer(file.read(8), np.int64)[0]
             storage = storages[key]
             assert len(storage) == size

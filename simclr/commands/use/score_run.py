@@ -47,9 +47,25 @@ def score_run(run, out, *, strategy, images, rest=""):
         "top1": None,
         "images": None,
     }
-    score = _score_encoder if config.task == "pretrain" else _score_classifier
     try:
-        results = score(run, config.data, out, strategy, images, rest)
+        if config.task == "pretrain":
+            results = evaluate_encoder.score(
+                run,
+                strategy,
+                data=images.source,
+                labels=images.labels,
+                eval_data=images.eval_source,
+                eval_labels=images.eval_labels,
+                baselines=False,
+                out=out,
+                again=False,
+            )
+        else:
+            own = config.data
+            left = not own.eval_source and own.source == images.source
+            results = evaluate_classifier.score(
+                run, strategy, labels=rest if left else "", out=out, again=False
+            )
     except InputError as error:
         if images.eval_source or config.data.eval_source:
             raise  # Images that somebody named for it are to be scored.
@@ -68,27 +84,3 @@ def score_run(run, out, *, strategy, images, rest=""):
     if row["top1"] is not None:
         row["images"] = results["images"]["score"]["count"]
     return row
-
-
-def _score_encoder(run, own, out, strategy, images, rest):
-    """What evaluate_encoder.score returns."""
-    del own, rest
-    return evaluate_encoder.score(
-        run,
-        strategy,
-        data=images.source,
-        labels=images.labels,
-        eval_data=images.eval_source,
-        eval_labels=images.eval_labels,
-        baselines=False,
-        out=out,
-        again=False,
-    )
-
-
-def _score_classifier(run, own, out, strategy, images, rest):
-    """What evaluate_classifier.score returns, on images of its own run."""
-    left = not own.eval_source and own.source == images.source
-    return evaluate_classifier.score(
-        run, strategy, labels=rest if left else "", out=out, again=False
-    )
