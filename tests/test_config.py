@@ -159,6 +159,7 @@ WRONG = [
     (lambda: Pipeline([Config()]), "stages takes a dict"),
     (lambda: Pipeline({}, label_fraction=-0.1), "label_fraction is -0.1"),
     (lambda: Pipeline({}, seed=-1), "seed is -1"),
+    (lambda: Pipeline({}, seed=1 << 32), "seed is 4294967296"),
     (lambda: Config(epochs=np.int64), "epochs takes a number"),
     (lambda: Config(batch_size=np.float64(8)), "batch_size takes a whole num"),
 ]

@@ -91,6 +91,13 @@ def test_from_a_checkpoint_to_a_picture(published, tmp_path, capsys):
     assert "linear top-1" in said and "untrained encoder" in said
     for name in ("summary.png", "neighbours.png", "results.json"):
         assert os.path.getsize(workdir / name) > 100
+    first = (workdir / "results.json").read_bytes()
+    others = tiny.write_photos(tmp_path / "others", count=12)
+    status, _, error = run(["evaluate", workdir, f"--data={others}"], capsys)
+    assert status == 0, error
+    assert (workdir / "results.json").read_bytes() == first
+    scored = json.loads((workdir / "results_others.json").read_text())
+    assert scored["images"]["look"]["count"] == 12
 
 
 def test_golden_features_come_out_of_the_run(tmp_path, capsys):

@@ -67,6 +67,14 @@ def get(config, key):
     return config
 
 
+def check_seed(seed):
+    """Raises InputError for a seed that NumPy's generators do not take."""
+    if not 0 <= seed < 1 << 32:
+        raise InputError(
+            f"seed is {seed}; it must lie in [0, {(1 << 32) - 1}]."
+        )
+
+
 def validate(config):
     """Returns `config`, or raises InputError naming the first bad value."""
     backbones.check(config.model)
@@ -84,10 +92,7 @@ def validate(config):
         value = get(config, key)
         if value is not None and value < 0:
             raise InputError(f"{key} is {value}; it must be >= 0.")
-    if not 0 <= config.seed < 1 << 32:
-        raise InputError(
-            f"seed is {config.seed}; it must lie in [0, {(1 << 32) - 1}]."
-        )
+    check_seed(config.seed)
     if config.batch_size < 2:
         raise InputError(
             f"batch_size is {config.batch_size}; negatives come from the "

@@ -10,6 +10,7 @@ import dataclasses
 from simclr import config as config_lib
 from simclr.config import Config
 from simclr.config.load import read_recipe
+from simclr.config.rules import check_seed
 from simclr.config.values import Typed
 from simclr.messages.errors import InputError
 
@@ -37,8 +38,7 @@ class Pipeline(Typed):
                 f"label_fraction is {self.label_fraction}; it must lie in "
                 "[0, 1]."
             )
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; it must be >= 0.")
+        check_seed(self.seed)
 
 
 def load(path, overrides=()):

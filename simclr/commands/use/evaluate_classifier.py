@@ -78,9 +78,11 @@ def score(
     identity = scored.identity(workdir, of=of, score=part)
     imported = config.task == "pretrain"
     suffix = "_classifier" if imported else ""
-    if (data or eval_data) and not (imported or out):
+    if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
-        suffix += scored.suffix(results, eval_data or data, of)
+        suffix += scored.suffix(
+            results, eval_data or data, of, imported=imported
+        )
     path = os.path.join(out or workdir, f"results{suffix}.json")
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")

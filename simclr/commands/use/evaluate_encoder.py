@@ -48,8 +48,9 @@ def score(
     """Scores the encoder of a run's newest checkpoint.
 
     Prints tables and writes results.json, neighbours.png and summary.png into
-    the run folder; with other images than the run's, results_NAME.json and so
-    on, NAME after the images; of a classifier's run, results_features.json.
+    the run folder; with other images than the run's, or than the first that
+    imported weights were scored on, results_NAME.json and so on, NAME after
+    the images; of a classifier's run, results_features.json.
 
     Args:
         workdir: run folder.
@@ -94,9 +95,11 @@ def score(
     )
     identity["baselines"] = baselines
     suffix = "" if config.task == "pretrain" else "_features"
-    if (data or eval_data) and not (imported or out):
+    if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
-        suffix += scored.suffix(results, data or eval_data, of)
+        suffix += scored.suffix(
+            results, data or eval_data, of, imported=bool(imported)
+        )
     path = os.path.join(out or workdir, f"results{suffix}.json")
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")

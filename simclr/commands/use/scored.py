@@ -51,13 +51,16 @@ def named(data, eval_data):
     return [absolute(data), absolute(eval_data)]
 
 
-def suffix(results, spec, of):
+def suffix(results, spec, of, *, imported):
     """What ends the names of the files of a score on images that were named.
 
     Args:
         results: path of the results, without what this gives and ".json".
         spec: str, the images whose name the files bear.
         of: list of str, as from `named`.
+        imported: bool, whether the run holds imported weights. Those have no
+            images of their own: the first that they are scored on need no
+            name.
 
     Returns:
         str: _NAME after the images; where the results of that name are of
@@ -65,13 +68,19 @@ def suffix(results, spec, of):
         digest after it.
     """
     name = f"_{run_folder.run_name(spec)}"
-    try:
-        there = json_text.read(f"{results}{name}.json")
-        others = there["identity"].get("of", of) != of
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        others = False
     digits = _digest(*(x.encode() for x in of))[:8]
-    return f"{name}_{digits}" if others else name
+    for end in ("", name) if imported else (name,):
+        if not _of_others(f"{results}{end}.json", of):
+            return end
+    return f"{name}_{digits}"
+
+
+def _of_others(path, of):
+    """Whether a file holds the results of other images than `of`."""
+    try:
+        return json_text.read(path)["identity"].get("of", of) != of
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def identity(workdir, *, of, **parts):
