@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 
+from simclr.storage.whole import write_whole
+
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 GIB = {"v5e-8": 16, "v3-8": 16}  # Of a replica.
 FILLED = 0.8  # Of that, by what grows with the batch, for a first try.
@@ -102,9 +104,7 @@ def compiled(arguments, recipe, topologies, microbatch):
     if missing:
         found = ask(arguments, recipe, missing, microbatch)
         for topology, facts in zip(missing, found, strict=True):
-            with open(f"{path_of(topology)}.tmp", "w") as file:
-                json.dump(facts, file, indent=1)
-            os.replace(f"{path_of(topology)}.tmp", path_of(topology))
+            write_whole(path_of(topology), json.dumps(facts, indent=1))
     rows = []
     for topology in topologies:
         with open(path_of(topology)) as file:

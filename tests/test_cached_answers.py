@@ -1,11 +1,19 @@
 """Teachers' answers, kept, are told from those of other weights."""
 
+import dataclasses
+
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from simclr.config import Distill
-from simclr.runs import checkpoint
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.runs import checkpoint, classes, weights
 from simclr.runs import folder as run_folder
 from simclr.training import cached_answers
+from simclr.training.tasks import Distill as DistillTask
+from tests import tiny, tiny_classifier
 
 
 class NoImages(list):
@@ -22,3 +30,43 @@ def test_a_teacher_trained_again_to_the_same_step_is_another(tmp_path):
         return cached_answers._key(distill, NoImages())
 
     assert key(0.0) == key(0.0) != key(1.0)
+
+
+def test_teachers_agree_on_classes_by_name(tmp_path):
+    """The same classes in another order, cached and not."""
+    names = ("cat", "dog", "eel")
+    photos = tiny.write_photos(tmp_path / "photos", 9, names)
+    one = tiny_classifier.write(tmp_path / "one", photos, names)
+    other = tiny_classifier.write(
+        tmp_path / "other", photos, ("dog", "eel", "cat")
+    )
+    distill = Distill(teachers=(one, other))
+    assert classes.of_all(distill.teachers) == list(names)
+
+    reader = Reader(open_source(str(photos)))
+    strategy = tf.distribute.get_strategy()
+
+    def cached(*teachers):
+        p = np.zeros([9, 3], np.float32)
+        settings = dataclasses.replace(distill, teachers=teachers)
+        cached_answers.write_probabilities(p, settings, reader, strategy)
+        return p
+
+    # The two have the same weights, so what they call a class differs.
+    alone = cached(one)
+    both = (alone + alone[:, [2, 0, 1]]) / 2
+    np.testing.assert_allclose(cached(one, other), both, rtol=1e-4)
+
+    config = tiny.config(photos, task="distill", distill=distill)
+    task = DistillTask(config, num_examples=9, num_classes=3)
+    views = np.random.default_rng(0).random([4, 16, 16, 3], np.float32)
+    alone = tf.nn.softmax(weights.load_classifier(one).model(views)).numpy()
+    both = (alone + alone[:, [2, 0, 1]]) / 2
+    np.testing.assert_allclose(task._ask(views), both, rtol=1e-4)
+
+
+def test_teachers_of_other_classes_are_refused(tmp_path):
+    one = tiny_classifier.write(tmp_path / "one", "photos", ("cat", "dog"))
+    other = tiny_classifier.write(tmp_path / "other", "photos", ("cat", "eel"))
+    with pytest.raises(ValueError, match=r"differ: .*cat, dog.*cat, eel"):
+        classes.of_all([one, other])

@@ -119,11 +119,16 @@ from simclr.__main__ import main
 assert main(["check", {str(photos)!r}]) == 0
 assert main(["prepare", {str(photos)!r}, {str(tmp_path / "shards")!r}]) == 0
 assert main(["check", {str(tmp_path / "shards")!r}]) == 0
+shards = {str(tmp_path / "tfrecords")!r}
+assert main(["prepare", {str(photos)!r}, shards, "--format=tfrecord"]) == 2
+assert main(["prepare", {str(photos)!r}, shards]) == 0
+assert main(["check", "tfds:mnist/test"]) == 2
 assert main(["check", "gs://bucket/photos-*"]) == 2
 assert main(["check", "tfrecord:gs://bucket/photos-*"]) == 2
 """
     said = python(code).stderr
     assert "remote paths need TensorFlow: pip install" in said
+    assert said.count("TensorFlow is not installed: pip install") == 2
     assert "Traceback" not in said
 
 
@@ -170,6 +175,8 @@ for line in (
     "distill --teacher=RUN",
     "lower",
     "compile",
+    "pretrain --data=docs --set loss.name=ntxent",
+    "pretrain --config=configs/demo.py --set loss.name=ntxent",
 ):
     assert main(line.replace("RUN", sys.argv[1]).split()) == 2, line
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules

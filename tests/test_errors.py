@@ -15,6 +15,7 @@ from simclr.commands.definition import command
 from simclr.commands.use import scored
 from simclr.config import stages
 from simclr.messages.errors import InputError
+from simclr.pjrt import runner
 from simclr.runs import folder as run_folder
 from tests import tiny
 
@@ -97,6 +98,11 @@ def system(number):
             "RuntimeError: a worker died, OSError: disk gone (--debug shows "
             "more)",
         ),
+        (
+            OSError("x could not be prepared"), system(errno.ENOSPC), 1,
+            "OSError: x could not be prepared (caused by OSError: [Errno 28] "
+            "No space left on device: '/some/file') (--debug shows more)",
+        ),
         (KeyboardInterrupt(), None, 130, "interrupted."),
     ],
 )  # fmt: skip
@@ -104,6 +110,51 @@ def test_one_line_and_a_status(error, cause, status, said, capsys):
     commands = {"fail": Raising(error, cause)}
     assert line.main(["fail"], commands, str) == status
     assert capsys.readouterr().err == f"simclr: {said}\n"
+
+
+def full_disk(path):
+    raise system(errno.ENOSPC)
+
+
+def fail_in_a_batch():
+    """A full disk in a thread of tf.data."""
+    images = tf.data.Dataset.range(1)
+    images = images.map(lambda x: tf.py_function(full_disk, [x], tf.int64))
+    next(iter(images))
+
+
+def fail_in_a_trace():
+    """A full disk while TensorFlow traces a step."""
+    tf.function(lambda: full_disk(""))()
+
+
+@pytest.mark.parametrize("fail", [fail_in_a_batch, fail_in_a_trace])
+def test_a_full_disk_inside_tensorflow_is_a_fault(fail, capsys):
+    with pytest.raises(Exception, match="No space left") as caught:
+        fail()
+    assert line.main(["fail"], {"fail": Raising(caught.value)}, str) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device" in said and "--debug" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "error, status, said",
+    [
+        (system(errno.ENOSPC), 1, "OSError: /some/file: No space left on"),
+        (system(errno.ENOENT), 2, "/some/file: No such file or directory"),
+        (FloatingPointError("step 3"), 1, "step 3"),
+    ],
+)
+def test_the_runner_has_the_same_rule(
+    error, status, said, tmp_path, monkeypatch, capsys
+):
+    def train(run, **_):
+        raise error
+
+    monkeypatch.setattr(runner, "train", train)
+    assert runner.main([str(tmp_path)]) == status
+    assert capsys.readouterr().err.startswith(f"train.pyz: {said}")
 
 
 def test_debug_raises():

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import config as config_lib
+from simclr import losses
 from simclr.config import Loss, Negatives
 from simclr.losses import objectives
 from simclr.training.tasks import Pretrain
@@ -96,3 +97,9 @@ def test_trade_off_may_be_left_open():
     assert config_lib.from_json(config_lib.to_json(config)) == config
     with pytest.raises(ValueError, match="trade_off takes a number"):
         config_lib.override(config, ["loss.trade_off=much"])
+
+
+def test_a_config_names_an_objective_that_there_is():
+    with pytest.raises(ValueError, match=r"'ntxent'.*Did you mean nt_xent\?"):
+        config_lib.override(tiny.CONFIG, ["loss.name=ntxent"])
+    assert "nt_xent" in dir(losses) and callable(losses.nt_xent)

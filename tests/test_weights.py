@@ -114,6 +114,26 @@ def test_a_checkpoint_in_a_run_is_that_step(tmp_path):
     assert weights.read_weights(str(loose))  # To start from it is enough.
 
 
+def test_a_linear_layer_follows_its_classes(tmp_path):
+    """Into another order; classes that differ drop it, of a checkpoint too."""
+    run = tiny_classifier.write(tmp_path, "photos", ("a", "b", "c"))
+    file = checkpoint.finished(run_folder.checkpoints(run))[-1]
+    theirs = checkpoint.read(file)[1]
+    names = [f"classifier/classifier/{name}" for name in ("kernel", "bias")]
+    for path in (run, file):
+        arrays = weights.read_weights(path, ["c", "a", "b"])
+        for name in names:
+            expected = theirs[name][..., [2, 0, 1]]
+            np.testing.assert_array_equal(arrays[name], expected)
+        others = weights.read_weights(path, ["a", "b"])
+        assert set(arrays) - set(others) == set(names)
+    net = weights.load_classifier(run)
+    other = weights.load_classifier(run, order=["c", "a", "b"])
+    assert other.class_names == ["c", "a", "b"]
+    expected = net.model(images()).numpy()[:, [2, 0, 1]]
+    np.testing.assert_allclose(other.model(images()), expected, rtol=1e-5)
+
+
 def test_fresh_weights_are_the_seeds(tmp_path):
     config = in_precision("mixed_bfloat16")
     keras.utils.set_random_seed(config.seed)

@@ -4,7 +4,6 @@ What commands there are is told by commands.py; here a line becomes a call, its
 help, or one line that says what is wrong.
 """
 
-import errno
 import sys
 import textwrap
 
@@ -12,20 +11,8 @@ from absl import flags
 
 from simclr.cli.flags import DEBUG, call_of, define, spelling
 from simclr.engines import startup
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, in_one_line, is_bad_input
 from simclr.messages.hints import did_you_mean
-
-# What the system says of a path that the user can mend.
-_BAD_PATHS = {
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EEXIST,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EROFS,
-    errno.ENAMETOOLONG,
-}
 
 
 def main(argv, commands, usage):
@@ -48,8 +35,11 @@ def main(argv, commands, usage):
         return 0
     try:
         command, values, words = parse(argv, commands)
-    except (flags.Error, InputError) as error:
-        print(f"simclr: {_one_line(error)}", file=sys.stderr)
+    except flags.Error as error:
+        print(f"simclr: {error} (see --help)", file=sys.stderr)
+        return 2
+    except InputError as error:
+        print(f"simclr: {error}", file=sys.stderr)
         return 2
     startup.be_quiet(debug=values.debug)
     try:
@@ -61,8 +51,10 @@ def main(argv, commands, usage):
     except Exception as error:
         if values.debug:
             raise
-        print(f"simclr: {_one_line(error)}", file=sys.stderr)
-        return 2 if _is_bad_input(error) else 1
+        known = is_bad_input(error) or isinstance(error, FloatingPointError)
+        more = "" if known else " (--debug shows more)"
+        print(f"simclr: {in_one_line(error)}{more}", file=sys.stderr)
+        return 2 if is_bad_input(error) else 1
 
 
 def parse(argv, commands):
@@ -128,49 +120,3 @@ def _flag_values(command):
 def _with_flags(command):
     """The Arguments that are flags on its line, a list."""
     return [a for a in command.arguments if a.flag and not a.required] + [DEBUG]
-
-
-def _is_bad_input(error):
-    """Whether the user can mend it; a full disk, say, is no bad input."""
-    if _inside_tensorflow(error):
-        return True
-    if isinstance(error, OSError):
-        return error.errno is None or error.errno in _BAD_PATHS
-    return isinstance(error, InputError)
-
-
-def _inside_tensorflow(error):
-    """What our code raised where TensorFlow called it, or "".
-
-    Where it makes tf.data's batches TensorFlow wraps the error: "...
-    UnknownError ... InputError: message\\nTraceback"; in a traced function
-    AutoGraph puts the lines of code before it.
-    """
-    text = str(error)
-    wrapped = type(error).__module__.startswith("tensorflow.")
-    if not (wrapped or text.startswith("in user code:")):
-        return ""
-    for kind in ("InputError: ", "OSError: "):
-        _, found, rest = text.partition(kind)
-        if found:
-            return rest.splitlines()[0]
-    return ""
-
-
-def _one_line(error):
-    """What is wrong: the part that a user can act on; of faults, the cause."""
-    text = _inside_tensorflow(error) or str(error).strip()
-    line = (text or "no message").splitlines()[0]
-    if isinstance(error, flags.Error):
-        return f"{line} (see --help)"
-    if isinstance(error, OSError) and error.errno is not None:
-        names = [n for n in (error.filename, error.filename2) if n is not None]
-        line = ": ".join([*map(str, names), error.strerror or line])
-    if _is_bad_input(error) or isinstance(error, FloatingPointError):
-        return line
-    line = f"{type(error).__name__}: {line}"
-    cause = error.__cause__
-    if cause is not None:
-        why = (str(cause).strip() or "no message").splitlines()[0]
-        line += f" (caused by {type(cause).__name__}: {why})"
-    return f"{line} (--debug shows more)"

@@ -1,5 +1,6 @@
 """Which values a config may hold."""
 
+from simclr.losses import objectives
 from simclr.messages.errors import InputError
 from simclr.models import backbones
 
@@ -75,16 +76,11 @@ def check_seed(seed):
         )
 
 
-def validate(config):
-    """Returns `config`, or raises InputError naming the first bad value."""
-    backbones.check(config.model)
-    parts = ("none", *backbones.parts(config.model), "head")
-    for key, choices in (_CHOICES | {"classifier.freeze": parts}).items():
-        if get(config, key) not in choices:
-            raise InputError(
-                f"{key} is {get(config, key)!r}; choose one of "
-                f"{', '.join(map(str, choices))}."
-            )
+def check_values(config):
+    """Raises InputError for the first value that no config may hold."""
+    objectives.check_name(config.loss.name)
+    for key, choices in _CHOICES.items():
+        _require_choice(config, key, choices)
     for key in _POSITIVE:
         if not get(config, key) > 0:
             raise InputError(f"{key} is {get(config, key)}; it must be > 0.")
@@ -92,7 +88,20 @@ def validate(config):
         value = get(config, key)
         if value is not None and value < 0:
             raise InputError(f"{key} is {value}; it must be >= 0.")
+    for key in _SHARES:
+        values = get(config, key)
+        for value in values if isinstance(values, tuple) else (values,):
+            if not 0 <= value <= 1:
+                raise InputError(f"{key} is {values}; it must lie in [0, 1].")
     check_seed(config.seed)
+
+
+def validate(config):
+    """Returns `config`, or raises InputError naming the first bad value."""
+    backbones.check(config.model)
+    check_values(config)
+    parts = ("none", *backbones.parts(config.model), "head")
+    _require_choice(config, "classifier.freeze", parts)
     if config.batch_size < 2:
         raise InputError(
             f"batch_size is {config.batch_size}; negatives come from the "
@@ -103,11 +112,6 @@ def validate(config):
             f"classifier.from_layer is {config.classifier.from_layer}; the "
             f"projection head has {config.model.head_layers} layers."
         )
-    for key in _SHARES:
-        values = get(config, key)
-        for value in values if isinstance(values, tuple) else (values,):
-            if not 0 <= value <= 1:
-                raise InputError(f"{key} is {values}; it must lie in [0, 1].")
     if config.train.microbatch and config.task != "pretrain":
         raise InputError(
             f"train.microbatch is {config.train.microbatch}; it is for "
@@ -132,3 +136,11 @@ def validate(config):
             "(smallest, largest) with 0 < smallest <= largest."
         )
     return config
+
+
+def _require_choice(config, key, choices):
+    if get(config, key) not in choices:
+        raise InputError(
+            f"{key} is {get(config, key)!r}; choose one of "
+            f"{', '.join(map(str, choices))}."
+        )

@@ -1,5 +1,7 @@
 """A config in words, for tables and pictures."""
 
+from simclr.losses import objectives
+
 
 def method(config):
     """How a run was trained, a few words such as "SimCLR" or "distilled".
@@ -8,8 +10,6 @@ def method(config):
         config: the Config.
     """
     if config.task == "pretrain":
-        from simclr.losses import objectives
-
         return objectives.words(config.loss.name)
     if config.task == "distill":
         return "distilled"

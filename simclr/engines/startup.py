@@ -1,31 +1,14 @@
 """TensorFlow before its first use: is it there, and does it keep quiet?"""
 
 import importlib
-import importlib.util
 import logging
 import os
 import sys
 import tempfile
 
-from simclr.messages.errors import InputError
-
-_NO_TENSORFLOW = (
-    "TensorFlow is not installed: pip install simclr[cpu] for this machine's "
-    "CPU, simclr[gpu] for NVIDIA GPUs, or simclr[tpu] on a Cloud TPU VM."
-)
-
+from simclr.messages.extras import require_tensorflow
 
 _LOG_LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
-
-
-def require_tensorflow():
-    """Raises InputError, naming the extras, where TensorFlow is missing.
-
-    The wheels tensorflow, tensorflow-cpu and tensorflow-tpu are one package
-    and break each other, so installing this package brings none by itself.
-    """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise InputError(_NO_TENSORFLOW)
 
 
 def be_quiet(*, debug=False):

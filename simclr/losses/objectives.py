@@ -1,4 +1,4 @@
-"""The objectives of pretraining, by name.
+"""The objectives of pretraining, by name; the table imports no TensorFlow.
 
 An objective is a function of the two views' projections on this replica:
 
@@ -23,8 +23,6 @@ Its keyword-only arguments are its options, and it gets those that it names:
 
 import importlib
 import inspect
-
-import tensorflow as tf
 
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
@@ -54,18 +52,22 @@ def words(name):
     return _WORDS.get(name, name.replace("_", " "))
 
 
-@tf.autograph.experimental.do_not_convert  # It has no tensors.
+def check_name(name):
+    """Raises InputError where there is no objective of a name."""
+    if name not in OBJECTIVES:
+        raise InputError(
+            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
+            f"{did_you_mean(name, OBJECTIVES)}"
+        )
+
+
 def get(name):
     """The objective, a function.
 
     Raises:
         InputError: there is none of that name.
     """
-    if name not in OBJECTIVES:
-        raise InputError(
-            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
-            f"{did_you_mean(name, OBJECTIVES)}"
-        )
+    check_name(name)
     module = importlib.import_module(f"simclr.losses.{OBJECTIVES[name]}")
     return getattr(module, name)
 
@@ -78,6 +80,8 @@ def options(name):
 
 def scalars(name):
     """Names of the scalars beside the loss, a tuple of str."""
+    import tensorflow as tf
+
     view = tf.TensorSpec([2, 2], tf.float32)
     traced = tf.function(get(name)).get_concrete_function(view, view)
     return tuple(traced.structured_outputs[1])

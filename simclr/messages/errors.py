@@ -1,5 +1,21 @@
 """Bad input, told apart from our own faults."""
 
+import errno
+
+# What the system says of a path that the user can mend.
+_BAD_PATHS = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+}
+# How the message of an error in a function begins that AutoGraph converted.
+_TRACED = "in user code:"
+
 
 class InputError(ValueError):
     """Bad input: a value, a file or a folder that the user can mend.
@@ -12,3 +28,49 @@ class InputError(ValueError):
     # AutoGraph makes an error of the same kind out of one in a traced function
     # only if its constructor is this very one.
     __init__ = Exception.__init__
+
+
+def is_bad_input(error):
+    """Whether the user can mend it; a full disk, say, is no bad input."""
+    if _inside_tensorflow(error):
+        return True
+    if isinstance(error, OSError):
+        number = error.errno or getattr(error.__cause__, "errno", None)
+        return number is None or number in _BAD_PATHS
+    return isinstance(error, InputError)
+
+
+def in_one_line(error):
+    """What is wrong: the part that a user can act on; of faults, the cause."""
+    line = _inside_tensorflow(error) or _gist(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        names = [n for n in (error.filename, error.filename2) if n is not None]
+        line = ": ".join([*map(str, names), error.strerror or line])
+    if is_bad_input(error) or isinstance(error, FloatingPointError):
+        return line
+    line = f"{type(error).__name__}: {line}"
+    cause = error.__cause__
+    if cause is not None:
+        line += f" (caused by {type(cause).__name__}: {_gist(cause)})"
+    return line
+
+
+def _gist(error):
+    """The first line of its message; AutoGraph puts lines of code before it."""
+    lines = (str(error).strip() or "no message").splitlines()
+    return lines[-1].strip() if lines[0] == _TRACED else lines[0]
+
+
+def _inside_tensorflow(error):
+    """The InputError that our code raised where TensorFlow called it, or "".
+
+    Where it makes tf.data's batches TensorFlow wraps the error: "...
+    UnknownError ... InputError: message\\nTraceback". Others come so, too,
+    that of a full disk, say: they are faults, shown with that cause.
+    """
+    text = str(error)
+    wrapped = type(error).__module__.startswith("tensorflow.")
+    if not (wrapped or text.startswith(_TRACED)):
+        return ""
+    _, found, rest = text.partition("InputError: ")
+    return rest.splitlines()[0] if found else ""

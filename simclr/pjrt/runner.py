@@ -3,9 +3,9 @@
     python RUN/train.pyz
 
 Needs jax and NumPy alone. The folder stays a run folder: the same command goes
-on where it stopped. At home `simclr evaluate RUN` scores it, and
-`simclr pretrain --config=RECIPE --workdir=RUN` goes on with it, with the other
-flags that `simclr lower` had.
+on where it stopped. At home `simclr evaluate RUN` scores it, and the command
+that began the run (`simclr pretrain`, `finetune` or `distill`, with the flags
+that it or `simclr lower` had, and --workdir=RUN) goes on with it.
 
 Letters: R = replicas.
 """
@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, in_one_line, is_bad_input
 from simclr.messages.say import say
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import files
@@ -59,8 +59,8 @@ def main(argv=None):
     try:
         stopped = train(**vars(arguments))
     except (InputError, OSError, FloatingPointError) as error:
-        print(f"train.pyz: {error}", file=sys.stderr)
-        return 1 if isinstance(error, FloatingPointError) else 2
+        print(f"train.pyz: {in_one_line(error)}", file=sys.stderr)
+        return 2 if is_bad_input(error) else 1
     return EXIT_STOPPED if stopped else 0
 
 

@@ -44,10 +44,7 @@ def describe(workdir):
 
 
 def of_all(paths):
-    """Names of the classes that all teachers know, in the same order.
-
-    An import tells how many classes it has, not what they are called; then
-    they are called by their numbers.
+    """Names of the classes that all teachers know, in the first one's order.
 
     Raises:
         InputError: no teacher, one that is no classifier, or other classes.
@@ -56,13 +53,22 @@ def of_all(paths):
         raise InputError("There is no teacher: say --teacher=RUN.")
     found = None
     for path in paths:
-        _, names, count = describe(path)
-        names = names or [str(i) for i in range(count)]
-        if found is not None and names != found:
+        names = names_of(path)
+        if found is not None and set(names) != set(found):
             raise InputError(
                 f"The teachers' classes differ: {paths[0]} has {len(found)} "
                 f"({first_few(found)}), {path} has {len(names)} "
                 f"({first_few(names)})."
             )
-        found = names
+        found = found or names
     return found
+
+
+def names_of(path):
+    """Names of a classifier's classes, in its order.
+
+    An import tells how many classes it has, not what they are called; then
+    they are called by their numbers.
+    """
+    _, names, count = describe(path)
+    return names or [str(i) for i in range(count)]

@@ -23,6 +23,9 @@ from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, classes
 from simclr.runs import folder as run_folder
 
+# Roles whose last axis is that of the classes, [f, k] and [k].
+_LINEAR = ("probe/", "classifier/")
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -76,11 +79,13 @@ def load_encoder(path, strategy=None):
     return _trained(models, model, config, step)
 
 
-def load_classifier(path, strategy=None):
+def load_classifier(path, strategy=None, order=None):
     """The classifier of a run: of finetune or distill, or an import's.
 
     Args:
         path, strategy: as in `load_encoder`.
+        order: list of str, its classes in the order that its logits are to
+            have; None: its own.
 
     Returns:
         Trained, whose model gives logits.
@@ -95,6 +100,9 @@ def load_classifier(path, strategy=None):
             arrays[f"classifier/classifier/{name}"] = arrays.pop(
                 f"probe/probe/{name}"
             )
+    if order:
+        arrays = _reordered(arrays, classes.names_of(_run_of(path)), order)
+        class_names = class_names and list(order)
     with _built_for(config, strategy):
         models = classifier_lib.build(config, num_classes).models
         encoder = models["encoder"]
@@ -135,7 +143,8 @@ def read_weights(path, class_names=None):
 
     Returns:
         dict of "role/variable path" -> array; the optimizer is left out, and
-        the linear layers, too, of a run that knows other classes.
+        the linear layers, too, of a run that knows other classes. Those of
+        one that has them in another order are in the order of these.
 
     Raises:
         InputError: there is no checkpoint at `path`, or it is damaged.
@@ -145,10 +154,13 @@ def read_weights(path, class_names=None):
     except InputError as error:
         raise InputError(f"--init: {error}") from error
     left_out = ("optimizer/", "row/")
-    if os.path.isdir(path) and class_names:
-        theirs = run_folder.read_facts(path)["classes"]
-        if theirs and theirs != class_names:
-            left_out += ("probe/", "classifier/")
+    run = _run_of(path)
+    if class_names and run_folder.read_json(run, "run.json") is not None:
+        theirs = run_folder.read_facts(run)["classes"]
+        if theirs and set(theirs) == set(class_names):
+            arrays = _reordered(arrays, theirs, class_names)
+        elif theirs:
+            left_out += _LINEAR
     return {
         name: array
         for name, array in arrays.items()
@@ -181,6 +193,21 @@ def _read(path):
     if not os.path.exists(path):
         raise InputError(f"{path} does not exist.")
     return checkpoint.read(path)
+
+
+def _reordered(arrays, names, order):
+    """The arrays with the classes of the linear layers in another order.
+
+    Args:
+        arrays: dict of "role/variable path" -> array.
+        names: list of str, the classes as the arrays have them.
+        order: list of str, the same classes.
+    """
+    places = [names.index(name) for name in order]
+    return {
+        key: array[..., places] if key.startswith(_LINEAR) else array
+        for key, array in arrays.items()
+    }
 
 
 def _encoder(config, arrays, strategy):

@@ -84,8 +84,9 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: strategies.Workers, or None.
     """
+    order = classes.of_all(distill.teachers)
     for path in distill.teachers:
-        teacher = weights.load_classifier(path, strategy)
+        teacher = weights.load_classifier(path, strategy, order)
 
         def look(x, net=teacher.model):
             """At the image and its mirror image, as training flips it."""

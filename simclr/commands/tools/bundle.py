@@ -16,6 +16,8 @@ _BUNDLED = (
     "config/values",
     "evaluation/__init__",
     "evaluation/accuracy",
+    "losses/__init__",
+    "losses/objectives",
     "messages/__init__",
     "messages/counts",
     "messages/errors",

@@ -15,6 +15,7 @@ from simclr.commands.run import Run
 from simclr.commands.train import train_data
 from simclr.config import Config, Model
 from simclr.config import values as config_values
+from simclr.config.rules import check_values
 from simclr.data.sources import registry
 from simclr.engines import startup
 from simclr.messages.counts import counted
@@ -73,8 +74,10 @@ def read_recipe(recipe, task, overrides):
         InputError: no such recipe, one of another task, or bad overrides.
     """
     if not recipe:
+        config = Config()
         for override in overrides:
-            config_values.replace(Config(), *config_lib.split(override))
+            config = config_values.replace(config, *config_lib.split(override))
+        check_values(config)
         return None, []
     given = isinstance(recipe, Config)
     name = "the Config" if given else recipe

@@ -23,6 +23,7 @@ from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
+from simclr.messages.extras import require_tensorflow
 from simclr.messages.say import show
 from simclr.storage import files, json_text, whole
 
@@ -66,8 +67,8 @@ def prepare(
         Prepared.
 
     Raises:
-        InputError: bad arguments, a folder with something else in it, or no
-            readable image at all.
+        InputError: bad arguments, a folder with something else in it, no
+            readable image at all, or TFRecords without TensorFlow.
         OSError: the folder cannot be written.
     """
     if file_format not in _WRITERS:
@@ -76,6 +77,8 @@ def prepare(
         )
     if not shard_bytes >= 1:
         raise InputError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
+    if file_format == "tfrecord":
+        require_tensorflow()
     plan = {
         "complete": False,
         "source": source.name,

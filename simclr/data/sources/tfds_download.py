@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 
 from simclr.messages.errors import InputError
+from simclr.messages.extras import require_tensorflow
 from simclr.messages.hints import did_you_mean
 from simclr.messages.say import say
 from simclr.storage import files
@@ -28,9 +29,11 @@ def download(dataset, parts, root):
         root: where prepared data sets lie.
 
     Raises:
-        InputError: there is no such data set, or it must be fetched by hand.
+        InputError: there is no such data set, it must be fetched by hand, or
+            TensorFlow is missing.
         OSError: no network, or the download failed; says what to do.
     """
+    require_tensorflow()
     import tensorflow_datasets as tfds
 
     if not hasattr(tfds, "builder_cls"):  # Its import swallows errors.

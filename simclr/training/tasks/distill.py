@@ -53,9 +53,10 @@ class Distill(Task):
                     "There is no teacher: say --set distill.teachers=RUN; or, "
                     "to compile a step without one, --set distill.cache=True."
                 )
+            paths = self.config.distill.teachers
+            order = classes.of_all(paths)
             self.teachers = [
-                weights.load_classifier(path)
-                for path in self.config.distill.teachers
+                weights.load_classifier(path, order=order) for path in paths
             ]
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
