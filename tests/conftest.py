@@ -11,10 +11,18 @@ import pathlib
 import shutil
 import tempfile
 
-# Caches of ours and of matplotlib, and the keras.json that Keras writes.
+# Caches of ours and of matplotlib, the keras.json that Keras writes, and what
+# the kernels of notebooks write.
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="simclr-tests-")
-os.environ["KERAS_HOME"] = os.environ["XDG_CACHE_HOME"] + "/keras"
-os.environ["TFDS_DATA_DIR"] = os.environ["XDG_CACHE_HOME"] + "/tfds"
+os.environ.update(
+    {
+        name: f"{os.environ['XDG_CACHE_HOME']}/{name.lower()}"
+        for name in (
+            *("KERAS_HOME", "TFDS_DATA_DIR", "IPYTHONDIR"),
+            *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"),
+        )
+    }
+)
 # Read by TensorFlow at import; the command line sets the same (__main__.py).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -7,6 +7,8 @@ import sys
 import tempfile
 
 import keras
+from IPython.paths import get_ipython_dir
+from jupyter_core import paths
 
 from simclr.storage import cache
 from tests import conftest
@@ -18,7 +20,14 @@ HERE = pathlib.Path(__file__).parent
 def test_they_run_in_the_repository_and_keep_to_a_temporary_folder():
     assert pathlib.Path.cwd() == ROOT
     scratch = os.path.realpath(tempfile.gettempdir())
-    for path in (cache.path_for("index", "x"), os.environ["KERAS_HOME"]):
+    for path in (
+        cache.path_for("index", "x"),
+        os.environ["KERAS_HOME"],
+        get_ipython_dir(),
+        paths.jupyter_config_dir(),
+        paths.jupyter_data_dir(),
+        paths.jupyter_runtime_dir(),
+    ):
         assert os.path.realpath(path).startswith(scratch)
     assert keras.config.floatx() == "float32"
 

@@ -180,6 +180,54 @@ def test_a_classifier_with_a_frozen_teacher(recipe, tmp_path):
         assert len(frozen.files) > 20
 
 
+def test_an_unreadable_image_is_neither_fitted_on_nor_scored(
+    tmp_path, capsys, monkeypatch
+):
+    """Another's pixels are stored for it; it is listed, not scored."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    held = tiny.write_photos(tmp_path / "held", count=8, seed=1)
+    for path in (photos / "cat/002.png", held / "dog/003.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    net = types.SimpleNamespace(variables=[])
+    for name, answer in {
+        "simclr.pjrt.executable.require": None,
+        "simclr.lowering.program.lower_encoder": net,
+        "simclr.commands.tools.lowered._write_step": {},
+        "simclr.commands.tools.lowered._write_program": {},
+    }.items():  # All that needs jax.
+        monkeypatch.setattr(name, lambda *_, answer=answer, **__: answer)
+    recipe = write_recipe(tmp_path / "recipe.py", photos)
+    run = tmp_path / "run"
+    lower(
+        recipe,
+        str(run),
+        f"--eval_data={held}",
+        "--set=epochs=2",
+        "--set=data.max_bad_share=0.1",
+    )
+    said = capsys.readouterr()
+    assert "the score is of 7 images only" in said.err
+    assert f"overruled: data.eval_source: '' -> {str(held)!r}" in said.err
+    assert "overruled: epochs" not in said.err
+    assert "1 unreadable image left out, see" in said.out
+    assert (run / "unreadable_images.tsv").read_text().startswith("cat/002.png")
+    assert (run / "unreadable_eval.tsv").read_text().startswith("dog/003.png")
+    folder = run / "lowered"
+    parts = np.load(folder / "parts.npz")
+    for part, name, count in (
+        ("fit", "images", 63),
+        ("score", "eval_images", 7),
+    ):
+        kept = np.load(folder / f"{name}_rows.npz")
+        rows = parts[f"{part}_rows"]
+        assert len(set(rows)) == count and not kept["replaced"][rows].any()
+        np.testing.assert_array_equal(
+            parts[f"{part}_label"], kept["label"][rows]
+        )
+    notes = run_folder.read_facts(str(run))["notes"]
+    assert any(note.startswith("overruled: data.eval_source") for note in notes)
+
+
 def test_the_bundle_has_all_it_needs_and_no_tensorflow(tmp_path):
     path = tmp_path / "train.pyz"
     bundle_runner(str(path))
@@ -194,6 +242,7 @@ def test_the_bundle_has_all_it_needs_and_no_tensorflow(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "--images" in done.stdout
+    assert "finetune" in done.stdout and "--config=RECIPE" not in done.stdout
 
 
 def test_every_epoch_holds_every_image_once():

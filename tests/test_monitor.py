@@ -11,6 +11,7 @@ from simclr.engines.strategies import Workers, make_strategy
 from simclr.inference import forward
 from simclr.training.classifier_monitor import ClassifierMonitor
 from simclr.training.monitor import Monitor
+from simclr.training.recorder import Recorder
 from simclr.training.tasks import TASKS
 from tests import tiny
 
@@ -96,3 +97,32 @@ def test_a_classifiers_scores_by_pjrt(photos, devices, monkeypatch):
     assert_same_scores(
         *(task, turn, one, other, monkeypatch), expected={"test_accuracy"}
     )
+
+
+@pytest.mark.parametrize("task", ["pretrain", "finetune"])
+def test_held_out_images_that_cannot_be_read_are_listed(
+    task, photos, tmp_path, capsys
+):
+    """And the score says of how many images it is: those that were read."""
+    held = tiny.write_photos(tmp_path / "held", count=8, seed=1)
+    path = held / "dog/003.png"
+    path.write_bytes(path.read_bytes()[:60])
+    config = tiny.config(photos, task=task)
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, eval_source=str(held)),
+    )
+    task, source, names = build(config)
+    strategy = tf.distribute.get_strategy()
+    recorder = Recorder(
+        *(config, Reader(source), names, task, strategy, Workers(strategy)),
+        *(str(tmp_path), 1),
+    )
+    with recorder:
+        for step in (1, 2):
+            recorder.evaluate(step)
+    said = capsys.readouterr().err
+    listed = tmp_path / "unreadable_eval.tsv"
+    assert f"1 unreadable held-out image left out, see {listed}" in said
+    assert said.count("left out") == said.count("the score is of 7 images") == 1
+    assert listed.read_text().startswith("dog/003.png\t")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.pictures import curves, page, sheets, summary
+from simclr.pictures import curves, page, sheets, stages, summary
 
 RNG = np.random.default_rng(0)
 COLOURS = np.array(
@@ -162,8 +162,48 @@ def test_images_keep_their_shape(tmp_path):
 
 
 def test_grey_images(tmp_path):
-    grey = {**neighbours(), "images": RNG.random([4, 28, 28, 1])}
-    sheets.neighbours_sheet(**grey, path=tmp_path / "n.png")
+    """Of one channel, or none: as three equal ones."""
+    levels = np.array([[60], [110], [160], [210]], np.uint8)
+    for shape in ([28, 28, 1], [28, 28]):
+        grey = {
+            **neighbours(),
+            "images": [np.full(shape, level) for level in levels],
+        }
+        sheets.neighbours_sheet(**grey, path=tmp_path / "n.png")
+        image = pixels(tmp_path / "n.png")
+        columns = [places(image, levels[i])[1] for i in (0, 2, 1, 3)]
+        assert np.all(np.diff(columns) > 1)
+        side = np.sqrt(np.all(image == levels[2], axis=2).sum()) / DPI
+        assert side == pytest.approx(1, abs=0.02)
+        assert margin_is_white(image)
+
+
+@pytest.mark.parametrize("counts", [(120, 120), (120, 1000), (120, None)])
+def test_stages_say_of_how_many_images(counts, tmp_path, monkeypatch):
+    said = []
+    text = page.Page.text
+
+    def write(self, x, y, words, **style):
+        said.append((y, words))
+        text(self, x, y, words, **style)
+
+    monkeypatch.setattr(page.Page, "text", write)
+    rows = [
+        {"name": f"s{i}", "kind": "distilled", "net": "n", "images": count}
+        | {"top1": None if count is None else 0.5}
+        for i, count in enumerate(counts)
+    ]
+    stages.draw(tmp_path / "s.png", title="run", rows=rows)
+    [title] = [words for _, words in said if words.startswith("top-1")]
+    height = {words: y for y, words in said}
+    if counts == (120, 1000):
+        assert title.startswith("top-1 accuracy on held-out images,")
+        for name, of in (("s0", "of 120"), ("s1", "of 1,000")):
+            assert height[of] == pytest.approx(height[name], abs=0.1)
+    else:
+        assert title.startswith("top-1 accuracy on 120 held-out images,")
+        assert not any(words.startswith("of ") for words in height)
+    assert margin_is_white(pixels(tmp_path / "s.png"))
 
 
 @pytest.mark.parametrize("labels", [None, [0, 1, 0, 1]])

@@ -256,6 +256,42 @@ def test_a_pipeline_keeps_the_images_of_its_recipe(
     assert {data.source for data in seen.values()} == {source}
 
 
+def test_a_pipeline_says_what_flags_overrule(
+    photos, trained, tmp_path, capsys, monkeypatch
+):
+    from simclr.commands.train import run_stages
+
+    source, flag = str(photos / "recipe"), str(photos / "flag")
+    path = tmp_path / "stages.py"
+    path.write_text(
+        "from simclr.config import Config, Data\n"
+        "from simclr.config.stages import Pipeline\n"
+        f"data = Data({source!r})\n"
+        "pipeline = Pipeline(label_fraction=0.5, stages={\n"
+        "    'first': Config(data=data),\n"
+        "    'second': Config(task='finetune', init='first', data=data),\n"
+        "})\n"
+    )
+
+    def one_by_one(cells, workdir, *, train, **_):
+        for name, cell in cells.items():
+            train(name, cell.config, f"{workdir}/{name}", 0.0)
+        return "the test", [], {}
+
+    monkeypatch.setattr(run_stages.grid, "run", one_by_one)
+    line = ["pipeline", path, f"--workdir={tmp_path}/run", "--set=epochs=4"]
+    said = run(capsys, *line)
+    assert "stage second of" in said and "overruled" not in said
+    said = run(
+        capsys, *line[:2], f"--workdir={tmp_path}/other", f"--data={flag}",
+        "--label_fraction=0.25",
+    )  # fmt: skip
+    of_data = f"Recipe    overruled: data.source: {source!r} -> {flag!r}"
+    assert said.count(of_data) == 2
+    assert said.count("overruled: label_fraction: 0.5 -> 0.25") == 1
+    assert "overruled: init" not in said and "overruled: data.l" not in said
+
+
 def test_overriding_by_a_flag_keeps_the_rest_of_the_recipe(
     photos, trained, tmp_path, capsys
 ):

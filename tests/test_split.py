@@ -5,7 +5,7 @@ import pytest
 
 from simclr.data.images.reader import Reader
 from simclr.evaluation.accuracy import UNKNOWN_CLASS, top_k_accuracy
-from simclr.evaluation.split import held_out, split
+from simclr.evaluation.split import few, held_out, split
 from simclr.inference import features
 from tests.images import ListSource, encoded
 
@@ -78,7 +78,9 @@ def test_few_images_are_scored_alone_and_counted(count):
     parts = split(reader([0, 1] * 60), held)
     assert parts.fit.reader is not held and parts.score.reader is held
     assert (len(parts.fit), len(parts.score)) == (120, 2 * count)
-    assert parts.note == f"the score is of {2 * count} images only"
+    assert parts.note == ""
+    said = f"the score is of {2 * count} images only"
+    assert few(parts.score) == said
 
 
 def test_few_labels_alone_are_fitted_on():
@@ -86,7 +88,7 @@ def test_few_labels_alone_are_fitted_on():
     parts = split(ours, held)
     assert parts.fit.reader is ours and parts.fit.labels.tolist() == [0, 1]
     assert parts.score.reader is held and len(parts.score) == 200
-    assert parts.note == ""
+    assert parts.note == few(parts.score) == few(None) == ""
 
 
 def test_labels_of_one_class_leave_nothing_to_tell_apart():

@@ -1,6 +1,8 @@
 """Files that are there whole or not at all, and what a kill leaves."""
 
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -107,3 +109,15 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
     (tmp_path / ".writing-0123-p.csv").write_text("half")
     whole.write_whole(tmp_path / "p.csv", "all")
     assert sorted(os.listdir(tmp_path)) == [".writing-0123-p.csv", "p.csv"]
+
+
+def test_nothing_else_writes_aside_and_renames():
+    root = pathlib.Path(__file__).parent.parent
+    renames = re.compile(r"\bos\.(replace|rename)\(")
+    found = [
+        path.relative_to(root).as_posix()
+        for place in ("simclr", "benchmarks", "configs")
+        for path in (root / place).rglob("*.py")
+        if renames.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == ["simclr/storage/whole.py"]

@@ -54,7 +54,8 @@ class Parts:
             fit's classes; None likewise.
         look: images for what needs no labels: health and neighbours. They
             do not depend on which few images have a label.
-        note: what a user should know about the labels; usually empty.
+        note: what a user should know about the labels; usually empty. How few
+            are scored is known, and said by `few`, when they have been read.
     """
 
     fit: Part | None
@@ -144,7 +145,7 @@ def _labelled_parts(reader, eval_reader, limit, rng):
     fit = _part(reader, ours, limit, rng)
     score = _part(eval_reader, theirs, limit, rng)
     score = Part(eval_reader, score.rows, labels[score.rows])
-    return fit, score, "; ".join(filter(None, [note, _few(score)]))
+    return fit, score, note
 
 
 def _split_labels(reader, limit, rng):
@@ -162,7 +163,7 @@ def _split_labels(reader, limit, rng):
     mask = held_out(reader.source.labels[rows], rng)
     fit = _part(reader, rows[~mask], limit, rng)
     score = _part(reader, rows[mask], limit, rng)
-    return fit, score, _few(score)
+    return fit, score, ""
 
 
 def scored_labels(source, number, owner):
@@ -196,17 +197,24 @@ def scored_labels(source, number, owner):
     )
 
 
+def few(score):
+    """A note on how many images are scored, where they are few.
+
+    Args:
+        score: Part of the images that could be read, or None.
+
+    Returns:
+        str, "" where there is nothing to say.
+    """
+    if score is None or len(score) >= _FEW:
+        return ""
+    return f"the score is of {counted(len(score), 'image')} only"
+
+
 def _labelled(source):
     """Rows with a label."""
     labels = source.labels
     return np.flatnonzero([] if labels is None else labels >= 0)
-
-
-def _few(score):
-    """A note on how many images are scored, where they are few."""
-    if len(score) >= _FEW:
-        return ""
-    return f"the score is of {counted(len(score), 'image')} only"
 
 
 def _part(reader, rows, limit, rng):

@@ -28,13 +28,13 @@ def draw(path, *, title, rows):
             what else is not measured yet is left out.
     """
     counts = {row["images"] for row in rows if row.get("images")}
-    images = f"{max(counts):,} held-out images" if counts else "held-out images"
+    same = f"{max(counts):,} " if len(counts) == 1 else ""
     page = Page(_WIDTH, _TOP + _ROW * len(rows) + 0.45)
     page.text(_MARGIN, 0.35, shorten(title, 60), size=TITLE, bold=True)
     page.text(
         _MARGIN,
         0.8,
-        f"top-1 accuracy on {images}, and the size of the net",
+        f"top-1 accuracy on {same}held-out images, and the size of the net",
         size=BODY,
         color=MUTED,
     )
@@ -63,6 +63,11 @@ def draw(path, *, title, rows):
             color=INK,
             bold=row["top1"] == best,
         )
+        if len(counts) > 1 and row.get("images"):
+            of = f"of {row['images']:,}"
+            page.text(
+                left + _BARS + 0.85, y + 0.05, of, size=SMALL, color=MUTED
+            )
         page.text(
             left + _BARS + 0.15, y + 0.2, _size(row), size=SMALL, color=MUTED
         )

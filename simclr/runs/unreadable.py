@@ -9,35 +9,42 @@ from simclr.storage import tables
 
 
 class UnreadableImages:
-    """Keeps unreadable_images.tsv, and stops a run that meets too many.
+    """Keeps a list of them, and stops a run that meets too many.
 
     What earlier sessions of the run have met stays on the list.
 
     Args:
-        reader: Reader of the training images.
+        reader: Reader of the images.
         workdir: run folder.
         max_share: share of the images that may be unreadable.
         worker: index of this process; each keeps its own list, for each reads
             its own part of every batch.
+        name: of the list, without .tsv.
     """
 
-    def __init__(self, reader, workdir, max_share, worker=0):
+    def __init__(
+        self, reader, workdir, max_share, worker=0, name="unreadable_images"
+    ):
         self._reader = reader
         self._workdir = workdir
         self._max_share = max_share
         suffix = f".worker{worker}" if worker else ""
-        self._name = f"unreadable_images{suffix}.tsv"
+        self._name = f"{name}{suffix}.tsv"
         self._listed = self._read()
 
     def check(self):
         """Writes what is new.
+
+        Returns:
+            int, how many are new.
 
         Raises:
             InputError: this session met too many.
         """
         bad = self._reader.bad
         listed = self._listed | bad
-        if len(listed) > len(self._listed):
+        new = len(listed) - len(self._listed)
+        if new:
             self._listed = listed
             lines = [tables.line(row, "\t") for row in sorted(listed.items())]
             run_folder.write(self._workdir, self._name, "".join(lines))
@@ -49,6 +56,7 @@ class UnreadableImages:
                 f"they are listed in {self._workdir}/{self._name}. Run simclr "
                 "check."
             )
+        return new
 
     def _read(self):
         path = os.path.join(self._workdir, self._name)

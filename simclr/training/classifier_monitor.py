@@ -23,6 +23,8 @@ class ClassifierMonitor:
 
     Attributes:
         note: str, what a user should know about the labels; usually empty.
+        eval_reader: Reader of the evaluation images, or None.
+        scored: Part of the images scored last that could be read, or None.
 
     Raises:
         InputError: no class of the evaluation images is the classifier's.
@@ -30,6 +32,7 @@ class ClassifierMonitor:
 
     def __init__(self, config, class_names, task, strategy, workers):
         self._part, self.note = None, ""
+        self.eval_reader = self.scored = None
         self._workers = workers
         self._size = eval_image_size(config)
         self._infer = Infer(task.classifier.logits, strategy)
@@ -49,7 +52,8 @@ class ClassifierMonitor:
         rng = np.random.default_rng(config.seed)
         rows = rng.permutation(np.flatnonzero(source.labels >= 0))
         rows = np.sort(rows[: config.train.eval_images])
-        self._part = Part(Reader(source), rows, labels[rows])
+        self.eval_reader = Reader(source)
+        self._part = Part(self.eval_reader, rows, labels[rows])
 
     def baselines(self):
         """Nothing: chance is one over the number of classes."""
@@ -64,11 +68,11 @@ class ClassifierMonitor:
         del say
         if self._part is None:
             return {}
-        part, logits = embed_part(
+        self.scored, logits = embed_part(
             self._infer,
             self._part,
             image_size=self._size,
             workers=self._workers,
             progress=False,
         )
-        return {"test_accuracy": top_k_accuracy(logits, part.labels)}
+        return {"test_accuracy": top_k_accuracy(logits, self.scored.labels)}

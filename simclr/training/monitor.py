@@ -28,13 +28,17 @@ class Monitor:
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: strategies.Workers, who all embed together.
         workdir: run folder; gets `views.png`; "": none does.
+
+    Attributes:
+        eval_reader: Reader of the held-out images, or None.
+        scored: Part of the images scored last that could be read, or None.
     """
 
     def __init__(self, config, reader, task, strategy, workers, workdir):
         self._workers = workers
-        eval_reader = None
+        self.eval_reader = self.scored = None
         if config.data.eval_source:
-            eval_reader = Reader(
+            self.eval_reader = Reader(
                 open_source(
                     config.data.eval_source, labels=config.data.eval_labels
                 )
@@ -42,7 +46,7 @@ class Monitor:
         self._size = config_lib.eval_image_size(config)
         self._parts = split(
             reader,
-            eval_reader,
+            self.eval_reader,
             limit=config.train.eval_images,
             look_limit=config.train.eval_images,
             seed=config.seed,
@@ -103,6 +107,7 @@ class Monitor:
             workers=self._workers,
             progress=False,
         )
+        self.scored, _ = found.get("score", (None, None))
         view1, view2 = (
             features.in_batches(self._encode, view, self._workers)
             for view in self._pairs

@@ -2,6 +2,8 @@
 
 import os
 
+from simclr.evaluation.split import few
+from simclr.messages.counts import counted
 from simclr.messages.progress import Progress
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
@@ -53,6 +55,13 @@ class Recorder:
         self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share
         )
+        self._unreadable_eval = None
+        if self._monitor.eval_reader is not None:
+            self._unreadable_eval = UnreadableImages(
+                *(self._monitor.eval_reader, workdir, 1.0),
+                name="unreadable_eval",
+            )
+        self._few = ""
         self._bar = Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
@@ -100,6 +109,7 @@ class Recorder:
     def evaluate(self, step):
         """A row of scores of the encoder as it is."""
         scores = self._monitor.run(self._bar.say)
+        self._say_what_was_scored()
         if not scores:
             return
         self._write(step, **scores)
@@ -116,6 +126,19 @@ class Recorder:
     def finish(self, step):
         """Notes that the run is at its end."""
         run_folder.mark_finished(self._workdir, step)
+
+    def _say_what_was_scored(self):
+        """Held-out images that could not be read, and how few are left."""
+        new = self._unreadable_eval.check() if self._unreadable_eval else 0
+        if new:
+            self._bar.say(
+                f"{counted(new, 'unreadable held-out image')} left out, see "
+                f"{self._workdir}/unreadable_eval.tsv"
+            )
+        note = few(self._monitor.scored)
+        if note and note != self._few:
+            self._bar.say(f"Note: {note}.")
+        self._few = note
 
     def _write(self, step, **values):
         """A row of metrics, to the files and to whoever listens."""

@@ -10,11 +10,12 @@ from simclr import config as config_lib
 from simclr.commands.run import Run
 from simclr.commands.tools.bundle import bundle_runner
 from simclr.commands.train import launch, train_data
+from simclr.commands.unreadable import list_unreadable
 from simclr.config import Config
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines import startup
-from simclr.evaluation.split import split
+from simclr.evaluation.split import few, split
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
@@ -49,7 +50,7 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
     Raises:
         InputError: bad input, or a step that XLA cannot run.
     """
-    config, workdir = _config(recipe, workdir, overrides, init, **images)
+    config, workdir, notes = _config(recipe, workdir, overrides, init, **images)
     if config.task == "distill" and config.distill.cache:
         raise InputError(
             "The teachers' cached answers do not come along: distill anew "
@@ -64,7 +65,8 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
     source, class_names = TASKS[config.task].open_data(config)
     reader = Reader(source)
     parts, eval_reader = _parts(config, reader)
-    facts = loop.facts_of(source, class_names, replicas, ["simclr lower"])
+    notes = ["simclr lower", *notes]
+    facts = loop.facts_of(source, class_names, replicas, notes)
     with run_folder.open_run(workdir, config, facts):
         task = TASKS[config.task](
             config,
@@ -84,19 +86,27 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             f"{config.data.image_size} pixels, batch {config.batch_size:,}, "
             f"{counted(task.total_steps, 'step')}, from step {step:,})"
         )
+        for note in notes[1:]:
+            say(f"Recipe    {note}")
         signature = {
             "replicas": replicas,
             "total_steps": task.total_steps,
             "sums": list(sums),
             "step": _write_step(folder, task, replicas, side),
         }
-        _store(folder, "images", reader, config, side)
+        stored = {"images": _store(folder, "images", reader, config, side)}
         UnreadableImages(reader, workdir, config.data.max_bad_share).check()
         if parts is not None and parts.score is not None:
             if eval_reader is not None:
-                _store(folder, "eval_images", eval_reader, config, side)
+                stored["eval_images"] = _store(
+                    folder, "eval_images", eval_reader, config, side
+                )
+                list_unreadable(
+                    os.path.join(workdir, "unreadable_eval.tsv"),
+                    eval_reader.bad,
+                )
             signature["scoring"] = _write_scoring(
-                folder, task, parts, reader, side
+                folder, task, parts, stored, reader, side
             )
         text = json.dumps(signature, indent=1) + "\n"
         run_folder.write(folder, "signature.json", text)
@@ -109,10 +119,11 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
 
 
 def _config(recipe, workdir, overrides, init, **images):
-    """The config and the run folder."""
+    """The config, the run folder, and what of the recipe does not hold."""
+    given = None
     if recipe:
-        given = isinstance(recipe, Config)
-        config = recipe if given else config_lib.read(recipe)
+        known = isinstance(recipe, Config)
+        config = given = recipe if known else config_lib.read(recipe)
         if config.task != "pretrain":
             raise InputError(
                 f"{recipe} is for simclr {config.task}: start that, stop it, "
@@ -129,7 +140,7 @@ def _config(recipe, workdir, overrides, init, **images):
         init=init or config.init,
     )
     config = launch.absolute(config_lib.override(config, overrides))
-    return config, workdir
+    return config, workdir, launch.overruled(given, config, overrides)
 
 
 def _write_step(folder, task, replicas, side):
@@ -171,11 +182,27 @@ def _parts(config, reader):
     return parts, eval_reader
 
 
-def _write_scoring(folder, task, parts, reader, side):
-    """The encoder and which images kNN takes; returns what to sign."""
+def _write_scoring(folder, task, parts, stored, reader, side):
+    """The encoder and which images kNN takes; returns what to sign.
+
+    Where another image was stored for one that cannot be read, the label is
+    not of its pixels: neither is fitted on or scored.
+
+    Raises:
+        InputError: not one image of a part can be read.
+    """
     from simclr.lowering import program
 
-    both = {"fit": parts.fit, "score": parts.score}
+    images = {
+        name: "images" if part.reader is reader else "eval_images"
+        for name, part in (("fit", parts.fit), ("score", parts.score))
+    }
+    both = {
+        name: _readable(getattr(parts, name), stored[where])
+        for name, where in images.items()
+    }
+    if note := few(both["score"]):
+        say(f"Note      {note}")
     _write_arrays(
         folder,
         "parts.npz",
@@ -188,16 +215,21 @@ def _write_scoring(folder, task, parts, reader, side):
     names = {id(v.value): name for name, v in task.state.items()}
     return {
         "classes": len(parts.fit.reader.source.class_names),
-        "parts": {
-            name: "images" if part.reader is reader else "eval_images"
-            for name, part in both.items()
-        },
+        "parts": images,
         "encoder": {
             **_write_program(folder, "encoder", lowered),
             "state": [names[id(v)] for v in lowered.variables],
             "rows": _EMBEDDED,
         },
     }
+
+
+def _readable(part, rows):
+    """The images of a Part that were stored themselves, by array_file.Rows."""
+    kept = part.take(rows.replaced[part.rows] == 0)
+    if not len(kept):
+        raise InputError(f"None of the {len(part)} images can be read.")
+    return kept
 
 
 def _write_program(folder, name, lowered):
@@ -210,7 +242,7 @@ def _write_program(folder, name, lowered):
 
 
 def _store(folder, name, reader, config, side):
-    """The images and their rows."""
+    """Writes the images and their rows; returns the rows."""
     from simclr.data.images import array_file
 
     path = os.path.join(folder, f"{name}.npy")
@@ -222,6 +254,7 @@ def _store(folder, name, reader, config, side):
         f"Stored    {path} ({counted(len(rows.label), 'image')} of {side} "
         f"pixels, {os.path.getsize(path) / 1e6:,.0f} MB)"
     )
+    return rows
 
 
 def _write_arrays(folder, name, arrays):

@@ -1,5 +1,6 @@
 """`simclr pipeline`: all stages of a recipe, each evaluated, then one table."""
 
+import dataclasses
 import os
 from typing import Annotated
 
@@ -56,7 +57,7 @@ def pipeline(
     from simclr.config.stages import load, with_pretrained
     from simclr.runs import folder as run_folder
 
-    stages = load(recipe, set)
+    said = stages = load(recipe, set)
     train_data.require_there(data, eval_data)
     pretrained = launch.absolute_run(pretrained)
     if pretrained:
@@ -73,6 +74,18 @@ def pipeline(
         )
         for name, stage in stages.stages.items()
     }
+    label_fraction = label_fraction or said.label_fraction
+    overruled = {
+        name: _overruled(stage, stages.stages[name], images[name])
+        for name, stage in said.stages.items()
+    }
+    if label_fraction != said.label_fraction != 0:
+        for name, stage in said.stages.items():
+            if stage.task != "pretrain":
+                overruled[name].append(
+                    f"overruled: label_fraction: {said.label_fraction:g} -> "
+                    f"{label_fraction:g}"
+                )
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.train import run_stages
 
@@ -81,13 +94,28 @@ def pipeline(
         recipe,
         images,
         devices,
-        label_fraction=label_fraction or stages.label_fraction,
+        label_fraction=label_fraction,
         pretrained=pretrained,
+        overruled=overruled,
         overrides=set,
         workdir=os.path.abspath(workdir or default_workdir(recipe)),
         max_hours=max_hours,
         callbacks=callbacks,
     )
+
+
+def _overruled(said, stage, data):
+    """What of a stage's recipe another net or other images take the place of.
+
+    Args:
+        said: Config as the recipe and `set` say it.
+        stage: Config, with the net of a pretrained run.
+        data: config.Data of the stage.
+    """
+    from simclr.commands.train import launch, train_data
+
+    stage = dataclasses.replace(stage, data=train_data.sized(data, stage))
+    return launch.overruled(said, launch.absolute(stage), [])
 
 
 def default_workdir(recipe):

@@ -34,6 +34,7 @@ def run(
     *,
     label_fraction,
     pretrained,
+    overruled,
     overrides,
     workdir,
     max_hours,
@@ -52,6 +53,7 @@ def run(
         devices: launch.Devices.
         label_fraction: share of the labels that later stages have; 0: all.
         pretrained: run folder in place of the first stage, or "".
+        overruled: dict of stage -> lines on what of its recipe does not hold.
         overrides: list of KEY=VALUE, for people.
         workdir: folder of the stages, absolute.
         max_hours, callbacks: as for loop.train.
@@ -81,7 +83,7 @@ def run(
                 config,
                 folder,
                 devices,
-                notes=[f"stage {name} of {recipe}"],
+                notes=[f"stage {name} of {recipe}", *overruled[name]],
                 overrides=overrides,
                 max_hours=hours,
                 callbacks=callbacks,

@@ -12,7 +12,7 @@ from simclr.engines.strategies import Workers, is_chief
 from simclr.evaluation import health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
-from simclr.evaluation.split import split
+from simclr.evaluation.split import few, split
 from simclr.inference import features
 from simclr.inference.features import in_batches
 from simclr.inference.forward import Infer
@@ -147,6 +147,8 @@ def score(
     rows = list(rows.values())
 
     if parts.score is not None:
+        if note := few(found["score"][0]):
+            show(f"Note      {note}.")
         show(f"{report.results_table(rows)}\n")
     show(report.health_table(rows))
     for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
