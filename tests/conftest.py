@@ -6,6 +6,7 @@ keep goes to a temporary folder.
 
 import atexit
 import functools
+import gc
 import os
 import pathlib
 import shutil
@@ -96,6 +97,17 @@ def float32():
     """What a test sets as Keras's precision is not for other tests."""
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """The large nets of slow tests go.
+
+    Keras's models are cycles of few Python objects and many bytes: Python
+    collects them too late, and `make slow` held 22 GB.
+    """
+    if item.get_closest_marker("slow"):
+        gc.collect()
 
 
 @pytest.fixture
