@@ -271,7 +271,7 @@ def test_two_cells_killed_and_gone_on_with(tmp_path):
     [row] = table(tmp_path / "grid")["rows"]
     assert row["name"] == first.name and 0 <= row["top1"] <= 1
     assert not run_folder.is_finished(str(second))
-    begun = checkpoint.finished(run_folder.checkpoints(str(second)))
+    begun = checkpoint.paths(run_folder.checkpoints(str(second)))
     assert begun
     kept = {
         path: path.stat().st_mtime_ns

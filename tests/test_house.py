@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -96,6 +97,40 @@ def test_an_upward_arrow_and_a_circle_are_seen():
     }
     assert upward(house) == ["simclr.data.a imports simclr.cli.b"]
     assert circles(house) == ["simclr.cli.b", "simclr.cli.c"]
+
+
+def rooms_imported(house):
+    """dict of room -> set of the other rooms that it imports."""
+    found = {room(name): set() for name in house if "." in name}
+    for one, others in house.items():
+        for other in others:
+            if "." in one and "." in other:
+                found[room(one)].add(room(other))
+    return {name: others - {name} for name, others in found.items()}
+
+
+def rooms_in_notes(text):
+    """The same, as a table of BUILD_NOTES.md says it."""
+    found = {}
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|.*\| (.+) \|$", text, re.M)
+    for name, words in rows:
+        _, _, listed = words.rpartition("all below but ")
+        others = set(re.findall(r"\w+", listed)) - {"nothing"}
+        if "all below" in words:
+            others = set(FLOORS[: FLOORS.index(name)]) - others
+            others -= {"explore", "export"} - set(found)  # Not built yet.
+        found[name] = others
+    return found
+
+
+def test_build_notes_say_what_is_imported(house):
+    notes = (ROOT / "BUILD_NOTES.md").read_text(encoding="utf-8")
+    told = rooms_in_notes(notes.split("## The house\n")[1].split("\n## ")[0])
+    assert told == {
+        name: others
+        for name, others in rooms_imported(house).items()
+        if name != "__main__"
+    }
 
 
 def test_every_room_has_a_floor(house):

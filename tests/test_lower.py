@@ -130,6 +130,29 @@ def test_four_devices_are_as_one(recipe, lowered, tmp_path):
 
 
 @pytest.mark.slow
+def test_another_backbone(recipe, tmp_path):
+    run = str(tmp_path / "run")
+    lower(
+        recipe,
+        run,
+        "--set=model.name=mobilenet_v3_small",
+        "--set=train.precision=float32",
+        "--set=epochs=1",
+    )
+    _, before = checkpoint.read_newest(run_folder.checkpoints(run))
+    run_pyz(run)
+    step, after = checkpoint.read_newest(run_folder.checkpoints(run))
+    assert step > 2
+    moved = [
+        np.any(array != after[name])
+        for name, array in before.items()
+        if name.startswith("encoder/")
+    ]
+    assert len(moved) > 200 and np.mean(moved) > 0.9
+    assert np.all(np.isfinite([row["loss"] for row in rows(run)]))
+
+
+@pytest.mark.slow
 def test_stops_resumes_and_goes_home(recipe, lowered, tmp_path):
     run = str(tmp_path / "run")
     lower(recipe, run)

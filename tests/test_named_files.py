@@ -1,4 +1,6 @@
-"""Files and commands that docstrings, comments and documents name are there."""
+"""Files, names and commands that docstrings, comments and documents name are
+there.
+"""
 
 import ast
 import functools
@@ -29,9 +31,14 @@ ELSEWHERE = frozenset(
         "colabs/intriguing_properties/generalized_contrastive_loss.ipynb",
     ]
 )
+NOTES = ROOT / "BUILD_NOTES.md"
+# Folders whose names are parts of a config, too.
+CONFIG_PARTS = frozenset(["config", "data", "train"])
+DOTTED = re.compile(r"(?<![\w./-])\w+(?:\.[A-Za-z_]\w*)+(?![\w/])")
 PATH = re.compile(r"(?<![\w./~*{}-])(?:\w+/)*\w+\.(?:py|sh|ipynb|md)\b(?!\()")
 
 
+@functools.cache
 def docstrings(path):
     """Docstrings and comments of a Python file, one text."""
     source = path.read_text(encoding="utf-8")
@@ -46,6 +53,7 @@ def docstrings(path):
     return "\n".join(texts)
 
 
+@functools.cache
 def prose(path):
     """A document without its diffs, which make new files."""
     text = path.read_text(encoding="utf-8")
@@ -61,6 +69,129 @@ def missing(text):
         and not any((ROOT / at / name).exists() for at in ("", "simclr"))
         and ("/" in name or name not in FILES)
     ]
+
+
+@functools.cache
+def modules():
+    """dict of a module's last name -> the names that it has, several as one."""
+    found = {}
+    for path in PYTHON:
+        package = path.stem == "__init__"
+        name = path.parent.name if package else path.stem
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                names = [node.name]
+            elif isinstance(node, ast.Name):
+                names = [node.id]
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.asname or a.name for a in node.names]
+            elif package and isinstance(node, ast.Constant):
+                names = [node.value]  # Of a table of what is imported late.
+            else:
+                continue
+            found.setdefault(name, set()).update(names)
+        for inner in (path, *path.parents):  # Rooms in rooms.
+            if inner.stem != "__init__" and inner != ROOT:
+                found.setdefault(inner.parent.name, set()).add(inner.stem)
+            if inner.parent == ROOT:
+                break
+    return found
+
+
+@functools.cache
+def imported(path):
+    """dict of what a Python file calls a module -> its last name.
+
+    "" stands for a module that is not ours.
+    """
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            for a in node.names:
+                ours = f"{module}.{a.name}".lstrip(".").startswith(FOLDERS)
+                name = a.name.rpartition(".")[2] if ours else ""
+                found[a.asname or a.name] = name
+    return found
+
+
+def missing_names(text, called=()):
+    """Classes of modules, and names in rooms, that are named and not there.
+
+    Args:
+        text: str.
+        called: dict, as `imported` gives it.
+    """
+    called = {"tf": "", "keras": "", **dict(called)}  # Whoever imports them.
+    rooms = {p.name for p in (ROOT / "simclr").iterdir() if p.is_dir()}
+    found = []
+    for dotted in DOTTED.findall(text):
+        first, *rest = dotted.split(".")
+        if called.get(first, first) == "" or PATH.fullmatch(dotted):
+            continue
+        module = first = called.get(first, first)
+        for name in rest:
+            a_class = re.match("[A-Z][a-z]", name)
+            of_room = module == first and module in rooms - CONFIG_PARTS
+            if (a_class or of_room) and name not in modules().get(module, ()):
+                found.append(dotted)
+            module = name
+    return found
+
+
+def notes_of_today():
+    """BUILD_NOTES.md without its table of what there was."""
+    text = NOTES.read_text(encoding="utf-8")
+    before, _, rest = text.partition("## Words: old -> new\n")
+    return before + rest.partition("\n## ")[2], rest.partition("\n## ")[0]
+
+
+@functools.cache
+def renamed_modules():
+    """Last names of modules that there were, and are no more."""
+    _, table = notes_of_today()
+    modules_alone = table.partition("### Names")[0]
+    names = re.findall(r"^\| `([\w.]+)` \|", modules_alone, re.M)
+    others = {"augment", "strategy"}  # Of a config, of TensorFlow.
+    return {n.rpartition(".")[2] for n in names} - set(modules()) - others
+
+
+@pytest.mark.parametrize("path", [*PYTHON, *DOCUMENTS], ids=str)
+def test_names_in_modules_exist(path):
+    if path.suffix == ".py":
+        found = missing_names(docstrings(path), imported(path))
+    else:
+        found = missing_names(prose(path))
+    assert found == []
+
+
+def test_a_missing_name_is_seen():
+    text = "devices.Devices, launch.Devices, strategy.Workers, keras.Model, "
+    text += "pictures.neighbours_sheet, pictures.sheets, layers.Dense, s.Net"
+    assert missing_names(text, {"layers": "", "s": "sheets"}) == [
+        "launch.Devices",
+        "strategy.Workers",
+        "pictures.neighbours_sheet",
+        "s.Net",
+    ]
+
+
+def test_build_notes_name_what_is_there():
+    text, _ = notes_of_today()
+    # Plans and facts that lie beside the repository.
+    beside = {"design.md", "house.md", "speed.md", "style.md"}
+    assert set(missing(text)) <= beside
+    assert missing_names(text, {"layers": ""}) == []
+    old = "|".join(sorted(renamed_modules()))
+    assert re.findall(rf"(?<![\w.])(?:{old})\.\w+", text) == []
+    assert "rundir" in old and "startup" not in old
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=str)
+def test_no_docstring_says_see_a_module_that_was(path):
+    old = "|".join(sorted(renamed_modules()))
+    assert re.findall(rf"\bsee (?:{old})\b", docstrings(path)) == []
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=str)
@@ -79,6 +210,17 @@ def test_a_missing_file_is_seen():
         "views/blur.py",
         "lost.py",
     ]
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=str)
+def test_docstrings_name_the_error_that_is_raised(path):
+    """Bad input is an InputError; who catches ValueError meets both."""
+    words = re.findall(
+        r"(?:Raises |^ +|, |; )ValueError\b", docstrings(path), re.M
+    )
+    interface = path.relative_to(ROOT).as_posix() == "simclr/data/source.py"
+    raised = "raise ValueError" in path.read_text(encoding="utf-8")
+    assert words == [] or raised or interface
 
 
 @functools.cache

@@ -9,14 +9,17 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+import simclr
 from simclr import config as config_lib
+from simclr.commands.train import launch
 from simclr.config import Config
 from simclr.lowering import program
+from simclr.messages.errors import InputError
 from simclr.models import backbones
 from simclr.models.encoders import outside
 from simclr.models.variables import named_variables
 from simclr.training.tasks import Pretrain
-from tests import tiny
+from tests import tiny, tiny_encoder
 
 # Functions that a user's own file might hold, by tests.test_outside:NAME.
 
@@ -139,6 +142,29 @@ def test_a_model_that_is_handed_in():
 
     with pytest.raises(ValueError, match="cannot be copied"):
         outside.hand_in(Own(object()))
+
+
+def test_python_takes_a_model_or_a_function(tmp_path, monkeypatch):
+    """A function is kept by its name, where it has one that others find."""
+    monkeypatch.setattr(outside, "_models", {})
+    assert launch.overrides(["epochs=1"], {"model": small_net}) == [
+        "epochs=1",
+        f"model.name={HERE}:small_net",
+    ]
+    net = small_net()
+    for model in (net, lambda: net):
+        named = launch.overrides([], {"model": model})
+        assert named == [f"model.name=handed_in:{net.name}"]
+    assert list(outside._models) == [f"handed_in:{net.name}"]
+    with pytest.raises(InputError, match=r"RUN, model=model"):
+        build("handed_in:another")
+    other = keras.Sequential(net.layers, name="another")
+    run = tiny_encoder.write(tmp_path / "run", tmp_path)
+    assert simclr.load(run, model=other).workdir == run
+    assert build("handed_in:another").output["h"].shape == (None, 8)
+    with pytest.raises(InputError, match=r"no keras\.Model"):
+        simclr.load(run, model=3)
+    assert "keras.Model" in simclr.pretrain.__doc__
 
 
 def test_a_step_with_a_net_from_outside(strategy):

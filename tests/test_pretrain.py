@@ -132,7 +132,8 @@ def test_choices_that_a_setting_replaces_are_not_told(tmp_path):
     """Nor a setting that a later one replaces."""
     notes = {"": "100 images", "model": "a net", "epochs": "100 epochs"}
     _, told = launch.chosen(
-        (None, []),
+        None,
+        [],
         str(tmp_path),
         ["model.depth=50", "seed=1"],
         lambda: (tiny.CONFIG, notes),

@@ -380,7 +380,7 @@ def test_cached_answers_are_of_these_teachers_and_images(
         assert cached(3).any()
     finally:
         os.unlink(added)
-    [*_, newest] = checkpoint.finished(folder)
+    [*_, newest] = checkpoint.paths(folder)
     step, old = checkpoint.read(newest)
     bias = old["classifier/classifier/bias"] + [100, 0]
     checkpoint.save(

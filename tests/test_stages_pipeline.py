@@ -117,9 +117,7 @@ def test_what_is_done_is_skipped_and_what_is_not_is_made(folder, done, capsys):
     def times():
         return {
             name: os.path.getmtime(
-                checkpoint.finished(run_folder.checkpoints(str(done / name)))[
-                    -1
-                ]
+                checkpoint.paths(run_folder.checkpoints(str(done / name)))[-1]
             )
             for name in ("pretrain", "supervised", "teacher", "student")
         }

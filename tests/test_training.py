@@ -89,7 +89,7 @@ def test_one_replica_goes_on_where_four_were(photos, tmp_path):
     )
     loop.train(config, workdir, four_replicas())
     expected = losses(workdir)
-    *_, before, last = checkpoint.finished(run_folder.checkpoints(workdir))
+    *_, before, last = checkpoint.paths(run_folder.checkpoints(workdir))
     os.remove(last)
     assert before.endswith("016.npz")
     loop.train(config, workdir, ONE())
@@ -246,7 +246,7 @@ def test_not_finite_stops_with_the_last_good_checkpoint(photos, tmp_path):
         loop.train(config, str(tmp_path), ONE())
     for words in ("not finite at step", "learning rate", "largest gradients"):
         assert words in str(error.value)
-    for path in checkpoint.finished(run_folder.checkpoints(tmp_path)):
+    for path in checkpoint.paths(run_folder.checkpoints(tmp_path)):
         for name, array in checkpoint.read(path)[1].items():
             assert np.isfinite(array).all(), f"{path}: {name}"
 

@@ -99,7 +99,7 @@ def test_an_imports_classifier_is_its_linear_head(tmp_path):
 
 def test_a_checkpoint_in_a_run_is_that_step(tmp_path):
     run, task = write_run(tmp_path / "run", tiny.config("photos"), step=3)
-    old = checkpoint.finished(run_folder.checkpoints(run))[0]
+    old = checkpoint.paths(run_folder.checkpoints(run))[0]
     kernel = next(v for n, v in task.state.items() if n.endswith("/kernel"))
     kernel.assign(kernel + 1)
     checkpoint.save(run_folder.checkpoints(run), 9, task.state)
@@ -117,7 +117,7 @@ def test_a_checkpoint_in_a_run_is_that_step(tmp_path):
 def test_a_linear_layer_follows_its_classes(tmp_path):
     """Into another order; classes that differ drop it, of a checkpoint too."""
     run = tiny_classifier.write(tmp_path, "photos", ("a", "b", "c"))
-    file = checkpoint.finished(run_folder.checkpoints(run))[-1]
+    file = checkpoint.paths(run_folder.checkpoints(run))[-1]
     theirs = checkpoint.read(file)[1]
     names = [f"classifier/classifier/{name}" for name in ("kernel", "bias")]
     for path in (run, file):

@@ -17,7 +17,9 @@ MODULES, NAMES = (
 )
 TEXTS = {
     path: path.read_text(encoding="utf-8")
-    for place in ("simclr", "tests", "configs", "benchmarks", "docs")
+    for place in (
+        *("simclr", "tests", "configs", "benchmarks", "docs", "tpu_scripts"),
+    )
     for path in (ROOT / place).rglob("*")
     if path.suffix in (".py", ".md", ".sh", ".ipynb")
     and path != pathlib.Path(__file__)
@@ -64,7 +66,27 @@ def test_an_old_module_is_gone(old):
     assert places(f"from {folder} import", imports) == []
 
 
+def pattern(old):
+    """Finds a name, but no other that ends or begins like it.
+
+    One with a dot is found as the end of a longer one, too: config.OLD.
+    """
+    before = r"(?<!\w)" if "." in old else r"(?<![\w.])"
+    end = r"\b" if old[-1].isalnum() else ""
+    return before + re.escape(old) + end
+
+
 @pytest.mark.parametrize("old", [old for old, _ in NAMES])
 def test_an_old_name_is_gone(old):
-    end = r"\b" if old[-1].isalnum() else ""
-    assert places(old, rf"(?<![\w.]){re.escape(old)}{end}") == []
+    assert places(old, pattern(old)) == []
+
+
+def test_every_kind_of_file_is_read():
+    assert {path.suffix for path in TEXTS} == {".py", ".md", ".sh", ".ipynb"}
+
+
+def test_an_attribute_of_an_old_name_is_seen():
+    found = re.compile(pattern("memory.size"))
+    assert found.search("config.memory.size") and found.search("memory.size=2")
+    assert not found.search("memory.sizes") and not found.search("xmemory.size")
+    assert not re.search(pattern("Chief("), "is.Chief(")

@@ -8,6 +8,9 @@ from simclr.commands.definition import Argument
 DEBUG = Argument("debug", bool, "Show tracebacks and logs.", False)
 
 
+_NUMBERS = {int: flags.DEFINE_integer, float: flags.DEFINE_float}
+
+
 def define(arguments, values):
     """Defines a flag for each argument.
 
@@ -32,12 +35,9 @@ def _define(argument, values):
         flags.DEFINE_enum(name, default, argument.choices, words, **here)
     elif argument.kind is bool:
         flags.DEFINE_boolean(name, default, words, **here)
-    elif argument.kind is int:
-        least = argument.least
-        flags.DEFINE_integer(name, default, words, lower_bound=least, **here)
-    elif argument.kind is float:
-        least = argument.least
-        flags.DEFINE_float(name, default, words, lower_bound=least, **here)
+    elif argument.kind in _NUMBERS:
+        here |= {"lower_bound": argument.least, "upper_bound": argument.most}
+        _NUMBERS[argument.kind](name, default, words, **here)
     elif argument.repeatable:
         flags.DEFINE_multi_string(name, list(default), words, **here)
     elif argument.kind is tuple:

@@ -12,11 +12,19 @@ from typing import Annotated, Any, Literal
 
 from simclr.config import Config
 from simclr.data.sources.registry import SPELLINGS
+from simclr.engines import ENGINES, KINDS
 
 
 @dataclasses.dataclass(frozen=True)
 class AtLeast:
     """The smallest value that an argument takes."""
+
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class AtMost:
+    """The largest value that an argument takes."""
 
     value: float
 
@@ -27,7 +35,7 @@ PYTHON_ONLY = object()  # No flag.
 
 Path = Annotated[str, PATH]
 Text = str
-Share = Annotated[float, AtLeast(0)]
+Share = Annotated[float, AtLeast(0), AtMost(1)]
 Count = Annotated[int, AtLeast(0)]
 
 Recipe = Annotated[
@@ -68,12 +76,12 @@ MaxHours = Annotated[
     AtLeast(0),
 ]
 Engine = Annotated[
-    Literal["tensorflow", "pjrt"],
+    Literal[ENGINES],
     "What runs the net: tf.distribute, or jax's devices (needs simclr[aot]) "
     "for hardware that TensorFlow does not drive.",
 ]
 Strategy = Annotated[
-    Literal["auto", "tpu", "gpu", "cpu", "multiworker"],
+    Literal[KINDS],
     "Devices to use; auto takes the best that is there.",
 ]
 Replicas = Annotated[
@@ -90,5 +98,6 @@ Quiet = Annotated[bool, "Print nothing, show no bars.", PYTHON_ONLY]
 Settings = Annotated[
     Any,
     "Values over the recipe, after `set`: epochs=20, or a part's as a dict, "
-    'model={"depth": 50}.',
+    'model={"depth": 50}; model may also be a keras.Model or a function that '
+    "makes one (docs/backbones.md).",
 ]

@@ -23,7 +23,7 @@ from simclr.commands.session import session
 from simclr.config import Config
 from simclr.config import values as config_values
 from simclr.messages.errors import InputError
-from simclr.messages.hints import did_you_mean
+from simclr.messages.hints import did_you_mean, shown
 
 _REQUIRED = inspect.Parameter.empty
 _SETTINGS = tuple(field.name for field in dataclasses.fields(Config))
@@ -40,7 +40,7 @@ class Argument:
         help: str.
         default: of the parameter.
         choices: tuple of str; empty: any value.
-        least: the smallest value; None: any.
+        least, most: the smallest and the largest value; None: any.
         path: bool, a local path whose `~` is expanded.
         repeatable: bool, a flag for each of a tuple's values.
         required: bool, it has no default.
@@ -54,6 +54,7 @@ class Argument:
     default: object = None
     choices: tuple = ()
     least: float | None = None
+    most: float | None = None
     path: bool = False
     repeatable: bool = False
     required: bool = False
@@ -94,15 +95,18 @@ def _argument(parameter, hint):
         help=" ".join(n for n in notes if isinstance(n, str)),
         default=None if rest else parameter.default,
         choices=choices,
-        least=next(
-            (n.value for n in notes if isinstance(n, kinds.AtLeast)), None
-        ),
+        least=_bound(notes, kinds.AtLeast),
+        most=_bound(notes, kinds.AtMost),
         path=kinds.PATH in notes,
         repeatable=kinds.REPEATABLE in notes,
         required=not rest and parameter.default is _REQUIRED,
         flag=not rest and kinds.PYTHON_ONLY not in notes,
         rest=rest,
     )
+
+
+def _bound(notes, kind):
+    return next((n.value for n in notes if isinstance(n, kind)), None)
 
 
 def _kind(hint):
@@ -126,7 +130,7 @@ def command(function):
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        bound = signature.bind(*args, **kwargs)
+        bound = _bind(function.__name__, signature, arguments, args, kwargs)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             argument = arguments[name]
@@ -149,6 +153,32 @@ def command(function):
         ]
     )
     return call
+
+
+def _bind(name, signature, arguments, args, kwargs):
+    """A call's arguments by their names.
+
+    Raises:
+        InputError: one that there is not, that is missing, or that is there
+            twice.
+    """
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        unknown = [key for key in kwargs if key not in arguments]
+        if unknown and not any(a.rest for a in arguments.values()):
+            raise _no_argument(unknown[0], arguments) from None
+        raise InputError(f"simclr.{name}: {error}.") from None
+
+
+def _no_argument(name, arguments):
+    """The error of a keyword that is no argument."""
+    settings = any(a.rest for a in arguments.values())
+    known = [*arguments, *(_SETTINGS if settings else ())]
+    hint = did_you_mean(name, known)
+    if not settings and "set" in arguments and name in _SETTINGS:
+        hint = f" It is a value of the recipe: set={{{name!r}: ...}}."
+    return InputError(f"There is no argument {name!r}.{hint}")
 
 
 def checked(argument, value):
@@ -176,7 +206,8 @@ def checked(argument, value):
         value = float(value)
     if type(value) is not argument.kind:
         raise InputError(
-            f"{argument.name} takes {_WORDS[argument.kind]}, got {value!r}."
+            f"{argument.name} takes {_WORDS[argument.kind]}, got "
+            f"{shown(value)}."
         )
     if argument.choices and value not in argument.choices:
         raise InputError(
@@ -186,6 +217,10 @@ def checked(argument, value):
     if argument.least is not None and not value >= argument.least:
         raise InputError(
             f"{argument.name} is {value}; it must be >= {argument.least:g}."
+        )
+    if argument.most is not None and not value <= argument.most:
+        raise InputError(
+            f"{argument.name} is {value}; it must be <= {argument.most:g}."
         )
     return value
 
@@ -206,7 +241,7 @@ def _texts(argument, value):
     if isinstance(value, str | os.PathLike):
         value = [value]
     if not isinstance(value, Iterable):
-        raise InputError(f"{argument.name} takes texts, got {value!r}.")
+        raise InputError(f"{argument.name} takes texts, got {shown(value)}.")
     return tuple(
         _path(argument.name, one) if argument.path else str(one)
         for one in value
@@ -219,7 +254,7 @@ def _functions(name, value):
     if not isinstance(functions, Iterable) or not all(
         map(callable, functions := tuple(functions))
     ):
-        raise InputError(f"{name} takes functions, got {value!r}.")
+        raise InputError(f"{name} takes functions, got {shown(value)}.")
     return functions
 
 
@@ -227,17 +262,22 @@ def _path(name, value):
     try:
         return os.path.expanduser(os.fspath(value))
     except TypeError:
-        raise InputError(f"{name} takes a path, got {value!r}.") from None
+        arrays = ""
+        if name == "data" and hasattr(value, "__len__"):
+            arrays = (
+                " Arrays of images are for embed and predict of a run, "
+                "simclr.load(RUN).embed(images)."
+            )
+        raise InputError(
+            f"{name} takes a path, got {shown(value)}.{arrays}"
+        ) from None
 
 
 def _settings(values, arguments):
     """Keywords that are a recipe's settings; refuses any other."""
     for name in values:
         if name not in _SETTINGS:
-            known = [*_SETTINGS, *arguments]
-            raise InputError(
-                f"There is no argument {name!r}.{did_you_mean(name, known)}"
-            )
+            raise _no_argument(name, arguments)
     return values
 
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simclr.commands.devices import take_devices
 from simclr.commands.session import session
 from simclr.data.images.reader import Reader
 from simclr.data.sources.arrays import ArrayReader
 from simclr.data.sources.registry import open_source
+from simclr.engines import ENGINES, KINDS, startup
 from simclr.evaluation.split import Part
 from simclr.runs import folder as run_folder
 from simclr.runs import metrics
@@ -94,12 +96,22 @@ class Run:
         numbers = [str(i) for i in range(trained.num_classes)]
         return trained.class_names or numbers
 
-    def embed(self, images, *, quiet=False):
+    def embed(
+        self,
+        images,
+        *,
+        strategy=KINDS[0],
+        replicas=0,
+        engine=ENGINES[0],
+        quiet=False,
+    ):
         """Features of images, as evaluation sees them (center_view).
 
         Args:
             images: a folder or other words for images, or an array of them:
                 [n, h, w, 3], uint8 or float in [0, 1], or n of [h, w, 3].
+            strategy, replicas, engine: the devices that share the images, as
+                for simclr.evaluate; all GPUs where there are some.
             quiet: bool, show no bar.
 
         Returns:
@@ -108,15 +120,25 @@ class Run:
                 of a folder that cannot be read are left out.
 
         Raises:
-            InputError: there are no such images, or none can be read.
+            InputError: there are no such images or devices, or no image can
+                be read.
         """
-        return self._answers("load_encoder", images, quiet)
+        devices = strategy, replicas, engine
+        return self._answers("load_encoder", images, devices, quiet)
 
-    def predict(self, images, *, quiet=False):
+    def predict(
+        self,
+        images,
+        *,
+        strategy=KINDS[0],
+        replicas=0,
+        engine=ENGINES[0],
+        quiet=False,
+    ):
         """The classifier's answers for images.
 
         Args:
-            images, quiet: as for `embed`.
+            images, strategy, replicas, engine, quiet: as for `embed`.
 
         Returns:
             Predictions: labels, probabilities, ids.
@@ -124,7 +146,8 @@ class Run:
         Raises:
             InputError: as for `embed`, or the run is no classifier.
         """
-        logits, ids = self._answers("load_classifier", images, quiet)
+        devices = strategy, replicas, engine
+        logits, ids = self._answers("load_classifier", images, devices, quiet)
         shares = _softmax(logits)
         names = self.class_names
         labels = [names[i] for i in shares.argmax(axis=1)]
@@ -140,49 +163,61 @@ class Run:
 
         return evaluate(self.workdir, **arguments)
 
-    def _trained(self, load):
+    def _trained(self, load, strategy=None):
         """The newest weights; read again when the run has gone on."""
-        from simclr.engines import startup
-
         startup.start_tensorflow()
+        import tensorflow as tf
+
         from simclr.runs import weights
 
+        strategy = strategy or tf.distribute.get_strategy()
         step = weights.newest_step(self.workdir)
-        if load not in self._loaded or self._loaded[load].step != step:
-            self._loaded[load] = getattr(weights, load)(self.workdir)
-        return self._loaded[load]
+        # Where the variables lie: jax's devices have it from the default.
+        key = load, strategy.extended
+        if key not in self._loaded or self._loaded[key].step != step:
+            self._loaded[key] = getattr(weights, load)(self.workdir, strategy)
+        return self._loaded[key]
 
-    def _answers(self, load, images, quiet):
+    def _answers(self, load, images, devices, quiet):
         """(float32 [n, ...], ids): what a net says of images."""
         with session(quiet=quiet):
-            trained = self._trained(load)
-            import tensorflow as tf
-
+            strategy = take_devices(*devices).strategy
+            trained = self._trained(load, strategy)
+            from simclr.engines.strategies import Workers
             from simclr.inference.features import embed_part
             from simclr.inference.forward import Infer
 
             reader = _reader(images)
             rows = np.arange(len(reader.source))
             read, answers = embed_part(
-                Infer(trained.model, tf.distribute.get_strategy()),
+                Infer(trained.model, strategy),
                 Part(reader, rows, np.full(len(rows), -1)),
                 image_size=trained.image_size,
+                workers=Workers(strategy),
             )
             return answers, [reader.source.id(row) for row in read.rows]
 
 
-def load(path):
+def load(path, *, model=None):
     """A run, to use it.
 
     Args:
         path: run folder.
+        model: the keras.Model that it was trained with, where one was given as
+            pretrain(model=...); whoever asked by a name, or for a function,
+            need not give it again.
 
     Returns:
         Run.
 
     Raises:
-        InputError: there is no run in the folder.
+        InputError: there is no run in the folder, or the model is none.
     """
+    if model is not None:
+        startup.start_tensorflow()
+        from simclr.models.encoders import outside
+
+        outside.hand_in(model)
     run = Run(path)
     run_folder.read_config(run.workdir)
     return run

@@ -76,6 +76,13 @@ def check_seed(seed):
         )
 
 
+def check_share(name, value):
+    """Raises InputError for what is no share; of a tuple, any part of it."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if not 0 <= one <= 1:
+            raise InputError(f"{name} is {value}; it must lie in [0, 1].")
+
+
 def check_values(config):
     """Raises InputError for the first value that no config may hold."""
     objectives.check_name(config.loss.name)
@@ -89,10 +96,7 @@ def check_values(config):
         if value is not None and value < 0:
             raise InputError(f"{key} is {value}; it must be >= 0.")
     for key in _SHARES:
-        values = get(config, key)
-        for value in values if isinstance(values, tuple) else (values,):
-            if not 0 <= value <= 1:
-                raise InputError(f"{key} is {values}; it must lie in [0, 1].")
+        check_share(key, get(config, key))
     check_seed(config.seed)
 
 

@@ -10,7 +10,7 @@ import dataclasses
 from simclr import config as config_lib
 from simclr.config import Config
 from simclr.config.load import read_recipe
-from simclr.config.rules import check_seed
+from simclr.config.rules import check_seed, check_share
 from simclr.config.values import Typed
 from simclr.messages.errors import InputError
 
@@ -33,11 +33,7 @@ class Pipeline(Typed):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.label_fraction <= 1:
-            raise InputError(
-                f"label_fraction is {self.label_fraction}; it must lie in "
-                "[0, 1]."
-            )
+        check_share("label_fraction", self.label_fraction)
         check_seed(self.seed)
 
 

@@ -8,7 +8,7 @@ import types
 import typing
 
 from simclr.messages.errors import InputError
-from simclr.messages.hints import did_you_mean
+from simclr.messages.hints import did_you_mean, shown
 
 
 class Typed:
@@ -111,11 +111,13 @@ def _checked(key, value, kind):
             kinds = kinds[:1] * len(value)
         if isinstance(value, list | tuple) and len(value) == len(kinds):
             return tuple(_checked(key, v, k) for v, k in zip(value, kinds))
-        raise InputError(f"{key} takes {len(kinds)} numbers, got {value!r}.")
+        raise InputError(
+            f"{key} takes {len(kinds)} numbers, got {shown(value)}."
+        )
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise InputError(f"{key} takes {_word(kind)}, got {value!r}.")
+        raise InputError(f"{key} takes {_word(kind)}, got {shown(value)}.")
     return value
 
 

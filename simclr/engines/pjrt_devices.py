@@ -18,7 +18,7 @@ class PjrtDevices:
         replicas: how many devices; 0: all, or one CPU.
 
     Raises:
-        ValueError: jax is missing, or has no such devices.
+        InputError: jax is missing, or has no such devices.
     """
 
     def __init__(self, kind="auto", replicas=0):

@@ -8,11 +8,10 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from simclr.engines import ENGINES, KINDS
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
-
-KINDS = ("auto", "tpu", "gpu", "cpu", "multiworker")
 
 
 def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
@@ -35,6 +34,10 @@ def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
     if kind not in KINDS:
         raise InputError(
             f"--strategy={kind}; choose one of {', '.join(KINDS)}."
+        )
+    if engine not in ENGINES:
+        raise InputError(
+            f"--engine={engine}; choose one of {', '.join(ENGINES)}."
         )
     if engine == "pjrt":
         if kind == "multiworker":
@@ -223,7 +226,7 @@ def _gpu(replicas):
     if len(gpus) > 1:
         return _mirrored("GPU", len(gpus)), f"{len(gpus)} GPUs"
     if len(there) > 1:
-        return tf.distribute.OneDeviceStrategy("GPU:0"), "1 GPU"
+        return _one("GPU:0"), "1 GPU"
     return tf.distribute.get_strategy(), "1 GPU"
 
 
@@ -232,7 +235,7 @@ def _cpu(replicas):
     if replicas <= 1:
         words = f"CPU, {os.cpu_count()} cores"
         if tf.config.get_visible_devices("GPU"):
-            return tf.distribute.OneDeviceStrategy("CPU:0"), words
+            return _one("CPU:0"), words
         # The default strategy: same interface, none of the copying.
         return tf.distribute.get_strategy(), words
     _configured(
@@ -250,6 +253,11 @@ def _cpu(replicas):
 def _mirrored(kind, count):
     devices = [f"{kind}:{i}" for i in range(count)]
     return tf.distribute.MirroredStrategy(devices)
+
+
+@functools.cache  # A net that lies there already need not be read again.
+def _one(device):
+    return tf.distribute.OneDeviceStrategy(device)
 
 
 def _configured(configure, *arguments):

@@ -19,6 +19,7 @@ import os
 
 import numpy as np
 
+from simclr.inference import DTYPES
 from simclr.inference.features import stream
 from simclr.inference.views import CenterViews
 from simclr.messages.errors import InputError
@@ -26,7 +27,6 @@ from simclr.messages.progress import progress_bar
 from simclr.storage import files, json_text
 from simclr.storage.whole import remove_unfinished, whole_file, write_whole
 
-DTYPES = ("float16", "float32")
 _MANIFEST = "manifest.json"
 _FORMAT = 1
 _SHARD = 8192  # n: what a killed run loses at most, on each worker.
@@ -79,7 +79,7 @@ def write_shards(
     *,
     of,
     image_size,
-    dtype="float16",
+    dtype,
     workers=None,
     images_per_shard=_SHARD,
     progress=True,
@@ -95,7 +95,7 @@ def write_shards(
         of: dict of what else must be the same for a folder to be completed:
             the encoder's step and weights, say; JSON holds it.
         image_size: side of the views, pixels.
-        dtype: "float16" or "float32".
+        dtype: one of DTYPES.
         workers: strategies.Workers; None: this process is alone.
         images_per_shard: n, of a folder that begins.
         progress: show a bar.

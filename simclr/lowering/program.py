@@ -183,7 +183,7 @@ def lower_net(function, shape, *, replicas):
 
 
 def _rows_of_a_replica(config, replicas):
-    """n; ValueError where the replicas cannot share a batch."""
+    """n; InputError where the replicas cannot share a batch."""
     for name, images in (
         ("batch_size", config.batch_size),
         ("train.microbatch", config.train.microbatch),

@@ -1,6 +1,16 @@
 """What a user may have meant."""
 
 import difflib
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _MOST = 60
+
+
+def shown(value):
+    """Any value in a message: its repr, in one line, shortened."""
+    text = " ".join(_SHORT.repr(value).split())
+    return text if len(text) <= _MOST else f"{text[: _MOST - 3]}..."
 
 
 def near(word, known, cutoff=0.6):

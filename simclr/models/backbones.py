@@ -233,13 +233,16 @@ def _patch(image_size):
 
 
 def build_encoder(model, image_size=None):
-    """The encoder f of a settled config.Model, weights fresh.
+    """The encoder f of a config.Model, weights fresh.
 
     Args:
-        model: config.Model.
-        image_size: side of the views in training, pixels, for functions from
-            outside that ask for it; the other nets take any size.
+        model: config.Model; without `image_size` a settled one.
+        image_size: side of the views in training, pixels: it settles what the
+            model leaves open, and functions from outside may ask for it. The
+            other nets take any size.
     """
+    if image_size:
+        model = settle(model, image_size=image_size, eval_image_size=image_size)
     row = get(model.name)
     if not row.make:
         outside = importlib.import_module("simclr.models.encoders.outside")

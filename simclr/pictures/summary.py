@@ -40,12 +40,12 @@ def summary_picture(
         path: of the PNG.
         title: one line.
         subtitle: one line: data, model, time.
-        metrics_rows: see pictures.loss_curve; none: no curves.
+        metrics_rows: see sheets.loss_curve; none: no curves.
         view1: [n, s, s, 3] first views; up to 18 are shown.
         view2: [n, s, s, 3] second views.
         results: rows as for report.results_table and health_table; the first
             stands out. Without accuracies the figures of health are compared.
-        neighbours: dict of pictures.neighbours_sheet's arguments without
+        neighbours: dict of sheets.neighbours_sheet's arguments without
             `path`, or None; 6 queries are shown.
     """
     shares = _measured(results, SHARES)

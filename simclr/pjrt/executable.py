@@ -13,7 +13,7 @@ from simclr.messages.errors import InputError
 
 
 def require():
-    """Raises ValueError, naming the extra, where jax is missing."""
+    """Raises InputError, naming the extra, where jax is missing."""
     if importlib.util.find_spec("jax") is None:
         raise InputError(
             "This needs jax: pip install simclr[aot] (Python 3.11 or newer)."

@@ -218,7 +218,7 @@ class Recorder:
     def newest_checkpoint(self):
         """The newest checkpoint's name."""
         return os.path.basename(
-            checkpoint.finished(run_folder.checkpoints(self._run))[-1]
+            checkpoint.paths(run_folder.checkpoints(self._run))[-1]
         )
 
     def evaluate(self, step):

@@ -26,7 +26,7 @@ class Steps:
         self._state = [executable.put(np.asarray(x)) for x in state]
 
     def train_steps(self, batches, count, sums):
-        """Some steps; see engines.TensorFlowEngine.train_steps.
+        """Some steps; see engines.engine.TensorFlowEngine.
 
         Args:
             batches: iterator of batches: a list, a parameter each, of what

@@ -33,7 +33,7 @@ def table(net, style):
     """Published canonical name -> our path, for every weight of an encoder.
 
     Args:
-        net: a layers.Net.
+        net: resnet_layers.Net.
         style: one of STYLES.
 
     Returns:

@@ -14,6 +14,7 @@ import zipfile
 import numpy as np
 
 from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.storage import whole
 
 _NAME = re.compile(r"step_(\d+)\.npz$")
@@ -36,7 +37,7 @@ def save(folder, step, variables, keep=3):
     arrays = {name: np.asarray(v) for name, v in variables.items()}
     with whole.whole_file(path, "wb") as file:
         np.savez(file, step=np.int64(step), **arrays)
-    for old in finished(folder)[:-keep]:
+    for old in paths(folder)[:-keep]:
         os.remove(old)
     whole.remove_unfinished(folder)
     return path
@@ -47,7 +48,7 @@ def path_of(folder, step):
     return os.path.join(folder, f"step_{step:09d}.npz")
 
 
-def finished(folder):
+def paths(folder):
     """Paths of the checkpoints in `folder`, oldest first."""
     if not os.path.isdir(folder):
         return []
@@ -105,12 +106,12 @@ def read(path):
     return step, arrays
 
 
-def read_newest(folder, warn=print):
+def read_newest(folder, warn=say):
     """The newest whole checkpoint: (step, arrays), or None when there is none.
 
     A damaged one (a full disk, a bad copy) is passed over with a warning.
     """
-    for path in reversed(finished(folder)):
+    for path in reversed(paths(folder)):
         try:
             return read(path)
         except ValueError as error:

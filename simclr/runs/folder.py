@@ -41,7 +41,7 @@ def open_run(workdir, config, facts):
     os.makedirs(workdir, exist_ok=True)
     with _locked(workdir):
         # Without a checkpoint there is nothing that a new start could lose.
-        if checkpoint.finished(checkpoints(workdir)):
+        if checkpoint.paths(checkpoints(workdir)):
             _require_same(workdir, config, facts)
         else:
             _require_own_config(workdir)
@@ -114,7 +114,7 @@ def weights_digest(path):
     """
     path = os.path.expanduser(path)
     if os.path.isdir(path):
-        path = (checkpoint.finished(checkpoints(path)) or [""])[-1]
+        path = (checkpoint.paths(checkpoints(path)) or [""])[-1]
     if not os.path.isfile(path):
         return None
     digest = checkpoint.digest(path)
@@ -223,7 +223,7 @@ def mark_finished(workdir, step):
 
 def is_finished(workdir):
     """Whether the run went to its end: all steps, and the last evaluation."""
-    newest = checkpoint.finished(checkpoints(workdir))
+    newest = checkpoint.paths(checkpoints(workdir))
     try:
         with open(_finished(workdir)) as file:
             step = int(file.read())

@@ -28,8 +28,8 @@ def run(
     Args:
         config: the Config.
         engine: has `train_steps(batches, count, sums)`, see
-            engines.TensorFlowEngine, and `pull()`, called before the state is
-            saved or scored.
+            engines.engine.TensorFlowEngine, and `pull()`, called before the
+            state is saved or scored.
         batches: iterator of what the engine takes.
         step: int, steps done.
         total_steps: int.
@@ -51,9 +51,9 @@ def run(
         recorder.evaluate(step)  # It may have been killed before that.
     while step < total_steps:
         timed_steps, timed_seconds, speed = 0, 0.0, None
-        boundary = run_schedule.next(step)
-        while step < boundary:
-            count = pace.steps(boundary - step)
+        stop_at = run_schedule.next(step)
+        while step < stop_at:
+            count = pace.steps(stop_at - step)
             started = time.monotonic()
             sums, norms, bad = engine.train_steps(batches, count, sums)
             if int(bad) >= 0:
@@ -69,7 +69,7 @@ def run(
                 timed_seconds += seconds
                 speed = timed_steps * config.batch_size / timed_seconds
             recorder.progress(step, _means(sums), speed)
-            if step < boundary and (stop := stopper.reason()):
+            if step < stop_at and (stop := stopper.reason()):
                 engine.pull()
                 recorder.save(step, {_ROW + k: v for k, v in sums.items()})
                 return stop
@@ -103,6 +103,6 @@ def pop_sums(arrays):
 
 
 def _means(sums):
-    """Means of scalars over the steps since the last boundary, floats."""
+    """Means of scalars over the steps since the last row, floats."""
     steps = float(sums["steps"])
     return {k: float(v) / steps for k, v in sums.items() if k != "steps"}

@@ -170,7 +170,7 @@ def read_weights(path, class_names=None):
 
 def newest_step(workdir):
     """The step of a run's newest checkpoint, without reading it; or None."""
-    found = checkpoint.finished(run_folder.checkpoints(workdir))
+    found = checkpoint.paths(run_folder.checkpoints(workdir))
     return checkpoint.step_of(found[-1]) if found else None
 
 

@@ -187,7 +187,7 @@ def _require_origins(cells):
 def _require_same_origins(title, config, workdir):
     """What a run has learned from other weights is no part of this grid."""
     changed = run_folder.changed_origins(workdir, config)
-    if changed and checkpoint.finished(run_folder.checkpoints(workdir)):
+    if changed and checkpoint.paths(run_folder.checkpoints(workdir)):
         raise InputError(
             f"{title}: {workdir} started from other weights than "
             f"{', '.join(changed)} holds now; delete that folder, or choose "

@@ -70,7 +70,7 @@ class Compiled:
 
 
 def require():
-    """Raises ValueError, naming the extra, where jax or libtpu is missing."""
+    """Raises InputError, naming the extra, where jax or libtpu is missing."""
     for name in ("jax", "libtpu"):
         if importlib.util.find_spec(name) is None:
             raise InputError(

@@ -37,7 +37,7 @@ def cached_probabilities(
         config: the Config of a distillation.
         reader: Reader of the training images.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategy.Workers.
+        workers: strategies.Workers.
         workdir: run folder.
         chief: whether this process writes.
         step: int, where the run begins; at 0 nothing is taken over.

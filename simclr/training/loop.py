@@ -42,7 +42,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
         "" when the run is finished, else why it stopped before.
 
     Raises:
-        InputError: a config or folder that cannot be trained; see rundir.
+        InputError: a config or folder that cannot be trained; see
+            runs/folder.py.
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
@@ -171,7 +172,7 @@ def restore(task, class_names, workdir, chief):
 
     Returns:
         step: int.
-        sums: dict of scalars since the last boundary before it.
+        sums: dict of scalars since the last row of metrics.
     """
     sums = _zeros(task)
     found = checkpoint.read_newest(run_folder.checkpoints(workdir))

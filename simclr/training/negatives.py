@@ -5,8 +5,8 @@ The memory network of SimCLRv2 (Chen et al. 2020b, arXiv 2006.10029, Section 2:
 arXiv 1911.05722), whose output is kept as negatives for later batches.
 
 MoCo shuffles its batches over the devices because batch norm on each alone
-would give away which key shares a device with its query. Batch norm is global
-here (simclr/models/batch_norm.py): all keys share one mean and one variance,
+would give away which projections share a device with an anchor. Batch norm is
+global here (simclr/models/batch_norm.py): all share one mean and one variance,
 and nothing is left to give away. The queue's rows are, besides, never the match
 of any anchor.
 
@@ -79,7 +79,7 @@ class MomentumNegatives:
         """Moves the momentum encoder towards the online nets.
 
         Comes after the optimizer's update, so that no anchor has met its own
-        image's key of this step.
+        image's projection of this step.
 
         Args:
             step: integer scalar, from 0: the step that has just been done.

@@ -103,7 +103,7 @@ class Recorder:
 
     def newest_checkpoint(self):
         """The newest checkpoint's name, for people."""
-        kept = checkpoint.finished(self._checkpoints)
+        kept = checkpoint.paths(self._checkpoints)
         return os.path.basename(kept[-1]) if kept else "none was written yet"
 
     def evaluate(self, step):

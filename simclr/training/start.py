@@ -28,7 +28,7 @@ def start_from(weights, models):
         variables stay fresh and how many weights are not used, and the first.
 
     Raises:
-        ValueError: the encoder is another one; names what does not fit.
+        InputError: the encoder is another one; names what does not fit.
     """
     variables = named_variables(**models)
     checkpoint.assign(

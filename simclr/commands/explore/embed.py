@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.inference import DTYPES
 
 Out = Annotated[
     arguments.Path,
     "The folder to write, or to complete after a kill. Images that cannot be "
     "read are listed in OUT/unreadable.tsv.",
 ]
-Dtype = Annotated[Literal["float16", "float32"], "Of the vectors."]
+Dtype = Annotated[Literal[DTYPES], "Of the vectors."]
 
 
 @command
@@ -21,7 +22,7 @@ def embed(
     data: arguments.Images,
     *,
     out: Out = "embeddings",
-    dtype: Dtype = "float16",
+    dtype: Dtype = DTYPES[0],
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",

@@ -14,7 +14,7 @@ from simclr.messages.say import show
 from simclr.runs import weights
 
 
-def write(run, data, out, devices, *, dtype="float16"):
+def write(run, data, out, devices, *, dtype):
     """Embeds images into a folder, or completes what a killed run began.
 
     Args:
@@ -22,7 +22,7 @@ def write(run, data, out, devices, *, dtype="float16"):
         data: images, as for open_source.
         out: folder for the shards.
         devices: Devices.
-        dtype: "float16" or "float32".
+        dtype: one of inference.DTYPES.
 
     Returns:
         shards.Shards.

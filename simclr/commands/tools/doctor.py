@@ -15,7 +15,7 @@ Collect = Annotated[
 
 
 @command
-def doctor(*, collect: Collect = None):
+def doctor(*, collect: Collect = None, quiet: arguments.Quiet = False):
     """Says whether TensorFlow sees the TPU or GPU; if not, what to type.
 
     Returns:

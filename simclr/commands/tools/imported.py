@@ -176,7 +176,7 @@ def _fresh_end(config, fit):
 def _write(workdir, config, facts, arrays):
     """The run folder, unless it holds this very import already."""
     folder = run_folder.checkpoints(workdir)
-    begun = checkpoint.finished(folder)
+    begun = checkpoint.paths(folder)
     if begun:
         old = run_folder.read_facts(workdir).get("imported", {})
         if old.get("weights") != facts["imported"]["weights"]:

@@ -15,6 +15,7 @@ from simclr.config import Config
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines import startup
+from simclr.evaluation import MAX_IMAGES
 from simclr.evaluation.split import few, split
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
@@ -29,7 +30,6 @@ from simclr.storage.whole import whole_file, write_whole
 # A stored image's side, at most, to a view's: crops are seldom the whole image.
 _LARGER = 1.5
 _EMBEDDED = 256  # Images in one call of the encoder.
-_SCORED = 200_000  # Images that kNN fits on, and scores, at most.
 
 
 def write(recipe, workdir, overrides, init, *, replicas, side, **images):
@@ -74,7 +74,7 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             num_classes=len(class_names or ()),
         )
         step, sums = loop.restore(task, class_names, workdir, chief=True)
-        if not checkpoint.finished(run_folder.checkpoints(workdir)):
+        if not checkpoint.paths(run_folder.checkpoints(workdir)):
             checkpoint.save(run_folder.checkpoints(workdir), step, task.state)
         side = side or array_file.side_of(
             reader, round(_LARGER * config.data.image_size)
@@ -176,7 +176,7 @@ def _parts(config, reader):
         eval_reader = Reader(
             open_source(config.data.eval_source, labels=config.data.eval_labels)
         )
-    parts = split(reader, eval_reader, limit=_SCORED, seed=config.seed)
+    parts = split(reader, eval_reader, limit=MAX_IMAGES, seed=config.seed)
     if parts.note:
         say(f"Note      {parts.note}")
     return parts, eval_reader

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.data.shards import FORMATS
 from simclr.data.sources.registry import open_source
 
 Folder = Annotated[
     arguments.Path, "Local folder: new, empty, or begun by the same command."
 ]
 Format = Annotated[
-    Literal["arrayrecord", "tfrecord"],
+    Literal[FORMATS],
     "ArrayRecord reads at random; TFRecord is what others read.",
 ]
 ShardMb = Annotated[float, "Size of a shard, MB."]
@@ -22,7 +23,7 @@ def prepare(
     folder: Folder,
     *,
     labels: arguments.Labels = "",
-    format: Format = "arrayrecord",
+    format: Format = FORMATS[0],
     shard_mb: ShardMb = 100.0,
     quiet: arguments.Quiet = False,
 ):

@@ -70,10 +70,10 @@ def distill(
     from simclr.runs import folder as run_folder
 
     overrides = launch.overrides(set, settings)
-    recipe = launch.read_recipe(config, "distill", overrides)
+    recipe, origin = launch.read_recipe(config, "distill", overrides)
     train_data.require_there(data, eval_data)
     teachers = tuple(
-        map(launch.absolute_run, _teachers(teacher, recipe[0], overrides))
+        map(launch.absolute_run, _teachers(teacher, recipe, overrides))
     )
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
@@ -82,7 +82,7 @@ def distill(
     )
     classes.of_all(teachers)  # What is no classifier stops it here.
     images = train_data.resolve(
-        recipe[0],
+        recipe,
         teachers[0],
         same_classes=True,
         source=data,
@@ -94,6 +94,7 @@ def distill(
     teacher_config, _, _ = classes.describe(teachers[0])
     chosen, notes = launch.chosen(
         recipe,
+        origin,
         workdir,
         overrides,
         lambda: suggest_tasks.distill(
@@ -120,7 +121,7 @@ def distill(
         workdir,
         devices,
         notes=notes,
-        recipe=recipe[0],
+        recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
         callbacks=callbacks,

@@ -72,7 +72,7 @@ def finetune(
     from simclr.runs import folder as run_folder
 
     overrides = launch.overrides(set, settings)
-    recipe = launch.read_recipe(config, "finetune", overrides)
+    recipe, origin = launch.read_recipe(config, "finetune", overrides)
     train_data.require_there(data, eval_data)
     init = launch.absolute_run(init)
     start = run_folder.read_config(init) if init else None
@@ -82,7 +82,7 @@ def finetune(
         ending = "supervised" if from_scratch else "finetuned"
         workdir = os.path.join("runs", f"{name}_{ending}")
     images = train_data.resolve(
-        recipe[0],
+        recipe,
         init,
         same_classes=False,
         source=data,
@@ -95,13 +95,14 @@ def finetune(
         few = train_data.write_labels(
             images,
             label_fraction,
-            _seed(recipe[0], overrides),
+            _seed(recipe, overrides),
             workdir,
             devices.strategy,
         )
         images = dataclasses.replace(images, labels=few)
     chosen, notes = launch.chosen(
         recipe,
+        origin,
         workdir,
         overrides,
         lambda: suggest_tasks.finetune(
@@ -128,7 +129,7 @@ def finetune(
         workdir,
         devices,
         notes=notes,
-        recipe=recipe[0],
+        recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
         callbacks=callbacks,

@@ -58,51 +58,51 @@ def _net_name(model):
     return outside.hand_in(model)
 
 
-def read_recipe(recipe, task, overrides):
+def read_recipe(given, task, overrides):
     """A recipe, checked as far as it goes without its images.
 
     Args:
-        recipe: Config, path of a recipe, or "".
+        given: Config, path of a recipe, or "".
         task: str, the config.task that it must have.
         overrides: KEY=VALUE over it.
 
     Returns:
-        (Config without the overrides, or None; list of str on where it is
-        from).
+        recipe: Config without the overrides, or None.
+        origin: list of str on where it is from.
 
     Raises:
         InputError: no such recipe, one of another task, or bad overrides.
     """
-    if not recipe:
+    if not given:
         config = Config()
         for override in overrides:
             config = config_values.replace(config, *config_lib.split(override))
         check_values(config)
         return None, []
-    given = isinstance(recipe, Config)
-    name = "the Config" if given else recipe
-    config = recipe if given else config_lib.read(recipe)
-    if config.task != task:
+    built = isinstance(given, Config)
+    name = "the Config" if built else given
+    recipe = given if built else config_lib.read(given)
+    if recipe.task != task:
         raise InputError(
-            f"{name} is a recipe for simclr {config.task}, not {task}."
+            f"{name} is a recipe for simclr {recipe.task}, not {task}."
         )
-    config_lib.override(config, overrides)
-    return config, [f"recipe {name}"]
+    config_lib.override(recipe, overrides)
+    return recipe, [f"recipe {name}"]
 
 
-def default_workdir(recipe, data):
+def default_workdir(given, data):
     """runs/NAME after the recipe's file, else after the images."""
-    if isinstance(recipe, Config):
-        recipe, data = "", data or recipe.data.source
-    name = run_folder.run_name(recipe or registry.absolute(data))
+    if isinstance(given, Config):
+        given, data = "", data or given.data.source
+    name = run_folder.run_name(given or registry.absolute(data))
     return os.path.join("runs", name)
 
 
-def chosen(recipe, workdir, overrides, suggest):
+def chosen(recipe, origin, workdir, overrides, suggest):
     """The config to begin with, and how it came about.
 
     Args:
-        recipe: what read_recipe returned.
+        recipe, origin: what read_recipe returned.
         workdir: the run folder, which may hold a run that goes on.
         overrides: list of KEY=VALUE, which will go over it.
         suggest: function without arguments to (Config, dict of key -> str),
@@ -111,10 +111,9 @@ def chosen(recipe, workdir, overrides, suggest):
     Returns:
         (Config, list of str).
     """
-    config, notes = recipe
-    if config is not None:
-        return config, notes
-    if checkpoint.finished(run_folder.checkpoints(workdir)):
+    if recipe is not None:
+        return recipe, origin
+    if checkpoint.paths(run_folder.checkpoints(workdir)):
         # Another device would be given another recipe.
         return run_folder.read_config(workdir), [
             f"the one that {workdir} began with"

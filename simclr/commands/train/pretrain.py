@@ -57,13 +57,14 @@ def pretrain(
     from simclr.config import suggest
 
     overrides = launch.overrides(set, settings)
-    recipe = launch.read_recipe(config, "pretrain", overrides)
+    recipe, origin = launch.read_recipe(config, "pretrain", overrides)
     train_data.require_there(data, eval_data)
     if not workdir:
         workdir = launch.default_workdir(config, data)
     devices = take_devices(strategy, replicas, engine)
     chosen, notes = launch.chosen(
         recipe,
+        origin,
         workdir,
         overrides,
         lambda: suggest.suggest(
@@ -88,7 +89,7 @@ def pretrain(
         workdir,
         devices,
         notes=notes,
-        recipe=recipe[0],
+        recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
         callbacks=callbacks,

@@ -28,7 +28,7 @@ _BATCH = 256  # Images, to measure speed with.
 
 def run(
     pipeline,
-    recipe,
+    recipe_path,
     data,
     devices,
     *,
@@ -48,9 +48,9 @@ def run(
 
     Args:
         pipeline: config.stages.Pipeline.
-        recipe: its path, for people.
+        recipe_path: where it was read, for people.
         data: dict of name -> config.Data of the stage.
-        devices: launch.Devices.
+        devices: commands.devices.Devices.
         label_fraction: share of the labels that later stages have; 0: all.
         pretrained: run folder in place of the first stage, or "".
         overruled: dict of stage -> lines on what of its recipe does not hold.
@@ -73,7 +73,7 @@ def run(
         few = train_data.write_labels(
             first, label_fraction, pipeline.seed, workdir, strategy
         )
-    say(f"Pipeline  {recipe}: {', '.join(pipeline.stages)}, in {workdir}")
+    say(f"Pipeline  {recipe_path}: {', '.join(pipeline.stages)}, in {workdir}")
     say(f"Labels    {few or 'all of ' + first.source}")
     begun = []
 
@@ -83,7 +83,7 @@ def run(
                 config,
                 folder,
                 devices,
-                notes=[f"stage {name} of {recipe}", *overruled[name]],
+                notes=[f"stage {name} of {recipe_path}", *overruled[name]],
                 overrides=overrides,
                 max_hours=hours,
                 callbacks=callbacks,

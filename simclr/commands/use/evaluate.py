@@ -5,6 +5,7 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.evaluation import MAX_IMAGES
 from simclr.messages.say import show
 
 Data = Annotated[
@@ -36,7 +37,7 @@ def evaluate(
     labels: arguments.Labels = "",
     eval_data: EvalData = "",
     eval_labels: arguments.EvalLabels = "",
-    max_images: MaxImages = 200_000,
+    max_images: MaxImages = MAX_IMAGES,
     baselines: Baselines = True,
     classifier: Classifier = None,
     strategy: arguments.Strategy = "auto",

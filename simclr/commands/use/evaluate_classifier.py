@@ -13,7 +13,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
 from simclr.data.sources.registry import absolute, open_source
 from simclr.engines.strategies import Workers, is_chief
-from simclr.evaluation import classification, report
+from simclr.evaluation import MAX_IMAGES, classification, report
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels
 from simclr.inference.features import embed_part
@@ -37,7 +37,7 @@ def score(
     labels="",
     eval_data="",
     eval_labels="",
-    max_images=200_000,
+    max_images=MAX_IMAGES,
     out="",
     again=True,
 ):
@@ -136,36 +136,36 @@ def score(
     return results
 
 
-def _images(workdir, settings, data, labels, eval_data, eval_labels):
+def _images(workdir, own_data, data, labels, eval_data, eval_labels):
     """The images to score.
 
     Args:
-        settings: config.Data of the run.
+        own_data: config.Data of the run.
         data, labels, eval_data, eval_labels: what the user said instead.
 
     Returns:
         (Source, bool [num]: which of its images may be scored).
     """
-    own = settings.eval_source
+    own = own_data.eval_source
     if eval_labels and not (eval_data or own):
         raise InputError("--eval_labels go with --eval_data, which is missing.")
     if eval_data or (own and not data and not labels):
         eval_data = eval_data or own
         if absolute(eval_data) == own:
-            eval_labels = eval_labels or settings.eval_labels
+            eval_labels = eval_labels or own_data.eval_labels
         source = open_source(eval_data, labels=eval_labels)
     elif data:
         source = open_source(data, labels=labels)
-    elif settings.labels in ("", "none"):
+    elif own_data.labels in ("", "none"):
         raise InputError(
             f"{workdir} has no held-out images to score: say "
             "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
             "sub-folders are the classes."
         )
     else:
-        source = open_source(settings.source, labels=labels)
-        known, _ = read_labels(settings.labels, source)
-        source.name += f" without {os.path.basename(settings.labels)}"
+        source = open_source(own_data.source, labels=labels)
+        known, _ = read_labels(own_data.labels, source)
+        source.name += f" without {os.path.basename(own_data.labels)}"
         return source, known < 0
     return source, np.ones([len(source)], bool)
 

@@ -9,7 +9,7 @@ from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data import batches
 from simclr.engines.strategies import Workers, is_chief
-from simclr.evaluation import health, knn, report
+from simclr.evaluation import MAX_IMAGES, health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import few, split
@@ -40,7 +40,7 @@ def score(
     labels="",
     eval_data="",
     eval_labels="",
-    max_images=200_000,
+    max_images=MAX_IMAGES,
     baselines=True,
     out="",
     again=True,

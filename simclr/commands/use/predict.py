@@ -6,9 +6,8 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.commands.use import HEADER
 from simclr.messages.errors import InputError
-
-_HEADER = "id,label,probability"  # Begins every file of predictions.
 
 Out = Annotated[
     arguments.Path,
@@ -78,7 +77,7 @@ def _require_ours(out):
         return
     if os.path.isfile(out):
         with open(out, encoding="utf-8", errors="replace") as file:
-            if file.readline().startswith(_HEADER):
+            if file.readline().startswith(",".join(HEADER)):
                 return
     raise InputError(
         f"{out} exists and is no file of predictions; choose another --out."

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from simclr.commands.unreadable import list_unreadable
+from simclr.commands.use import HEADER
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
@@ -19,7 +20,6 @@ from simclr.runs import classes, weights
 from simclr.storage import tables
 from simclr.storage.whole import whole_file
 
-_HEADER = ["id", "label", "probability"]
 _SHOWN = 5  # Classes named in the summary.
 
 
@@ -29,7 +29,7 @@ def write(run, data, devices, *, out, top, probabilities):
     Args:
         run: run folder of a classifier.
         data: images, as for open_source.
-        devices: launch.Devices.
+        devices: commands.devices.Devices.
         out: path of the CSV file.
         top: classes of an image that are named, the likeliest first.
         probabilities: bool, also a column p_CLASS for each class.
@@ -43,7 +43,7 @@ def write(run, data, devices, *, out, top, probabilities):
     source = open_source(data)
     trained = weights.load_classifier(run, devices.strategy)
     show(f"{run}, step {trained.step} ({devices.words})")
-    header = _HEADER + [
+    header = list(HEADER) + [
         f"{name}_{place}"
         for place in range(2, top + 1)
         for name in ("label", "probability")

@@ -98,7 +98,7 @@ def identity(workdir, *, of, **parts):
     Raises:
         InputError: the run has no checkpoint.
     """
-    found = checkpoint.finished(run_folder.checkpoints(workdir))
+    found = checkpoint.paths(run_folder.checkpoints(workdir))
     if not found:
         raise InputError(f"{workdir} has no checkpoint yet.")
     config = config_lib.to_json(run_folder.read_config(workdir))

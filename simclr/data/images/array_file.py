@@ -64,7 +64,7 @@ def store(reader, path, *, side, view):
         Rows.
 
     Raises:
-        ValueError: a hundred images in a row are unreadable.
+        InputError: a hundred images in a row are unreadable.
     """
     num = len(reader.source)
     with whole_path(path) as unfinished:

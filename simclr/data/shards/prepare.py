@@ -18,7 +18,7 @@ import json
 import os
 
 from simclr.data.images.check import read_all, write_csv
-from simclr.data.shards import arrayrecord, example
+from simclr.data.shards import FORMATS, arrayrecord, example
 from simclr.data.shards import index as shard_index
 from simclr.data.shards.records import MANIFEST
 from simclr.messages.counts import counted
@@ -47,7 +47,7 @@ def prepare(
     source,
     out_dir,
     *,
-    file_format="arrayrecord",
+    file_format=FORMATS[0],
     shard_bytes=100e6,
     progress=True,
 ):
@@ -59,7 +59,7 @@ def prepare(
     Args:
         source: Source.
         out_dir: local folder, new, empty, or begun by the same command.
-        file_format: "arrayrecord" or "tfrecord".
+        file_format: one of FORMATS.
         shard_bytes: size of a shard; only a single larger image exceeds it.
         progress: bool, show a bar and print a line at the end.
 
@@ -71,9 +71,10 @@ def prepare(
             readable image at all, or TFRecords without TensorFlow.
         OSError: the folder cannot be written.
     """
-    if file_format not in _WRITERS:
+    if file_format not in FORMATS:
         raise InputError(
-            f"file_format is {file_format!r}; choose arrayrecord or tfrecord."
+            f"file_format is {file_format!r}; choose one of "
+            f"{', '.join(FORMATS)}."
         )
     if not shard_bytes >= 1:
         raise InputError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
@@ -236,7 +237,7 @@ def _tfrecord_writer(path):
     return tf.io.TFRecordWriter(path)
 
 
-_WRITERS = {"arrayrecord": arrayrecord.writer, "tfrecord": _tfrecord_writer}
+_WRITERS = dict(zip(FORMATS, (arrayrecord.writer, _tfrecord_writer)))
 
 
 def _write_plan(out_dir, plan):

@@ -4,6 +4,7 @@ import numpy as np
 
 from simclr.data.source import Source
 from simclr.messages.errors import InputError
+from simclr.messages.hints import shown
 
 
 class ArraySource(Source):
@@ -22,7 +23,7 @@ class ArraySource(Source):
             count = len(images)
         except TypeError:
             raise InputError(
-                f"Images are a path or an array of them, got {images!r}."
+                f"Images are a path or an array of them, got {shown(images)}."
             ) from None
         if count == 0:
             raise InputError("The array of images is empty.")

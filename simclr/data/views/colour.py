@@ -51,7 +51,7 @@ def colour(
         [n, h, w, 3] in [0, 1]: float32, or the type of float images.
 
     Raises:
-        ValueError: a negative strength or an unknown rule.
+        InputError: a negative strength or an unknown rule.
     """
     x = tf.transpose(images, [0, 3, 1, 2])  # [n, 3, h, w]
     if not x.dtype.is_floating:

@@ -71,8 +71,7 @@ def build(name, image_size=None):
         raise InputError(
             f"The run's encoder is a keras.Model, {function!r}, that was "
             "handed in from Python: hand it in again, "
-            "simclr.models.encoders.outside.hand_in(model), before the run is "
-            "read."
+            "simclr.load(RUN, model=model), before the run is read."
         )
     return _encoder(_copy(_models[name]), name, image_size)
 

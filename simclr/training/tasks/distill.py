@@ -1,4 +1,4 @@
-"""Stage 3: a student learns a teacher's labels over all the images.
+"""The task distill: a student learns a teacher's labels on all images.
 
 Shapes: n = images per replica, h w = a view's height and width, k = classes.
 """

@@ -1,4 +1,4 @@
-"""Stage 2: a classifier from few labels, the teacher.
+"""The task finetune: a classifier from few labels, the teacher.
 
 Shapes: n = images per replica, k = classes.
 """

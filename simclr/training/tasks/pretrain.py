@@ -1,4 +1,4 @@
-"""Stage 1: contrast between two views, without labels.
+"""The task pretrain: contrast between two views, without labels.
 
 Shapes: n = images per replica, f = features, d = projection dimensions, k =
 classes.
@@ -31,8 +31,8 @@ class Pretrain(Task):
         """All of them, with or without labels."""
         objectives.check(config.loss.name, negatives=config.negatives.size > 0)
         source = open_source(config.data.source, labels=config.data.labels)
-        # Some anchors meet the key that their own image left an epoch ago, and
-        # are told to flee it. Epochs being shuffled, their share is
+        # Some anchors meet the projection that their own image left an epoch
+        # ago, and are told to flee it. Epochs being shuffled, their share is
         # (K / images)^2 / 2: 1 in 8 at this limit, 1 in 760 on ImageNet.
         if 2 * config.negatives.size > len(source):
             raise InputError(

@@ -106,7 +106,7 @@ class Task:
             class_names: list of str, or None.
 
         Raises:
-            ValueError, OSError: they are not there or do not fit the task.
+            InputError, OSError: they are not there or do not fit the task.
         """
         raise NotImplementedError
 
@@ -140,6 +140,7 @@ class Task:
             views: as in `losses`.
             step: integer scalar, from 0: the step that has just been done.
         """
+        del views, step  # AutoGraph warns of a function of words alone.
 
     def train_step(self, strategy, batch):
         """One update on a global batch.
