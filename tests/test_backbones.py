@@ -163,3 +163,16 @@ def test_teacher_and_student_may_be_any_two(tmp_path):
 
 def all_variables(trained):
     return named_variables(**trained.models).values()
+
+
+def test_the_size_of_the_images_settles_what_is_open():
+    """stem="auto": without a size there is no telling."""
+    model = dataclasses.replace(Config().model, depth=10, width=0.125)
+    ends_of = {
+        size: backbones.build_encoder(model, size)(np.zeros([1, 64, 64, 3]))
+        for size in (32, 224)
+    }
+    small, large = (ends["group1"].shape[1] for ends in ends_of.values())
+    assert (small, large) == (64, 16)
+    with pytest.raises(ValueError, match="auto"):
+        backbones.build_encoder(model)
