@@ -212,7 +212,7 @@ def test_an_import_is_named_by_numbers_or_as_the_images(
         os.symlink(photos / name, tmp_path / "numbered" / str(number))
     line[-1] = f"--data={tmp_path}/numbered"
     assert say(capsys, *line)[0] == 0
-    by_number = results(run, "results_classifier.json")["rows"][0]
+    by_number = results(run, "results_classifier_numbered.json")["rows"][0]
     assert [row["name"] for row in by_number["per_class"]] == ["0", "1"]
     assert by_number["confusion"] == by_name["confusion"]
 

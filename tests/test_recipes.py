@@ -24,10 +24,11 @@ SIZE = 32
 
 def tiny(config):
     """The recipe with narrow layers, small views and 4 images in a batch."""
+    size = SIZE - SIZE % (config.model.patch or 1)  # Patches fill a view.
     return dataclasses.replace(
         config,
         batch_size=4,
-        data=dataclasses.replace(config.data, image_size=SIZE),
+        data=dataclasses.replace(config.data, image_size=size),
         model=dataclasses.replace(
             config.model,
             width=0.125,
@@ -64,7 +65,8 @@ def takes_a_step(config):
     )
     task = TASKS[config.task](config, num_examples=40, num_classes=3)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, [2, 4, SIZE, SIZE, 3], dtype=np.uint8)
+    shape = [2, 4, *[config.data.image_size] * 2, 3]
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
     draws = view_draws.draw(0, seed=0, batch_size=4)
     finetune = config.task == "finetune"
     batch = {
