@@ -248,6 +248,10 @@ def test_command(monkeypatch, capsys, tmp_path):
             "loss.name is 'ntxent'; choose one of nt_xent",
         ),
         (
+            "--config=configs/demo.py --set train.precision=mixed_float16",
+            "TPUs do not compute in float16",
+        ),
+        (
             "--config=configs/demo.py --data=/no/such",
             "/no/such is not at hand",
         ),

@@ -10,7 +10,12 @@ _CHOICES = {
     "optimizer.name": ("lars", "sgd", "adam", "adamw"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
-    "train.precision": ("float32", "mixed_bfloat16", "float64"),
+    "train.precision": (
+        "float32",
+        "mixed_bfloat16",
+        "mixed_float16",
+        "float64",
+    ),
 }
 _POSITIVE = (
     "epochs",
@@ -65,6 +70,15 @@ def get(config, key):
     for name in key.split("."):
         config = getattr(config, name)
     return config
+
+
+def check_on_tpu(precision):
+    """Raises InputError for a train.precision that no TPU computes in."""
+    if precision == "mixed_float16":
+        raise InputError(
+            "TPUs do not compute in float16: say --set "
+            "train.precision=mixed_bfloat16."
+        )
 
 
 def check_seed(seed):

@@ -137,7 +137,9 @@ class Optimizer(Typed, prefix="optimizer."):
 class Train(Typed, prefix="train."):
     """How the loop runs."""
 
-    precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
+    # "float32", "mixed_bfloat16", "mixed_float16" (GPUs before Ampere: the loss
+    # is scaled), or "float64" in tests.
+    precision: str = "float32"
     # Images that pass the nets at a time, in pretraining; the gradient is that
     # of batch_size all the same (gradient caching). 0: all at once.
     microbatch: int = 0

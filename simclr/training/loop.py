@@ -12,6 +12,7 @@ from simclr import __version__
 from simclr import config as config_lib
 from simclr.data import batches
 from simclr.data.images.reader import Reader
+from simclr.engines import precisions
 from simclr.engines.engine import make_engine
 from simclr.engines.strategies import Workers, is_accelerator, is_chief
 from simclr.messages.counts import counted
@@ -46,6 +47,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
+    precisions.require(strategy, config.train.precision)
     kind = TASKS[config.task]
     source, class_names = kind.open_data(config)
     reader = Reader(source)
@@ -203,8 +205,7 @@ def _require_same_start(workers, step, config):
 
 
 def _zeros(task):
-    names = ["steps", *task.scalars, "replaced"]
-    names += ["learning_rate", "grad_norm", "weight_norm"]
+    names = ["steps", *task.scalars, *task.measures]
     double = task.config.train.precision == "float64"
     dtype = tf.float64 if double else tf.float32
     return {name: tf.zeros([], dtype) for name in names}
