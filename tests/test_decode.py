@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.data.images.decode import decode, header
+from simclr.data.images.decode import decode
+from simclr.data.images.pillow import header
 
 WHITE = (255, 255, 255)
 

@@ -3,10 +3,12 @@
 Shapes: N = images in the global batch, n = images per replica, s = side.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from simclr.data import order
-from simclr.data.views import colour, crop, view_draws
+from simclr.data.views import colour, host, view_draws
+from simclr.data.views.crop import require_crop
 from simclr.messages.errors import InputError
 
 
@@ -52,8 +54,9 @@ def training_batches(
 
     Raises:
         InputError: batch_size does not divide by the replicas, or, with two
-            views, is more than the images.
+            views, is more than the images; views or crops that cannot be.
     """
+    require_crop(size=image_size, area=augment.crop_area)
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
@@ -75,22 +78,25 @@ def training_batches(
         def rows_of(step):
             rows = _rows(reader, step, seed, batch_size, views)
             return tf.nest.map_structure(
-                lambda x: x[first_row : first_row + local * n], rows
+                lambda x: tf.reshape(
+                    x[first_row : first_row + local * n],
+                    [local, n, *x.shape[1:]],
+                ),
+                rows,
             )
 
-        examples = (
+        batches = (
             tf.data.Dataset.range(first_step, last_step)
             .map(rows_of)
             .unbatch()
             .map(
-                lambda row: _load(
-                    reader, row, image_size, augment.crop_area, targets
+                lambda rows: _load(
+                    reader, rows, image_size, augment.crop_area, targets
                 ),
-                num_parallel_calls=tf.data.AUTOTUNE,
+                num_parallel_calls=host.batches_at_once(n),
                 deterministic=True,
             )
         )
-        batches = examples.batch(n, drop_remainder=True)
         if not on_device:
             batches = batches.map(
                 lambda batch: _coloured(batch, augment),
@@ -173,36 +179,44 @@ def _rows(reader, step, seed, batch_size, views):
     return {"index": index, "draws": draws}
 
 
-def _load(reader, row, image_size, crop_area, targets):
-    """One decode, a crop for each view."""
-    image, label, found = tf.numpy_function(
-        reader.load_labelled,
-        [row["index"]],
-        (tf.uint8, tf.int32, tf.int64),
+def _load(reader, rows, image_size, crop_area, targets):
+    """The rows of a replica: a decode of each image, a crop for each view."""
+    n, num_views = rows["draws"]["flip"].shape
+    labels = reader.source.labels
+
+    def load(index, crop_seeds, flips):
+        views, found = host.load_views(
+            reader, index, crop_seeds, flips, size=image_size, area=crop_area
+        )
+        label = np.full([n], -1) if labels is None else labels[found]
+        # Of the image that was loaded, as the label is.
+        target = [] if targets is None else [targets[found].astype("float32")]
+        return [
+            *views,
+            label.astype("int32"),
+            (found != index).astype("int32"),
+            *target,
+        ]
+
+    shapes = {
+        f"view{i + 1}": ([n, image_size, image_size, 3], tf.uint8)
+        for i in range(num_views)
+    }
+    shapes |= {"label": ([n], tf.int32), "replaced": ([n], tf.int32)}
+    if targets is not None:
+        shapes["target"] = ([n, targets.shape[1]], tf.float32)
+    draws = rows["draws"]
+    loaded = tf.numpy_function(
+        load,
+        [rows["index"], draws["crop_seeds"], draws["flip"]],
+        [dtype for _, dtype in shapes.values()],
         stateful=False,
     )
-    crops = crop.random_crops(
-        tf.ensure_shape(image, [None, None, 3]),
-        row["draws"]["crop_seeds"],
-        row["draws"]["flip"],
-        size=image_size,
-        area=crop_area,
-    )
-    example = {f"view{i + 1}": view for i, view in enumerate(tf.unstack(crops))}
-    if targets is not None:
-        # Of the image that was loaded, as the label is.
-        target = tf.numpy_function(
-            lambda i: targets[i].astype("float32"), [found], tf.float32
-        )
-        example["target"] = tf.ensure_shape(target, [targets.shape[1]])
-    return {
-        **example,
-        "draws": row["draws"],
-        "label": tf.ensure_shape(label, []),
-        "replaced": tf.cast(
-            tf.ensure_shape(found, []) != row["index"], tf.int32
-        ),
+    example = {
+        name: tf.ensure_shape(x, shape)
+        for x, (name, (shape, _)) in zip(loaded, shapes.items())
     }
+    return {**example, "draws": draws}
 
 
 def _coloured(batch, augment):
