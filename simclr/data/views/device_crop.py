@@ -2,7 +2,7 @@
 
 For where no TensorFlow feeds the device (simclr/pjrt/runner.py): the images lie
 on it as they are, and a step cuts its own views out of them. The boxes are of
-the same distribution as crop.crop_box's, but not the same boxes: TensorFlow's
+the same distribution as boxes.crop_boxes's, but not the same: TensorFlow's
 sampler has no form that XLA knows.
 
 Shapes: n = images, v = views, S = side of the stored images, s = of a view.
@@ -11,7 +11,7 @@ Shapes: n = images, v = views, S = side of the stored images, s = of a view.
 import tensorflow as tf
 
 from simclr.data import random_keys
-from simclr.data.views.crop import ASPECT, MIN_COVERED
+from simclr.data.views.boxes import ASPECT, MIN_COVERED
 
 # Of a square image one box in four is turned down; 16 in a row, one view in
 # four thousand million.
@@ -47,7 +47,7 @@ def draw(step, *, seed, batch_size):
 
 
 def boxes(extents, draws, area=(0.08, 1.0)):
-    """Where random crops lie: crop.crop_box's rule, for a whole batch.
+    """Where random crops lie: boxes.crop_boxes's rule, as a device takes it.
 
     An attempt draws an aspect ratio, a height among those that keep the area
     in its range and the box in the image, and a place. It is turned down where
@@ -126,7 +126,7 @@ def resize(images, box, *, size):
 
 
 def random_crops(images, extents, draws, flips, *, size, area, flip_prob=0.5):
-    """Views of a batch of images: crop, resize, flip; see crop.random_crops.
+    """Views of a batch of images: crop, resize, flip; see host.load_views.
 
     Args:
         images: uint8 [n, S, S, 3], each in the upper left corner.

@@ -38,7 +38,7 @@ def draw(step, *, seed, batch_size):
     Returns:
         dict of tensors whose first axes are row and view, so that rows can be
         sliced, unbatched and batched again:
-            "crop_seeds": int32 [N, 2, 2], seeds of crop.random_crops.
+            "crop_seeds": int32 [N, 2, 2], seeds of boxes.crop_boxes.
             "flip", "jitter", "gray", "blur", "solarize": float32 [N, 2] in
                 [0, 1). The operation is applied where below its probability.
             "brightness", "contrast", "saturation", "hue": float32 [N, 2] in
