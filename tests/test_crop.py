@@ -143,7 +143,8 @@ def test_golden_views():
         draws["crop_seeds"],
         draws["flip"],
         size=32,
-        area=(0.08, 1.0),
+        areas=[(0.08, 1.0)] * 2,
+        flip_probs=[0.5] * 2,
     )
     strengths = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4}
     draws = {name: x[:, 0] for name, x in draws.items()}

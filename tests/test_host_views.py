@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simclr.data.images import center_crop
 from simclr.data.images.decode import decode
 from simclr.data.images.reader import Reader
 from simclr.data.views import host
@@ -15,6 +16,7 @@ from tests.images import ListSource, as_file, encoded
 from tests.test_crop import photo, psnr
 
 SIZE, AREA = 16, (0.08, 1.0)
+SETTINGS = {"areas": [AREA] * 2, "flip_probs": [0.5] * 2}
 
 
 def draws(n, views=2):
@@ -28,7 +30,7 @@ def load(items, index=None, *, size=SIZE, **options):
     reader = Reader(ListSource(items), **options)
     index = np.arange(len(items)) if index is None else np.asarray(index)
     return host.load_views(
-        reader, index, *draws(len(index)), size=size, area=AREA
+        reader, index, *draws(len(index)), size=size, **SETTINGS
     )
 
 
@@ -153,7 +155,7 @@ def test_unreadable_images_become_the_next_readable_one():
     items = [good[0], cut_off, b"no image", good[1], cut_off, good[2]]
     reader = Reader(ListSource(items))
     views, found = host.load_views(
-        reader, np.arange(6), *draws(6), size=SIZE, area=AREA
+        reader, np.arange(6), *draws(6), size=SIZE, **SETTINGS
     )
     assert found.tolist() == [0, 3, 3, 3, 5, 5]
     assert reader.bad == {
@@ -170,3 +172,25 @@ def test_unreadable_images_become_the_next_readable_one():
 def test_nothing_readable_stops_the_run():
     with pytest.raises(ValueError, match="2 images in a row cannot be read"):
         load([b"", encoded(0, file_format="JPEG")[:200]])
+
+
+def test_views_may_differ_in_area_and_flips():
+    """The second as evaluation sees it, mirrored; the first as it was."""
+    items = [as_file(photo(seed)[:50, :70], "JPEG") for seed in range(5)]
+    reader = Reader(ListSource(items))
+    (first, second), _ = host.load_views(
+        reader,
+        np.arange(5),
+        *draws(5),
+        size=SIZE,
+        areas=[AREA, None],
+        flip_probs=[0.5, 1.0],
+    )
+    (same, _), _ = load(items)
+    np.testing.assert_array_equal(first, same)
+    for row, data in enumerate(items):
+        image = decode(data)
+        box = center_crop.seen(*image.shape[:2], SIZE)
+        whole = np.empty([SIZE, SIZE, 3], np.uint8)
+        cut(image, box, whole, shape=image.shape[:2], mirrored=True)
+        np.testing.assert_array_equal(second[row], whole)

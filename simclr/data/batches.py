@@ -186,7 +186,13 @@ def _load(reader, rows, image_size, crop_area, targets):
 
     def load(index, crop_seeds, flips):
         views, found = host.load_views(
-            reader, index, crop_seeds, flips, size=image_size, area=crop_area
+            reader,
+            index,
+            crop_seeds,
+            flips,
+            size=image_size,
+            areas=[crop_area] * num_views,
+            flip_probs=[0.5] * num_views,
         )
         label = np.full([n], -1) if labels is None else labels[found]
         # Of the image that was loaded, as the label is.

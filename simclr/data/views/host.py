@@ -13,10 +13,10 @@ import os
 
 import numpy as np
 
+from simclr.data.images import center_crop
 from simclr.data.views.boxes import crop_boxes
 from simclr.data.views.crop import cut
 
-FLIP_PROB = 0.5
 # Images whose boxes are drawn together by one thread.
 PART = 64
 # A part is shorter where more bytes of images would be in hand.
@@ -26,16 +26,18 @@ _PART_BYTES = 32 << 20
 _ENOUGH = 2
 
 
-def load_views(reader, index, crop_seeds, flips, *, size, area):
+def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
     """Decodes images and cuts their views.
 
     Args:
         reader: Reader of the source.
         index: int [n], which images.
         crop_seeds: int32 [n, v, 2], a seed for each view's box.
-        flips: float32 [n, v] in [0, 1); below a half the view is mirrored.
+        flips: float32 [n, v] in [0, 1).
         size: s, pixels.
-        area: smallest and largest share of the image's area.
+        areas: v of (smallest, largest) share of the image's area; None: no
+            random crop, but what evaluation sees (center_crop.py).
+        flip_probs: v numbers; a view is mirrored where its flip is below.
 
     Returns:
         views: list of v arrays, uint8 [n, s, s, 3].
@@ -48,11 +50,12 @@ def load_views(reader, index, crop_seeds, flips, *, size, area):
     num, num_views = flips.shape
     views = [_room((num, size, size, 3)) for _ in range(num_views)]
     found = np.empty([num], np.int64)
+    mirrored = flips < np.asarray(flip_probs, np.float32)
 
     def fill(start):
         rows = iter(range(start, min(start + PART, num)))
         while part := _open(reader, index, rows):
-            _cut(reader, part, index, crop_seeds, flips, views, found, area)
+            _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
 
     list(_threads().map(fill, range(0, num, PART)))
     return views, found
@@ -70,35 +73,49 @@ def _open(reader, index, rows):
     return part
 
 
-def _cut(reader, part, index, crop_seeds, flips, views, found, area):
+def _cut(reader, part, index, crop_seeds, mirrored, views, found, areas):
     """Fills the rows of a part."""
-    size, num_views = views[0].shape[1], len(views)
+    size = views[0].shape[1]
     shapes = [picture.shape for _, picture, _ in part]
-    seeds = [crop_seeds[row] for row, _, _ in part]
-    boxes = crop_boxes(
-        np.repeat(shapes, num_views, axis=0), np.concatenate(seeds), area
-    ).reshape(len(part), num_views, 4)
+    rows = [row for row, _, _ in part]
+    boxes = _boxes(shapes, crop_seeds[rows], areas, size)
     smallest = boxes[..., 2:].min(axis=(1, 2)).tolist()
     room = np.empty(3 * max(height * width for height, width in shapes), "B")
     for (row, picture, at), box, side in zip(part, boxes.tolist(), smallest):
-        image = reader.pixels(
-            picture, at, divisor=_divisor(side, size), room=room
-        )
+        shape = picture.shape
+        divisor = _divisor(side, size)
+        image = reader.pixels(picture, at, divisor=divisor, room=room)
         if image is None:
             image, _, at = reader.load_labelled(index[row])
             shape = image.shape[:2]
-            box = crop_boxes([shape] * num_views, crop_seeds[row], area)
-        else:
-            shape = picture.shape
+            [box] = _boxes([shape], crop_seeds[[row]], areas, size).tolist()
         found[row] = at
-        for view in range(num_views):
+        for view, out in enumerate(views):
             cut(
                 image,
                 box[view],
-                views[view][row],
+                out[row],
                 shape=shape,
-                mirrored=flips[row, view] < FLIP_PROB,
+                mirrored=mirrored[row, view],
             )
+
+
+def _boxes(shapes, seeds, areas, size):
+    """Where the views lie: int32 [k, v, 4] of k images."""
+    boxes = np.empty([len(shapes), len(areas), 4], np.int32)
+    for area in dict.fromkeys(areas):  # Views of one area are drawn together.
+        of_area = [view for view, other in enumerate(areas) if other == area]
+        if area is None:
+            still = [center_crop.seen(*shape, size) for shape in shapes]
+            boxes[:, of_area] = np.array(still)[:, None]
+            continue
+        drawn = crop_boxes(
+            np.repeat(shapes, len(of_area), axis=0),
+            seeds[:, of_area].reshape(-1, 2),
+            area,
+        )
+        boxes[:, of_area] = drawn.reshape(len(shapes), -1, 4)
+    return boxes
 
 
 def _divisor(side, size):
