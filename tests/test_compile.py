@@ -91,6 +91,7 @@ def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
         8,
         image_size=24,
         on_device=on_device,
+        augment=Augment(),
         views=views,
         classes=7 if views == 1 else 0,
     )

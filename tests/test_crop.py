@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.config import Augment
 from simclr.data.images.reader import Reader
 from simclr.data.views import colour, crop, host, view_draws
 from simclr.data.views.boxes import crop_boxes
@@ -146,13 +147,12 @@ def test_golden_views():
         areas=[(0.08, 1.0)] * 2,
         flip_probs=[0.5] * 2,
     )
-    strengths = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4}
+    steps = Augment(color_strength=0.5, blur_probs=(0, 0)).views[0].steps
     draws = {name: x[:, 0] for name, x in draws.items()}
     found = colour.colour_one_by_one(
         tf.constant(views),
         {name: tf.constant(x) for name, x in draws.items()},
-        **strengths,
-        hue=0.1,
+        steps,
     ).numpy()
     means = found.mean(axis=(1, 2))
     spread = GOLDEN["train_32_0.5_std"]

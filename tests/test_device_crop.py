@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.data.images import center_crop
 from simclr.data.views import device_crop
 from simclr.data.views.boxes import crop_boxes
+from simclr.data.views.op import Op, View
 from tests.test_crop import GOLDEN, picture
 
+VIEWS = [View.of([Op("crop", area=(0.2, 1.0)), Op("flip")])] * 2
 QUANTILES = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]
 
 
@@ -103,7 +106,7 @@ def test_views_compiled_and_not():
 
     def views(images):
         return device_crop.random_crops(
-            images, extents, draws, flips, size=16, area=(0.2, 1.0)
+            images, extents, draws, flips, size=16, views=VIEWS
         )
 
     plain = views(images)
@@ -120,3 +123,31 @@ def test_views_compiled_and_not():
             host = np.clip(np.round(host), 0, 255)
             host = host[:, ::-1] if view == 0 else host
             assert np.abs(one[i].numpy().astype(int) - host).max() <= 1
+
+
+@pytest.mark.parametrize("size", [24, 32, 40])
+def test_without_a_crop_it_is_the_part_that_evaluation_sees(size):
+    extents = [[32, 32], [31, 57], [57, 31], [40, 40], [101, 12], [1, 9]]
+    found = device_crop.seen(tf.constant(extents), size)
+    expected = [center_crop.seen(*extent, size) for extent in extents]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_each_view_has_its_own_crop():
+    images = np.stack([picture(32, 32, seed) for seed in range(3)])
+    extents = tf.constant([[32, 32]] * 3)
+    views = [
+        View.of([Op("crop", area=(0.2, 0.4)), Op("flip", prob=1)]),
+        View.of([]),
+    ]
+    first, second = device_crop.random_crops(
+        images,
+        extents,
+        device_crop.draw(0, seed=0, batch_size=3),
+        tf.fill([3, 2], 0.5),
+        size=32,
+        views=views,
+    )
+    np.testing.assert_array_equal(second, images)
+    assert (first != images[:, :, ::-1]).numpy().mean() > 0.5
+    assert (first != images).numpy().mean() > 0.5

@@ -65,7 +65,7 @@ def takes_a_step(config):
     task = TASKS[config.task](config, num_examples=40, num_classes=3)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, [2, 4, SIZE, SIZE, 3], dtype=np.uint8)
-    draws = view_draws.draw(0, seed=0, batch_size=4)
+    draws = view_draws.draw(0, seed=0, batch_size=4, views=config.augment.views)
     finetune = config.task == "finetune"
     batch = {
         "view1": tf.constant(images[0]),

@@ -1,5 +1,7 @@
 """Which values a config may hold."""
 
+import dataclasses
+
 from simclr.messages.errors import InputError
 from simclr.models import backbones
 
@@ -145,4 +147,23 @@ def validate(config):
             f"augment.crop_area is {config.augment.crop_area}; it must be "
             "(smallest, largest) with 0 < smallest <= largest."
         )
+    _check_spelling(config.augment)
     return config
+
+
+def _check_spelling(augment):
+    """Stops where both views have a list, and a strength says something else.
+
+    Raises:
+        InputError: the strength would not be heard.
+    """
+    if augment.view1 is None or augment.view2 is None:
+        return
+    for field in dataclasses.fields(augment):
+        value = getattr(augment, field.name)
+        listed = field.name in ("place", "view1", "view2")
+        if not listed and value != field.default:
+            raise InputError(
+                f"augment.{field.name} is {value}, but augment.view1 and view2 "
+                "list what is done and how strongly: say it there."
+            )

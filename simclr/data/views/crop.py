@@ -30,11 +30,11 @@ def require_crop(*, size, area):
 
     Args:
         size: side of a view, pixels; at least 1.
-        area: smallest and largest share of the image's area.
+        area: smallest and largest share of the image's area; None: no crop.
     """
     if size < 1:
         raise InputError(f"size={size} must be at least 1 pixel.")
-    if not 0 < area[0] <= area[1] <= 1:
+    if area is not None and not 0 < area[0] <= area[1] <= 1:
         raise InputError(f"area={area} must be 0 < smallest <= largest <= 1.")
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from simclr import collectives
+from simclr.data import batches
 from simclr.data.views import colour
 from simclr.models import backbones, dtypes
 from simclr.models.variables import named_variables
@@ -262,7 +263,7 @@ class Task:
         """The views as floats, coloured here when the host did not.
 
         Returns:
-            tuple of [n, h, w, 3], a view each.
+            tuple of [n, h, w, 3 + p], a view each, the source's planes last.
         """
         dtype = dtypes.compute_dtype(self.config.train.precision)
         views = [batch[f"view{i + 1}"] for i in range(self.views)]
@@ -270,6 +271,7 @@ class Task:
             views = colour.colour_views(
                 views, batch["draws"], self.config.augment
             )
+        views = batches.with_planes(views, batch)
         return tuple(tf.cast(view, dtype) for view in views)
 
     def _kernels(self):
