@@ -43,17 +43,12 @@ def _some(op, copy, x, draws):
     }
 
     def change(x):
-        return _function(op.name)(x, own, **op.strengths)
+        return operation.function(op.name)(x, own, **op.strengths)
 
     chosen = draws[draw_name(op.name, op.name, copy)] < op.prob  # [n]
     if x.shape[0] == 1:
         return tf.cond(chosen[0], lambda: change(x), lambda: x)
     return tf.where(chosen[:, None, None, None], change(x), x)
-
-
-@tf.autograph.experimental.do_not_convert  # It has no tensors.
-def _function(name):
-    return operation.function(name)
 
 
 def colour_one_by_one(images, draws, steps):
@@ -87,6 +82,7 @@ def _looped(steps):
     return each
 
 
+@tf.autograph.experimental.do_not_convert  # Nothing depends on a tensor.
 def colour_views(views, draws, augment, *, one_by_one=False):
     """Applies to each view of a batch what comes after crop and flip.
 

@@ -19,6 +19,7 @@ _PUBLISHED = tuple(
 )
 
 
+@tf.autograph.experimental.do_not_convert  # Nothing depends on a tensor.
 def draw(step, *, seed, batch_size, views=_PUBLISHED):
     """The random numbers of the global batch at `step`.
 
