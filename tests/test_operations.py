@@ -188,6 +188,24 @@ def test_a_draw_does_not_depend_on_what_else_is_in_the_list():
     assert "solarize" not in other and "rotate" not in other
 
 
+def test_no_branch_on_a_device():
+    """It would make a GPU wait; on the host what is not chosen is skipped."""
+    operations = [Op(name, prob=0.5) for name in NAMES]
+    steps = View.of(operations).steps
+    text = {}
+    for count in (1, 4):
+        function = tf.function(
+            lambda x, draws: colour.colour(x, draws, steps), jit_compile=True
+        )
+        x = tf.constant(images(count, SIDE))
+        lower = function.experimental_get_compiler_ir(
+            x, draws_of(operations, count=count)
+        )
+        text[count] = lower(stage="hlo")
+    assert " multiply(" in text[4] and " conditional(" not in text[4]
+    assert " conditional(" in text[1]
+
+
 def test_the_order_of_a_list_is_the_order_of_the_work():
     noise, gray = Op("noise"), Op("gray", prob=1)
     last, first = run(noise, gray), run(gray, noise)
