@@ -51,8 +51,10 @@ setuptools.setup(
         "keras>=3.5,<4",
         "matplotlib>=3.8",
         "numpy>=1.26",
+        "opencv-python-headless>=4.10.0.84",  # Knows both NumPy 1.26 and 2.
         "pillow>=10.3",
         "scipy>=1.11",
+        "simplejpeg>=1.8",
         "tensorboard>=2.18",
         "tensorflow-datasets>=4.9.7",
         "tqdm>=4.66",

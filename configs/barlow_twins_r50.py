@@ -9,7 +9,7 @@ Hardware: 32 GPUs or a TPU slice with room for 2,048 images (the authors took
 Expected: linear top-1 73.2 as published; not yet run by us.
 """
 
-from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
+from simclr.config import BYOL, Config, Data, Loss, Model, Optimizer, Train
 
 config = Config(
     epochs=1000,
@@ -19,14 +19,7 @@ config = Config(
         eval_source="tfds:imagenet2012/validation",
         image_size=224,
     ),
-    augment=Augment(
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.2,
-        hue=0.1,
-        blur_probs=(1.0, 0.1),
-        solarize_probs=(0.0, 0.2),
-    ),
+    augment=BYOL,  # Barlow Twins' is the same.
     model=Model(
         depth=50,
         stem="torchvision",

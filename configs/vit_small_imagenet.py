@@ -14,7 +14,7 @@ Expected: not yet run by us, and no number of this loss with this recipe is
     known to us; MoCo v3 itself reaches 73.2 % linear top-1 with this net.
 """
 
-from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
+from simclr.config import BYOL, Config, Data, Loss, Model, Optimizer, Train
 
 config = Config(
     epochs=300,
@@ -24,14 +24,7 @@ config = Config(
         eval_source="tfds:imagenet2012/validation",
         image_size=224,
     ),
-    augment=Augment(
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.2,
-        hue=0.1,
-        blur_probs=(1.0, 0.1),
-        solarize_probs=(0.0, 0.2),
-    ),
+    augment=BYOL,  # MoCo v3's is the same.
     model=Model(
         name="vit_small",
         patch=16,

@@ -12,8 +12,13 @@ def encoded(number=0, size=(12, 10), file_format="PNG"):
     """An image of its own for every number, as bytes."""
     rng = np.random.default_rng(number)
     pixels = rng.integers(0, 256, [size[1], size[0], 3], dtype=np.uint8)
+    return as_file(pixels, file_format)
+
+
+def as_file(pixels, file_format="PNG", **options):
+    """Pixels as the bytes of an image file."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, file_format)
+    Image.fromarray(pixels).save(file, file_format, **options)
     return file.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 import colorsys
 import itertools
+import statistics
 
 import numpy as np
 
@@ -88,3 +89,46 @@ def gaussian_blur(x, sigma, kernel_size):
                 share = weight[i] * weight[j] / total**2
                 out[row, column] += share * x[row + i, column + j]
     return out
+
+
+def cutout(x, row, column, size, fill):
+    side = len(x)
+    square = round(size * side)
+    top, left = int(row * side) - square // 2, int(column * side) - square // 2
+    x = x.copy()
+    for i, j in itertools.product(range(square), repeat=2):
+        if 0 <= top + i < side and 0 <= left + j < side:
+            x[top + i, left + j] = fill
+    return x
+
+
+def sobel(x):
+    kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    padded = np.pad(x, [(1, 1), (1, 1), (0, 0)], mode="edge")
+    out = np.zeros(x.shape)
+    for i, j, c in np.ndindex(x.shape):
+        around = padded[i : i + 3, j : j + 3, c]
+        across, down = (kernel * around).sum(), (kernel.T * around).sum()
+        out[i, j, c] = min(np.hypot(across, down) / 4, 1)
+    return out
+
+
+def rotate(x, quarter_turns):
+    return np.rot90(x, 1 + int(3 * quarter_turns))
+
+
+def noise(x, seed, deviation):
+    """Planes first, as the places of the pixels are counted."""
+    out = np.transpose(x, [2, 0, 1]).copy()
+    for place in range(out.size):
+        bits = _mixed((place * 0x9E3779B9 + int(seed[0])) % 2**32)
+        bits = _mixed(bits ^ (int(seed[1]) % 2**32))
+        share = ((bits >> 9) + 0.5) / 2**23
+        out.flat[place] += deviation * statistics.NormalDist().inv_cdf(share)
+    return np.clip(np.transpose(out, [1, 2, 0]), 0, 1)
+
+
+def _mixed(x):
+    x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+    x = (x ^ x >> 15) * 0x846CA68B % 2**32
+    return x ^ x >> 16

@@ -91,6 +91,7 @@ def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
         8,
         image_size=24,
         on_device=on_device,
+        augment=Augment(),
         views=views,
         classes=7 if views == 1 else 0,
     )
@@ -246,6 +247,10 @@ def test_command(monkeypatch, capsys, tmp_path):
         (
             "--config=configs/demo.py --set loss.name=ntxent",
             "loss.name is 'ntxent'; choose one of nt_xent",
+        ),
+        (
+            "--config=configs/demo.py --set train.precision=mixed_float16",
+            "TPUs do not compute in float16",
         ),
         (
             "--config=configs/demo.py --data=/no/such",

@@ -15,6 +15,7 @@ from simclr.config import (
     Data,
     Distill,
     Loss,
+    Op,
     Train,
     rules,
     stages,
@@ -96,7 +97,8 @@ def numbers():
     """All settings that are a number, or several."""
     for key in values.keys(Config):
         text = isinstance(rules.get(Config(), key), str | bool)
-        if not text and key != "distill.teachers":
+        lists = ("distill.teachers", "augment.view1", "augment.view2")
+        if not text and key not in lists:
             yield key
 
 
@@ -209,6 +211,79 @@ def test_json_round_trip():
         Config(), ["augment.crop_area=(0.2, 1.0)", "seed=3"]
     )
     assert config_lib.from_json(config_lib.to_json(config)) == config
+
+
+VIEWS = {
+    "view1": "crop(area=(0.2, 1)), flip, cutout(prob=0.5, size=0.25)",
+    "view2": (Op("crop"), "noise"),
+}
+
+
+def test_a_view_is_the_same_list_however_it_is_said(tmp_path):
+    """In a recipe by Op or text, by --set, in Python and in config.json."""
+    config = Config(augment=Augment(**VIEWS))
+    assert config.augment.view1[2] == Op("cutout", prob=0.5, size=0.25)
+    assert config_lib.from_json(config_lib.to_json(config)) == (
+        config_lib.override(config, [])
+    )
+    said = config_lib.override(
+        Config(),
+        [f"augment.view1={VIEWS['view1']}", "augment.view2=(crop, noise)"],
+    )
+    assert said.augment == config.augment
+    for key in ("augment.view1", "augment.view2"):
+        text = values.text(rules.get(config, key))
+        said = values.replace(said, key, text)
+    assert said.augment == config.augment
+    (tmp_path / "here.py").write_text(
+        "from simclr.config import *\n"
+        f"config = Config(augment=Augment(view1={VIEWS['view1']!r},"
+        "view2=(Op('crop'), Op('noise', deviation=0.1))))\n"
+    )
+    assert config_lib.read(str(tmp_path / "here.py")).augment == config.augment
+    [line] = config_lib.differences(
+        config_lib.override(config, []),
+        config_lib.override(config, ["augment.view2=crop"]),
+    )
+    assert line == (
+        "augment.view2: (crop(area=(0.08, 1.0)), noise(prob=1.0, "
+        "deviation=0.1)) -> (crop(area=(0.08, 1.0)),)"
+    )
+    back = config_lib.override(config, ["augment.view1=None"])
+    assert back.augment.views[0] == Augment().views[0]
+
+
+def test_a_config_of_before_there_were_lists_reads_as_it_did():
+    text = config_lib.to_json(Config())
+    older = text.replace('    "view1": null,\n    "view2": null,\n', "")
+    assert older != text
+    assert config_lib.from_json(older) == config_lib.override(Config(), [])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"view1": "crop, cutuot"}, r"augment\.view1: .* mean cutout\?"),
+        (
+            {"view2": ["flip", "crop"]},
+            r"augment\.view2: crop must be the first",
+        ),
+        ({"view1": 3}, r"augment\.view1 takes operations, got 3"),
+        ({**VIEWS, "hue": 0.1}, r"augment\.hue is 0\.1, but augment\.view1"),
+        ({**VIEWS, "blur_probs": (1, 0)}, r"augment\.blur_probs is \(1\.0, 0"),
+    ],
+)
+def test_bad_lists_are_one_line(given, message):
+    with pytest.raises(InputError, match=message) as error:
+        config_lib.validate(Config(augment=Augment(**given)))
+    assert "\n" not in str(error.value)
+
+
+def test_one_list_beside_strengths_for_the_other_view():
+    augment = Augment(view1="crop, sobel", blur_probs=(1, 1), place="host")
+    config_lib.validate(Config(augment=augment))
+    assert augment.views[0].steps == ((Op("sobel"), 1),)
+    assert augment.views[1].steps[2][0].prob == 1.0
 
 
 def test_json_with_unknown_settings_is_refused():

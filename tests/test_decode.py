@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.data.images.decode import decode, header
+from simclr.data.images.decode import OrdinaryJpeg, decode, open_image
+from simclr.data.images.pillow import decode_by_pillow, header
 
 WHITE = (255, 255, 255)
 
@@ -331,3 +332,97 @@ def test_damage_never_raises_anything_else():
                 assert "\n" not in str(error)
             else:
                 assert pixels.shape[2] == 3
+
+
+def ordinary(**options):
+    """A JPEG of a noisy picture, whose every pixel tells."""
+    noise = np.random.default_rng(1).normal(0, 20, [60, 90, 3])
+    smooth = picture(60, 90)
+    image = np.clip(smooth + noise, 0, 255).astype(np.uint8)
+    return encode(image, "JPEG", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"quality": 95, "subsampling": 0},
+        {"subsampling": 1, "optimize": True},
+        {"progressive": True},
+        {"restart_marker_rows": 1},
+        {"comment": b"by hand", "dpi": (300, 300)},
+        {"keep_rgb": True},
+    ],
+)
+def test_ordinary_jpegs_have_pillows_pixels(options):
+    data = ordinary(**options)
+    image = open_image(data)
+    assert isinstance(image, OrdinaryJpeg)
+    assert image.shape == (60, 90)
+    np.testing.assert_array_equal(image.pixels(), decode_by_pillow(data))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_ordinary_jpegs_turn_as_pillow_turns_them(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = ordinary(exif=exif)
+    image = open_image(data)
+    expected = decode_by_pillow(data)
+    assert image.shape == expected.shape[:2]
+    np.testing.assert_array_equal(image.pixels(), expected)
+
+
+def test_orientation_told_in_xmp_counts():
+    told = b'<rdf:Description tiff:Orientation="6"/>'
+    data = bytearray(ordinary())
+    segment = b"http://ns.adobe.com/xap/1.0/\0" + told
+    data[2:2] = b"\xff\xe1" + struct.pack(">H", 2 + len(segment)) + segment
+    assert open_image(bytes(data)).shape == (90, 60)
+    np.testing.assert_array_equal(
+        decode(bytes(data)), decode_by_pillow(bytes(data))
+    )
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_only_grey_and_three_colours_are_ordinary(mode):
+    data = encode(Image.fromarray(picture()).convert(mode), "JPEG")
+    assert isinstance(open_image(data), OrdinaryJpeg) == (mode == "L")
+    np.testing.assert_array_equal(decode(data), decode_by_pillow(data))
+
+
+def test_a_part_of_the_size_is_what_libjpeg_makes_of_it():
+    data = ordinary()
+    for divisor in (2, 4, 8):
+        scaled = Image.open(io.BytesIO(data))
+        scaled.draft(None, (90 // divisor, 60 // divisor))
+        pixels = open_image(data).pixels(divisor)
+        np.testing.assert_array_equal(pixels, np.asarray(scaled))
+
+
+def test_room_is_used_where_it_is_large_enough():
+    image = open_image(ordinary())
+    large, small = np.zeros([60 * 90 * 3], "B"), np.zeros([60], "B")
+    assert np.shares_memory(image.pixels(room=large), large)
+    np.testing.assert_array_equal(image.pixels(room=small), image.pixels())
+
+
+def outcome(function, data):
+    try:
+        return function(data).tolist()
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_damage_is_judged_as_pillow_judges_it(progressive):
+    rng = np.random.default_rng(0)
+    whole = encode(picture(), "JPEG", progressive=progressive)
+    for trial in range(100):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 1 + trial % 3):
+            data[place] = rng.integers(256)
+        if trial % 5 == 0:
+            data = data[: rng.integers(len(data))]
+        data = bytes(data)
+        assert outcome(decode, data) == outcome(decode_by_pillow, data)

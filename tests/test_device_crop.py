@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.data.views import crop, device_crop
+from simclr.data.images import center_crop
+from simclr.data.views import device_crop
+from simclr.data.views.boxes import crop_boxes
+from simclr.data.views.op import Op, View
 from tests.test_crop import GOLDEN, picture
 
+VIEWS = [View.of([Op("crop", area=(0.2, 1.0)), Op("flip")])] * 2
 QUANTILES = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]
 
 
@@ -49,18 +53,8 @@ def test_golden_boxes(size):
 def test_boxes_are_distributed_as_the_host_draws_them(size, area):
     """Each of a box's numbers: no count is farther off than chance allows."""
     count = 6000
-    host = tf.data.Dataset.range(count).map(
-        lambda i: tf.concat(
-            [
-                x[:2]
-                for x in crop.crop_box(
-                    tf.constant([*size, 3]), tf.stack([i, 11]), area
-                )
-            ],
-            axis=0,
-        )
-    )
-    host = np.array(list(host.as_numpy_iterator()))  # [count, 4]
+    seeds = np.stack([np.arange(count), np.full([count], 11)], axis=1)
+    host = crop_boxes([size] * count, seeds, area)
     ours = sample(*size, count=count // 2, area=area)
     for number in range(4):
         bins = max(size) + 1
@@ -112,7 +106,7 @@ def test_views_compiled_and_not():
 
     def views(images):
         return device_crop.random_crops(
-            images, extents, draws, flips, size=16, area=(0.2, 1.0)
+            images, extents, draws, flips, size=16, views=VIEWS
         )
 
     plain = views(images)
@@ -129,3 +123,31 @@ def test_views_compiled_and_not():
             host = np.clip(np.round(host), 0, 255)
             host = host[:, ::-1] if view == 0 else host
             assert np.abs(one[i].numpy().astype(int) - host).max() <= 1
+
+
+@pytest.mark.parametrize("size", [24, 32, 40])
+def test_without_a_crop_it_is_the_part_that_evaluation_sees(size):
+    extents = [[32, 32], [31, 57], [57, 31], [40, 40], [101, 12], [1, 9]]
+    found = device_crop.seen(tf.constant(extents), size)
+    expected = [center_crop.seen(*extent, size) for extent in extents]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_each_view_has_its_own_crop():
+    images = np.stack([picture(32, 32, seed) for seed in range(3)])
+    extents = tf.constant([[32, 32]] * 3)
+    views = [
+        View.of([Op("crop", area=(0.2, 0.4)), Op("flip", prob=1)]),
+        View.of([]),
+    ]
+    first, second = device_crop.random_crops(
+        images,
+        extents,
+        device_crop.draw(0, seed=0, batch_size=3),
+        tf.fill([3, 2], 0.5),
+        size=32,
+        views=views,
+    )
+    np.testing.assert_array_equal(second, images)
+    assert (first != images[:, :, ::-1]).numpy().mean() > 0.5
+    assert (first != images).numpy().mean() > 0.5

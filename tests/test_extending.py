@@ -32,6 +32,7 @@ status = cli.main([
     "pretrain", "--data=zip:photos.zip", "--workdir=run",
     "--set=epochs=1", "--set=batch_size=16", "--set=train.microbatch=8",
     "--set=loss.name=spectral",
+    "--set=augment.view1=crop, flip, posterize(prob=0.5, most=4), gray",
     "--set=model.name=conv4",
     "--set=data.image_size=16", "--set=train.eval_epochs=0",
 ])

@@ -102,7 +102,7 @@ def test_the_runner_trains_as_tensorflow_does(recipe, lowered):
             device_crop.draw(step, **numbers),
             draws["flip"],
             size=config.data.image_size,
-            area=config.augment.crop_area,
+            views=config.augment.views,
         )
         result = step_of(
             {

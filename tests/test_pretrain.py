@@ -47,12 +47,13 @@ def test_recipe_fits_images_and_device(count, side, accelerator, expected):
     assert f"{count:,} images" in notes[""]
 
 
-def test_recipe_takes_bfloat16_where_it_is_fast():
-    for fast, precision in ((True, "mixed_bfloat16"), (False, "float32")):
+def test_recipe_takes_the_precision_that_the_device_is_fast_in():
+    for precision in ("mixed_bfloat16", "mixed_float16", "float32"):
         config, notes = suggest(
-            source(100, 32), accelerator=False, replicas=1, bfloat16=fast
+            source(100, 32), accelerator=False, replicas=1, precision=precision
         )
         assert config.train.precision == precision
+        assert notes["train.precision"].startswith(f"{precision}: this device")
         assert "bfloat16" in notes["train.precision"]
 
 

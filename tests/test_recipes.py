@@ -67,7 +67,7 @@ def takes_a_step(config):
     rng = np.random.default_rng(0)
     shape = [2, 4, *[config.data.image_size] * 2, 3]
     images = rng.integers(0, 256, shape, dtype=np.uint8)
-    draws = view_draws.draw(0, seed=0, batch_size=4)
+    draws = view_draws.draw(0, seed=0, batch_size=4, views=config.augment.views)
     finetune = config.task == "finetune"
     batch = {
         "view1": tf.constant(images[0]),

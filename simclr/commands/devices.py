@@ -15,7 +15,7 @@ class Devices:
         chief: bool, this process writes files and speaks.
         replicas: int.
         accelerator: bool, steps run on GPUs or TPUs.
-        bfloat16: bool, they are faster in bfloat16.
+        precision: config.Train.precision in which they are fastest.
     """
 
     strategy: object
@@ -23,7 +23,7 @@ class Devices:
     chief: bool
     replicas: int
     accelerator: bool
-    bfloat16: bool
+    precision: str
 
 
 def take_devices(kind="auto", replicas=0, engine="tensorflow"):
@@ -39,7 +39,7 @@ def take_devices(kind="auto", replicas=0, engine="tensorflow"):
         InputError: no TensorFlow, or as for make_strategy.
     """
     startup.start_tensorflow()
-    from simclr.engines import strategies
+    from simclr.engines import precisions, strategies
 
     strategy, words = strategies.make_strategy(kind, replicas, engine)
     return Devices(
@@ -48,5 +48,5 @@ def take_devices(kind="auto", replicas=0, engine="tensorflow"):
         chief=strategies.is_chief(strategy),
         replicas=strategy.num_replicas_in_sync,
         accelerator=strategies.is_accelerator(strategy),
-        bfloat16=strategies.has_fast_bfloat16(strategy),
+        precision=precisions.fastest(strategy),
     )

@@ -4,6 +4,7 @@ A recipe holds `config = Config(...)` with only what differs from the defaults
 in schema.py.
 """
 
+from simclr.config.augmentations import BYOL, one_branch
 from simclr.config.load import (
     derive,
     differences,
@@ -28,8 +29,10 @@ from simclr.config.schema import (
     Optimizer,
     Train,
 )
+from simclr.data.views.op import Op
 
 __all__ = [
+    "BYOL",
     "Augment",
     "Classifier",
     "Config",
@@ -38,6 +41,7 @@ __all__ = [
     "Loss",
     "Model",
     "Negatives",
+    "Op",
     "Optimizer",
     "Train",
     "derive",
@@ -46,6 +50,7 @@ __all__ = [
     "from_json",
     "get",
     "load",
+    "one_branch",
     "override",
     "read",
     "split",

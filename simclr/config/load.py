@@ -130,7 +130,8 @@ def eval_image_size(config):
 
 def to_json(config):
     """A config as readable JSON text."""
-    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    # An operation of a view is the text that it is spelled by.
+    return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
 
 
 def from_json(text):

@@ -1,5 +1,7 @@
 """Which values a config may hold."""
 
+import dataclasses
+
 from simclr.losses import objectives
 from simclr.messages.errors import InputError
 from simclr.models import backbones
@@ -11,7 +13,12 @@ _CHOICES = {
     "optimizer.name": ("lars", "sgd", "adam", "adamw"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
-    "train.precision": ("float32", "mixed_bfloat16", "float64"),
+    "train.precision": (
+        "float32",
+        "mixed_bfloat16",
+        "mixed_float16",
+        "float64",
+    ),
 }
 _POSITIVE = (
     "epochs",
@@ -66,6 +73,15 @@ def get(config, key):
     for name in key.split("."):
         config = getattr(config, name)
     return config
+
+
+def check_on_tpu(precision):
+    """Raises InputError for a train.precision that no TPU computes in."""
+    if precision == "mixed_float16":
+        raise InputError(
+            "TPUs do not compute in float16: say --set "
+            "train.precision=mixed_bfloat16."
+        )
 
 
 def check_seed(seed):
@@ -139,6 +155,7 @@ def validate(config):
             f"augment.crop_area is {config.augment.crop_area}; it must be "
             "(smallest, largest) with 0 < smallest <= largest."
         )
+    _check_spelling(config.augment)
     return config
 
 
@@ -148,3 +165,21 @@ def _require_choice(config, key, choices):
             f"{key} is {get(config, key)!r}; choose one of "
             f"{', '.join(map(str, choices))}."
         )
+
+
+def _check_spelling(augment):
+    """Stops where both views have a list, and a strength says something else.
+
+    Raises:
+        InputError: the strength would not be heard.
+    """
+    if augment.view1 is None or augment.view2 is None:
+        return
+    for field in dataclasses.fields(augment):
+        value = getattr(augment, field.name)
+        listed = field.name in ("place", "view1", "view2")
+        if not listed and value != field.default:
+            raise InputError(
+                f"augment.{field.name} is {value}, but augment.view1 and view2 "
+                "list what is done and how strongly: say it there."
+            )

@@ -6,6 +6,7 @@ Times end in their unit; `batch_size` is the global batch.
 import dataclasses
 
 from simclr.config.values import Typed
+from simclr.data.views.op import Op, Ops, View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,18 @@ class Data(Typed, prefix="data."):
 
 @dataclasses.dataclass(frozen=True)
 class Augment(Typed, prefix="augment."):
-    """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A)."""
+    """Two views of an image; defaults: SimCLR's for ImageNet (Appendix A).
 
-    place: str = "auto"  # Colour work on the "host", the "device" or "auto".
+    The published operations in the published order, by their strengths; or any
+    others in any order, by a list for each view.
+    """
+
+    # What comes after crop and flip: on the "host", the "device" or "auto".
+    place: str = "auto"
+    # The operations of a view (simclr/data/views/table.py), such as "crop,
+    # flip, cutout(prob=0.5)"; None: those that the strengths below say.
+    view1: Ops | None = None
+    view2: Ops | None = None
     crop_area: tuple[float, float] = (0.08, 1.0)  # Share of the image's area.
     color_strength: float = 1.0  # Multiplies the four jitters.
     brightness: float = 0.8
@@ -37,6 +47,33 @@ class Augment(Typed, prefix="augment."):
     gray_prob: float = 0.2
     blur_probs: tuple[float, float] = (0.5, 0.5)  # View 1, view 2.
     solarize_probs: tuple[float, float] = (0.0, 0.0)  # View 1, view 2.
+
+    @property
+    def views(self):
+        """tuple of 2 op.View, whichever way they are said."""
+        return tuple(
+            View.of(self._published(i) if given is None else given)
+            for i, given in enumerate((self.view1, self.view2))
+        )
+
+    def _published(self, view):
+        """The operations of a view by the strengths."""
+        return (
+            Op("crop", area=self.crop_area),
+            Op("flip"),
+            Op(
+                "jitter",
+                prob=self.jitter_prob,
+                brightness=self.color_strength * self.brightness,
+                contrast=self.color_strength * self.contrast,
+                saturation=self.color_strength * self.saturation,
+                hue=self.color_strength * self.hue,
+                brightness_rule=self.brightness_rule,
+            ),
+            Op("gray", prob=self.gray_prob),
+            Op("blur", prob=self.blur_probs[view]),
+            Op("solarize", prob=self.solarize_probs[view]),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +90,7 @@ class Model(Typed, prefix="model."):
     sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
     se_ratio: float = 0.0  # Above 0: squeeze and excitation.
     normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
+    extra_planes: int = 0  # Channels beside the colours (Source.num_planes).
     # Of vision transformers: side of a patch, pixels, 4 to 16; 0: the largest
     # of 16, 8 and 4 that makes 7 patches or more in a row.
     patch: int = 0
@@ -137,7 +175,9 @@ class Optimizer(Typed, prefix="optimizer."):
 class Train(Typed, prefix="train."):
     """How the loop runs."""
 
-    precision: str = "float32"  # Or "mixed_bfloat16", or "float64" in tests.
+    # "float32", "mixed_bfloat16", "mixed_float16" (GPUs before Ampere: the loss
+    # is scaled), or "float64" in tests.
+    precision: str = "float32"
     # Images that pass the nets at a time, in pretraining; the gradient is that
     # of batch_size all the same (gradient caching). 0: all at once.
     microbatch: int = 0

@@ -12,14 +12,21 @@ from simclr.models import backbones
 _PROBED = 64
 
 
-def suggest(source, *, accelerator, replicas, bfloat16=False):
+_WHY = {
+    "mixed_bfloat16": "this device is faster in it",
+    "mixed_float16": "this device is faster in it, and has no bfloat16",
+    "float32": "this device has no fast bfloat16",
+}
+
+
+def suggest(source, *, accelerator, replicas, precision="float32"):
     """Chooses a config from the images and the device.
 
     Args:
         source: the images.
         accelerator: whether steps run on GPUs or TPUs.
         replicas: number of replicas.
-        bfloat16: whether the device is faster in bfloat16.
+        precision: config.Train.precision in which the device is fastest.
 
     Returns:
         (Config, dict): it and a line for each choice, by the key of the config
@@ -49,9 +56,7 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
         "batch_size": f"batch {batch_size}: negatives come from the batch",
         "epochs": f"{counted(epochs, 'epoch')}: {epochs * count:,.0f} images "
         "seen; --set epochs=... for more",
-        "train.precision": "mixed_bfloat16: this device is faster in it"
-        if bfloat16
-        else "float32: this device has no fast bfloat16",
+        "train.precision": f"{precision}: {_WHY[precision]}",
         "augment.blur_probs": "blur left out: small views do not need it"
         if small
         else "blur on, as for ImageNet",
@@ -84,7 +89,7 @@ def suggest(source, *, accelerator, replicas, bfloat16=False):
             )
         ),
         train=Train(
-            precision="mixed_bfloat16" if bfloat16 else "float32",
+            precision=precision,
             eval_epochs=max(1.0, float(round(epochs / 10))),
             checkpoint_epochs=max(1.0, float(round(epochs / 50))),
         ),

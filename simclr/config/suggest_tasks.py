@@ -156,7 +156,10 @@ def _batch_size(count, replicas, accelerator):
 
 
 def _crops(start):
-    return dataclasses.replace(CROP_AND_FLIP, crop_area=start.augment.crop_area)
+    area = start.augment.views[0].area
+    if area is None:  # It was trained on whole images.
+        return CROP_AND_FLIP
+    return dataclasses.replace(CROP_AND_FLIP, crop_area=area)
 
 
 def _train(start, epochs):

@@ -7,6 +7,7 @@ import os
 import types
 import typing
 
+from simclr.data.views.op import Ops
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean, shown
 
@@ -114,6 +115,13 @@ def _checked(key, value, kind):
         raise InputError(
             f"{key} takes {len(kinds)} numbers, got {shown(value)}."
         )
+    if issubclass(kind, Ops):
+        if not isinstance(value, str | list | tuple):
+            raise InputError(f"{key} takes operations, got {shown(value)}.")
+        try:
+            return Ops(value)
+        except InputError as error:
+            raise InputError(f"{key}: {error}") from None
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):

@@ -3,10 +3,12 @@
 Shapes: N = images in the global batch, n = images per replica, s = side.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from simclr.data import order
-from simclr.data.views import colour, crop, view_draws
+from simclr.data.views import colour, host, view_draws
+from simclr.data.views.crop import require_crop
 from simclr.messages.errors import InputError
 
 
@@ -47,13 +49,16 @@ def training_batches(
     Returns:
         Distributed dataset of dicts: "view1" and, of two views, "view2"
         [n, s, s, 3], float32 in [0, 1] or uint8, "label" int32 [n],
-        "replaced" int32 [n], "target" float32 [n, k] with targets, and "draws"
-        where colour is left to the device.
+        "replaced" int32 [n], "target" float32 [n, k] with targets, "planes"
+        float32 [n, p] of a source with p of them, and "draws" where colour is
+        left to the device.
 
     Raises:
         InputError: batch_size does not divide by the replicas, or, with two
-            views, is more than the images.
+            views, is more than the images; views or crops that cannot be.
     """
+    for view in augment.views[:views]:
+        require_crop(size=image_size, area=view.area)
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
@@ -73,24 +78,27 @@ def training_batches(
         first_row = context.input_pipeline_id * local * n
 
         def rows_of(step):
-            rows = _rows(reader, step, seed, batch_size, views)
+            rows = _rows(reader, step, seed, batch_size, augment, views)
             return tf.nest.map_structure(
-                lambda x: x[first_row : first_row + local * n], rows
+                lambda x: tf.reshape(
+                    x[first_row : first_row + local * n],
+                    [local, n, *x.shape[1:]],
+                ),
+                rows,
             )
 
-        examples = (
+        batches = (
             tf.data.Dataset.range(first_step, last_step)
             .map(rows_of)
             .unbatch()
             .map(
-                lambda row: _load(
-                    reader, row, image_size, augment.crop_area, targets
+                lambda rows: _load(
+                    reader, rows, image_size, augment.views[:views], targets
                 ),
-                num_parallel_calls=tf.data.AUTOTUNE,
+                num_parallel_calls=host.batches_at_once(n),
                 deterministic=True,
             )
         )
-        batches = examples.batch(n, drop_remainder=True)
         if not on_device:
             batches = batches.map(
                 lambda batch: _coloured(batch, augment),
@@ -102,18 +110,21 @@ def training_batches(
     return strategy.distribute_datasets_from_function(dataset)
 
 
-def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
+def batch_spec(
+    rows, *, image_size, on_device, augment, views=2, classes=0, planes=0
+):
     """What one replica gets of a batch of `training_batches`.
 
     Args:
         rows: n, images per replica.
-        image_size, on_device, views: as in `training_batches`.
+        image_size, on_device, augment, views: as in `training_batches`.
         classes: k, where targets come along; 0: none do.
+        planes: p, of a source that has them.
 
     Returns:
         dict of tf.TensorSpec, of static shapes.
     """
-    draws = view_draws.draw(0, seed=0, batch_size=rows)
+    draws = view_draws.draw(0, seed=0, batch_size=rows, views=augment.views)
     dtype = tf.uint8 if on_device else tf.float32
     spec = {
         f"view{i + 1}": tf.TensorSpec([rows, image_size, image_size, 3], dtype)
@@ -127,6 +138,8 @@ def batch_spec(rows, *, image_size, on_device, views=2, classes=0):
         }
     if classes:
         spec["target"] = tf.TensorSpec([rows, classes], tf.float32)
+    if planes:
+        spec["planes"] = tf.TensorSpec([rows, planes], tf.float32)
     return spec
 
 
@@ -142,7 +155,8 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
         augment: config.Augment.
 
     Returns:
-        (view1, view2): float32 arrays [count, s, s, 3] in [0, 1].
+        (view1, view2): float32 arrays [count, s, s, 3 + p] in [0, 1], p planes
+        of the source's.
     """
     batches = training_batches(
         reader,
@@ -156,10 +170,35 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
         last_step=step + 1,
     )
     batch = next(iter(batches))
-    return batch["view1"].numpy(), batch["view2"].numpy()
+    views = with_planes([batch["view1"], batch["view2"]], batch)
+    return tuple(view.numpy() for view in views)
 
 
-def _rows(reader, step, seed, batch_size, views):
+def with_planes(views, batch):
+    """Views [n, s, s, 3] with a batch's planes, where it has some, behind.
+
+    Returns:
+        list of [n, s, s, 3 + p].
+    """
+    if "planes" not in batch:
+        return views
+    planes = batch["planes"][:, None, None]
+    return [
+        tf.concat(
+            [
+                view,
+                tf.broadcast_to(
+                    tf.cast(planes, view.dtype),
+                    [*view.shape[:3], planes.shape[-1]],
+                ),
+            ],
+            axis=-1,
+        )
+        for view in views
+    ]
+
+
+def _rows(reader, step, seed, batch_size, augment, views):
     """What the rows of a step's global batch are: index and draws."""
     index = order.batch_indices(
         step,
@@ -168,41 +207,61 @@ def _rows(reader, step, seed, batch_size, views):
         batch_size=batch_size,
         block_size=reader.source.block_size,
     )
-    draws = view_draws.draw(step, seed=seed, batch_size=batch_size)
+    draws = view_draws.draw(
+        step, seed=seed, batch_size=batch_size, views=augment.views
+    )
     draws = {name: x[:, :views] for name, x in draws.items()}
     return {"index": index, "draws": draws}
 
 
-def _load(reader, row, image_size, crop_area, targets):
-    """One decode, a crop for each view."""
-    image, label, found = tf.numpy_function(
-        reader.load_labelled,
-        [row["index"]],
-        (tf.uint8, tf.int32, tf.int64),
+def _load(reader, rows, image_size, views, targets):
+    """The rows of a replica: a decode of each image, a crop for each view."""
+    n, source = len(rows["index"]), reader.source
+
+    def load(index, crop_seeds, flips):
+        images, found = host.load_views(
+            reader,
+            index,
+            crop_seeds,
+            flips,
+            size=image_size,
+            areas=[view.area for view in views],
+            flip_probs=[view.flip_prob for view in views],
+        )
+        labels = source.labels
+        label = np.full([n], -1) if labels is None else labels[found]
+        # Of the image that was loaded, as the label is.
+        more = [] if targets is None else [targets[found].astype("float32")]
+        if source.num_planes:
+            more.append(np.stack([source.planes(i) for i in found]))
+        return [
+            *images,
+            label.astype("int32"),
+            (found != index).astype("int32"),
+            *more,
+        ]
+
+    shapes = {
+        f"view{i + 1}": ([n, image_size, image_size, 3], tf.uint8)
+        for i in range(len(views))
+    }
+    shapes |= {"label": ([n], tf.int32), "replaced": ([n], tf.int32)}
+    if targets is not None:
+        shapes["target"] = ([n, targets.shape[1]], tf.float32)
+    if source.num_planes:
+        shapes["planes"] = ([n, source.num_planes], tf.float32)
+    draws = rows["draws"]
+    loaded = tf.numpy_function(
+        load,
+        [rows["index"], draws["crop_seeds"], draws["flip"]],
+        [dtype for _, dtype in shapes.values()],
         stateful=False,
     )
-    crops = crop.random_crops(
-        tf.ensure_shape(image, [None, None, 3]),
-        row["draws"]["crop_seeds"],
-        row["draws"]["flip"],
-        size=image_size,
-        area=crop_area,
-    )
-    example = {f"view{i + 1}": view for i, view in enumerate(tf.unstack(crops))}
-    if targets is not None:
-        # Of the image that was loaded, as the label is.
-        target = tf.numpy_function(
-            lambda i: targets[i].astype("float32"), [found], tf.float32
-        )
-        example["target"] = tf.ensure_shape(target, [targets.shape[1]])
-    return {
-        **example,
-        "draws": row["draws"],
-        "label": tf.ensure_shape(label, []),
-        "replaced": tf.cast(
-            tf.ensure_shape(found, []) != row["index"], tf.int32
-        ),
+    example = {
+        name: tf.ensure_shape(x, shape)
+        for x, (name, (shape, _)) in zip(loaded, shapes.items())
     }
+    return {**example, "draws": draws}
 
 
 def _coloured(batch, augment):

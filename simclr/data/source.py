@@ -20,6 +20,7 @@ class Source:
         block_size: int, how many neighbours come with one request, about,
             where reads at random are dear, as from gs://; else 1.
         notes: list of str, what a user should know about it, a line each.
+        num_planes: k, planes of an image beside its colours.
     """
 
     def __init__(self, name):
@@ -28,6 +29,7 @@ class Source:
         self.class_names = None
         self.block_size = 1
         self.notes = []
+        self.num_planes = 0
 
     def __len__(self):
         """Number of images."""
@@ -44,6 +46,15 @@ class Source:
             OSError, ValueError: it cannot be read.
         """
         raise NotImplementedError
+
+    def planes(self, index):
+        """float32 [k] in [0, 1], the value of each of an image's planes.
+
+        A plane is constant over the image and follows its colours into the net
+        as one more channel; no operation of a view touches it. May be called
+        from many threads.
+        """
+        return np.zeros([self.num_planes], np.float32)
 
     def fingerprint(self):
         """Digest of the ids, 16 hexadecimal digits: what the source holds."""

@@ -39,11 +39,10 @@ class PjrtDevices:
         return f"{len(self.devices)} x {kind} by PJRT"
 
     @property
-    def has_fast_bfloat16(self):
-        """Whether accelerators multiply bfloat16 faster than float32."""
-        # From Ampere on; a T4 has no bfloat16. A TPU does not say, and has.
-        capability = getattr(self.devices[0], "compute_capability", "9.0")
-        return float(capability) >= 8
+    def compute_capability(self):
+        """Of a GPU, as (7, 5); of what says none, the newest."""
+        words = getattr(self.devices[0], "compute_capability", "99.0")
+        return tuple(int(x) for x in words.split("."))
 
     def distribute_datasets_from_function(self, function):
         """A dataset of batches of a replica, in order of step, then replica."""

@@ -149,25 +149,6 @@ def is_accelerator(strategy):
     return bool(tf.config.list_logical_devices("GPU"))
 
 
-def has_fast_bfloat16(strategy):
-    """Whether the devices multiply bfloat16 faster than float32."""
-    if isinstance(strategy, tf.distribute.TPUStrategy):
-        return True
-    if isinstance(strategy, PjrtDevices) and is_accelerator(strategy):
-        return strategy.has_fast_bfloat16
-    gpus = tf.config.list_physical_devices("GPU")
-    if is_accelerator(strategy):
-        # From Ampere on; a T4 has no bfloat16.
-        details = map(tf.config.experimental.get_device_details, gpus)
-        return all(d.get("compute_capability", (0,)) >= (8, 0) for d in details)
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = file.read().split()
-    except OSError:
-        return False
-    return bool({"amx_bf16", "avx512_bf16"} & set(flags))
-
-
 def is_chief(strategy):
     """Whether this process is the one that writes files."""
     resolver = strategy.cluster_resolver

@@ -165,11 +165,18 @@ def stream(
         h: array [<= b, f], or a dict of them.
 
     Raises:
-        InputError: a hundred images in a row cannot be read.
+        InputError: a hundred images in a row cannot be read, or a net takes
+            images of another number of channels.
     """
     rows = np.asarray(rows)
     nets = [x for x in tf.nest.flatten(encoder) if isinstance(x, Infer)]
     for net in nets:
+        if net.channels not in (None, views.shape[-1]):
+            raise InputError(
+                f"The images have {views.shape[-1]} channels and the net takes "
+                f"{net.channels}: it was trained with another number of planes "
+                "beside the colours (model.extra_planes)."
+            )
         net.refresh()
     several = workers is not None and workers.several
     count, index = (workers.count, workers.index) if several else (1, 0)

@@ -26,6 +26,8 @@ class Infer:
     def __init__(self, function, strategy):
         devices = _Jax if isinstance(strategy, PjrtDevices) else _TensorFlow
         self._devices = devices(function, strategy)
+        # Of the images, where the net says it; else None.
+        self.channels = getattr(function, "input_shape", (None,))[-1]
         # Of this process: each worker of a cluster has a share of a batch.
         self.replicas = self._devices.replicas
 
@@ -138,4 +140,6 @@ class _Jax:
 
 def encode(encoder, strategy):
     """An encoder as a function from images to features h."""
-    return Infer(lambda x: encoder(x, training=False)["h"], strategy)
+    infer = Infer(lambda x: encoder(x, training=False)["h"], strategy)
+    infer.channels = encoder.input_shape[-1]
+    return infer

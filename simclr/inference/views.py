@@ -28,7 +28,7 @@ class CenterViews:
 
     def __init__(self, reader, size):
         self._reader = reader
-        self.shape = (size, size, 3)
+        self.shape = (size, size, 3 + reader.source.num_planes)
 
     def __len__(self):
         return len(self._reader.source)
@@ -38,13 +38,16 @@ class CenterViews:
 
         Args:
             rows: int [b], indices into the source.
-            out: float32 [b, s, s, 3] to write to.
+            out: float32 [b, s, s, 3 + p] to write to, p planes of the source's.
 
         Returns:
             bool [b], which could be read; the views of others mean nothing.
         """
         loaded = [self._reader.load(row) for row in rows]
-        center_views([image for image, _ in loaded], out)
+        center_views([image for image, _ in loaded], out[..., :3])
+        if self.shape[-1] > 3:
+            for view, row in zip(out, rows):
+                view[..., 3:] = self._reader.source.planes(row)
         return np.array([not replaced for _, replaced in loaded], bool)
 
     def note_unreadable(self, rows):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.data import batches
-from simclr.data.views import device_crop, view_draws
+from simclr.data.views import colour, device_crop, view_draws
 from simclr.lowering import xla
 from simclr.messages.errors import InputError
 from simclr.models import dtypes
@@ -59,8 +59,10 @@ def lower_task(task, *, replicas, on_device=True):
         n,
         image_size=config.data.image_size,
         on_device=on_device,
+        augment=config.augment,
         views=task.views,
         classes=task.num_classes if config.distill.cache else 0,
+        planes=config.model.extra_planes,
     )
     return _lower(
         lambda batch: task.train_step(xla.InReplica(), batch),
@@ -87,15 +89,23 @@ def lower_with_crops(task, *, replicas, side):
         [n, S, S, 3], "label" and "replaced" int32 [n] and "step" int64 [].
 
     Raises:
-        InputError: as lower_task.
+        InputError: as lower_task, or an operation of the views that has no form
+            for a device.
     """
     config = task.config
+    colour.require_compiled(config.augment)
+    if config.model.extra_planes:
+        raise InputError(
+            "Stored images have three channels: model.extra_planes must be 0."
+        )
     n = _rows_of_a_replica(config, replicas)
 
     def step(batch):
         place = tf.distribute.get_replica_context().replica_id_in_sync_group
         numbers = {"seed": config.seed, "batch_size": config.batch_size}
-        draws = view_draws.draw(batch["step"], **numbers)
+        draws = view_draws.draw(
+            batch["step"], views=config.augment.views, **numbers
+        )
         draws["box"] = device_crop.draw(batch["step"], **numbers)
         draws = {  # This replica's rows of the global batch's.
             name: tf.slice(
@@ -111,7 +121,7 @@ def lower_with_crops(task, *, replicas, side):
             draws.pop("box"),
             draws["flip"],
             size=config.data.image_size,
-            area=config.augment.crop_area,
+            views=config.augment.views[: task.views],
         )
         share = {f"view{i + 1}": view for i, view in enumerate(views)}
         share |= {name: batch[name] for name in ("label", "replaced")}

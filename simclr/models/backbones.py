@@ -70,6 +70,7 @@ BACKBONES = {
             "sk_ratio": NOT_NEGATIVE,
             "se_ratio": NOT_NEGATIVE,
             "normalization": ("none", "imagenet"),
+            "extra_planes": NOT_NEGATIVE,
         },
         words=_resnet_words,
         biases_decay=True,

@@ -13,7 +13,7 @@ def precision(name):
     one that is set here is not seen by the threads of replicas.
 
     Args:
-        name: "float32", "mixed_bfloat16" or "float64".
+        name: as config.Train.precision.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)

@@ -53,7 +53,7 @@ def draw_views(page, x, y, view1, view2, columns, side):
         left = x + column * (2 * side + 5 * _GAP)
         top = y + row * (side + 2 * _GAP)
         for j, view in enumerate(pair):
-            page.image(left + j * (side + _GAP), top, side, view)
+            page.image(left + j * (side + _GAP), top, side, view[..., :3])
 
 
 def loss_curve(rows, path):

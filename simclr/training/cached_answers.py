@@ -95,8 +95,10 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
             return tf.add_n(tf.split(p, 2)) / 2
 
         say(f"Teacher   {path} looks at each image once")
+        infer = Infer(look, strategy)
+        infer.channels = teacher.model.input_shape[-1]
         for rows, p in batches(
-            Infer(look, strategy),
+            infer,
             reader,
             np.arange(len(reader.source)),
             image_size=teacher.image_size,

@@ -131,7 +131,7 @@ class _Parts:
             tape.watch(z)
             z1, z2 = (self._join(z[:, view]) for view in range(2))
             total, scalars = task.contrast(z1, z2)
-            total /= collectives.num_replicas()
+            total = task.scaled(total / collectives.num_replicas())
         for name in task.scalars:
             scalars.setdefault(name, tf.zeros_like(total))
         return tape.gradient(total, z), task.labelled(batch), scalars
@@ -149,7 +149,9 @@ class _Parts:
             total = tf.reduce_sum(tf.stack(z) * dz[i])
             probe = task.probe(h, rows_of_i["label"], rows)
             if probe:
-                total += probe["probe_loss"] / collectives.num_replicas()
+                total += task.scaled(
+                    probe["probe_loss"] / collectives.num_replicas()
+                )
         own = tape.gradient(total, task.variables)
         gradients = [g + new for g, new in zip(gradients, own)]
         scalars = {k: v + probe.get(k, 0) for k, v in scalars.items()}

@@ -12,6 +12,8 @@ from simclr import __version__
 from simclr import config as config_lib
 from simclr.data import batches
 from simclr.data.images.reader import Reader
+from simclr.data.views import colour
+from simclr.engines import precisions
 from simclr.engines.engine import make_engine
 from simclr.engines.strategies import Workers, is_accelerator, is_chief
 from simclr.messages.counts import counted
@@ -47,8 +49,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
+    precisions.require(strategy, config.train.precision)
     kind = TASKS[config.task]
     source, class_names = kind.open_data(config)
+    _require_planes(source, config)
     reader = Reader(source)
     workers = Workers(strategy)
     chief = is_chief(strategy)
@@ -90,7 +94,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
             targets = cached_answers.cached_probabilities(
                 config, reader, strategy, workers, workdir, chief, step
             )
-        on_device = _on_device(config, strategy)
+        on_device = colour.on_device(config.augment, is_accelerator(strategy))
         engine = make_engine(task, strategy, on_device=on_device)
         steps = iter(
             batches.training_batches(
@@ -127,6 +131,16 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
             # Its threads run Python code; the interpreter cannot end beside
             # them.
             del steps
+
+
+def _require_planes(source, config):
+    """Stops where the net takes other planes than the source gives."""
+    if source.num_planes != config.model.extra_planes:
+        raise InputError(
+            f"{source.name} has {counted(source.num_planes, 'plane')} beside "
+            f"the colours: say --set model.extra_planes={source.num_planes}, "
+            f"not {config.model.extra_planes}."
+        )
 
 
 def _tell(callbacks, stopper, row):
@@ -204,16 +218,10 @@ def _require_same_start(workers, step, config):
 
 
 def _zeros(task):
-    names = ["steps", *task.scalars, "replaced"]
-    names += ["learning_rate", "grad_norm", "weight_norm"]
+    names = ["steps", *task.scalars, *task.measures]
     double = task.config.train.precision == "float64"
     dtype = tf.float64 if double else tf.float32
     return {name: tf.zeros([], dtype) for name in names}
-
-
-def _on_device(config, strategy):
-    place = config.augment.place
-    return place == "device" or (place == "auto" and is_accelerator(strategy))
 
 
 def _not_finite(task, step, norms, last):

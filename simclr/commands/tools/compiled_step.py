@@ -6,6 +6,7 @@ import time
 
 import keras
 
+from simclr.data.views import colour
 from simclr.lowering import program, xla
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
@@ -105,7 +106,7 @@ class StepCompiler:
         lowered = program.lower_task(
             task,
             replicas=replicas,
-            on_device=config.augment.place != "host",
+            on_device=colour.on_device(config.augment, accelerator=True),
         )
         keras.backend.clear_session()
         self._say(

@@ -6,6 +6,7 @@ import json
 from simclr import config as config_lib
 from simclr.commands.train import train_data
 from simclr.config import Config
+from simclr.config.rules import check_on_tpu
 from simclr.data.sources.registry import open_source
 from simclr.engines import startup
 from simclr.messages.counts import counted
@@ -57,6 +58,7 @@ def tell(
     config = recipe if given else config_lib.read(recipe)
     recipe = "the Config" if given else recipe
     config = config_lib.override(config, overrides)
+    check_on_tpu(config.train.precision)
     images, classes = _size_of_data(
         train_data.with_data(config.data, source=data), images, classes
     )

@@ -71,7 +71,7 @@ def pretrain(
             registry.open_source(data, labels=labels),
             accelerator=devices.accelerator,
             replicas=devices.replicas,
-            bfloat16=devices.bfloat16,
+            precision=devices.precision,
         ),
     )
     images = train_data.with_data(

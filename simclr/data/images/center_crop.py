@@ -10,9 +10,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-_PROPORTION = 0.875
+PROPORTION = 0.875
 # Up to this side the published code neither crops nor resizes: CIFAR's 32.
-_LARGEST_UNTOUCHED = 32
+LARGEST_UNTOUCHED = 32
 # Images in one call of TensorFlow, which resizes them beside each other.
 _TOGETHER = 8
 
@@ -122,7 +122,7 @@ def seen(height, width, size):
 
 def _stays(height, width, size):
     """Whether an image is shown as it is."""
-    return size <= _LARGEST_UNTOUCHED and height == width == size
+    return size <= LARGEST_UNTOUCHED and height == width == size
 
 
 def _central(height, width):
@@ -144,7 +144,7 @@ def crop_shape(height, width, aspect_ratio=1.0):
         (height, width) of the crop, pixels, rounded half to even.
     """
     if aspect_ratio > width / height:  # The image's width is the limit.
-        h, w = _PROPORTION / aspect_ratio * width, _PROPORTION * width
+        h, w = PROPORTION / aspect_ratio * width, PROPORTION * width
     else:
-        h, w = _PROPORTION * height, _PROPORTION * aspect_ratio * height
+        h, w = PROPORTION * height, PROPORTION * aspect_ratio * height
     return round(h), round(w)

@@ -7,7 +7,8 @@ import os
 
 import numpy as np
 
-from simclr.data.images.decode import decode, header
+from simclr.data.images.decode import decode
+from simclr.data.images.pillow import header
 from simclr.messages.counts import counted
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show

@@ -16,82 +16,104 @@
     colour profiles             not applied
 
 TensorFlow's decoders ignore EXIF and alpha, take 8-bit palette BMPs for grey,
-and fail on WebP with alpha and on most animated WebP (BUILD_NOTES.md), so all
-decoding is Pillow's.
+and fail on WebP with alpha and on most animated WebP (BUILD_NOTES.md), so
+Pillow decodes all but ordinary JPEGs. Those jpeg.py decodes in half the time,
+to the same bits; where it cannot, Pillow has the last word.
 """
 
-import contextlib
-import dataclasses
-import io
-import threading
-import warnings
-
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
 
-from simclr.messages.errors import InputError
-
-# Pillow's remarks on odd metadata, which would break progress bars.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-MIN_SIDE = 8
-# The short side that is left of a large image: more than any crop needs.
-ENOUGH_SIDE = 1024
-# The largest phone cameras give 200 million pixels, in JPEGs that a DCT-scaled
-# decode takes in little memory. Anything decoded in full takes 4 bytes of
-# Pillow's and 3 of ours per pixel.
-MAX_PIXELS = 256_000_000
-MAX_FULL_PIXELS = 64_000_000
-# Images this large are decoded one at a time, whatever the number of threads.
-_LARGE_PIXELS = 16_000_000
-_ONE_LARGE = threading.Lock()
-
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_PLUGINS = (
-    (b"\xff\xd8", "JPEG", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", "PNG", PngImagePlugin.PngImageFile),
-    (b"GIF8", "GIF", GifImagePlugin.GifImageFile),
-    (b"BM", "BMP", BmpImagePlugin.BmpImageFile),
-)
-# What hides behind .jpg; ISO media begin with their size, then "ftyp".
-_OTHERS = (
-    (b"ftyphei", "a HEIC image"),
-    (b"ftypmif1", "a HEIC image"),
-    (b"ftypavi", "an AVIF image"),
-    (b"ftyp", "a video"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"%PDF", "a PDF"),
-    (b"<svg", "an SVG drawing"),
-    (b"<", "a web page or other text"),
-    (b"\0\0\0\0", "zeros, as of a broken copy"),
+from simclr.data.images import jpeg
+from simclr.data.images.pillow import (
+    ENOUGH_SIDE,
+    decode_by_pillow,
+    one_large,
+    refuse_size,
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """What the first bytes of an image say."""
+class OrdinaryJpeg:
+    """An ordinary JPEG that is not decoded yet.
 
-    format: str  # "JPEG", "PNG", "GIF", "BMP" or "WebP".
-    mode: str  # Pillow's: "RGB", "L", "CMYK", ...
-    width: int  # As stored, before EXIF orientation.
-    height: int
+    Attributes:
+        shape: (height, width) of what `decode` gives, pixels.
+        num_bytes: memory that it holds.
+    """
+
+    def __init__(self, data, frame):
+        self.num_bytes = len(data)
+        self._data = data
+        self._frame = frame
+        self._divisor = _divisor(frame)
+        refuse_size(frame.width, frame.height, not frame.progressive)
+        height, width = (-(-side // self._divisor) for side in frame[:2])
+        turned = 5 <= frame.orientation <= 8
+        self.shape = (width, height) if turned else (height, width)
+
+    def pixels(self, divisor=1, room=None):
+        """Decodes it.
+
+        Args:
+            divisor: 1, 2, 4 or 8: this part of `shape` is enough, rounded up.
+            room: uint8 array to decode into where it is large enough; None:
+                memory of their own.
+
+        Returns:
+            uint8 [h, w, 3] RGB of `shape` or, where that can be, of the part
+            of it; maybe a view whose rows are not in order.
+
+        Raises:
+            InputError: as for decode.
+        """
+        divisor = min(8, divisor * self._divisor)
+        height, width = (-(-side // divisor) for side in self._frame[:2])
+        if room is not None and room.size < 3 * height * width:
+            room = None
+        pixels = height * width
+        if self._frame.progressive:
+            pixels = self._frame.height * self._frame.width
+        with one_large(pixels):
+            try:
+                return jpeg.pixels(self._data, self._frame, divisor, room)
+            except ValueError:  # Pillow tells damage from what can be borne.
+                pass
+        return decode_by_pillow(self._data)
+
+
+class Decoded:
+    """As OrdinaryJpeg, of an image that is decoded already.
+
+    Args:
+        array: uint8 [h, w, 3].
+    """
+
+    def __init__(self, array):
+        self.num_bytes = array.nbytes
+        self._array = array
+        self.shape = array.shape[:2]
+
+    def pixels(self, divisor=1, room=None):
+        """The image, whatever part of it is enough."""
+        return self._array
+
+
+def open_image(data):
+    """Reads an image as far as its size; decodes it where that is all one.
+
+    Args:
+        data: bytes.
+
+    Returns:
+        OrdinaryJpeg or Decoded.
+
+    Raises:
+        InputError: as for decode; of an ordinary JPEG, as far as its header
+            tells.
+    """
+    frame = jpeg.scan(data)
+    if frame is None or not _divisor(frame):
+        return Decoded(decode_by_pillow(data))
+    return OrdinaryJpeg(data, frame)
 
 
 def decode(data):
@@ -107,115 +129,15 @@ def decode(data):
         InputError: the image is unreadable or refused; the message is the
             reason alone, "truncated" or the like.
     """
-    image, _ = _open(data)
-    _refuse_size(image)
-    pixels = image.width * image.height
-    if _decodes_scaled(image):
-        _reduce_jpeg(image)
-        pixels = image.width * image.height
-    with _ONE_LARGE if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-        try:
-            image.load()
-            turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG))
-            image = _to_rgb(image)
-            factor = min(image.size) // ENOUGH_SIDE
-            if factor >= 2:
-                image = image.reduce(1 << (factor.bit_length() - 1))
-            if turn is not None:
-                image = image.transpose(turn)
-            return np.asarray(image)
-        # A damaged file makes Pillow raise anything.
-        except Exception as error:
-            raise InputError(_reason(error)) from None
+    return np.ascontiguousarray(open_image(data).pixels())
 
 
-def header(data):
-    """Reads the format, mode and size of an image, without its pixels.
-
-    Raises:
-        InputError: as for decode, as far as the first bytes tell.
-    """
-    image, name = _open(data)
-    return Header(name, image.mode, image.width, image.height)
-
-
-def _open(data):
-    """Pillow's image, not yet decoded, and the name of its format."""
-    name, plugin = _format(data)
-    try:
-        # The plugin itself, not Image.open, whose limit on pixels is one for
-        # the whole process, warns before it raises, and knows no JPEG scale.
-        return plugin(io.BytesIO(data)), name
-    except Exception as error:
-        raise InputError(_reason(error)) from None
-
-
-def _format(data):
-    if not data:
-        raise InputError("empty file")
-    for magic, name, plugin in _PLUGINS:
-        if data.startswith(magic):
-            return name, plugin
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WebP", WebPImagePlugin.WebPImageFile
-    raise InputError(_not_an_image(data))
-
-
-def _refuse_size(image):
-    width, height = image.size
-    pixels = width * height
-    if min(width, height) < MIN_SIDE:
-        raise InputError(f"too small: {width} x {height} pixels")
-    limit = MAX_PIXELS if _decodes_scaled(image) else MAX_FULL_PIXELS
-    if pixels > limit:
-        raise InputError(
-            f"too large: {width} x {height} pixels, over "
-            f"{limit // 10**6} million"
-        )
-
-
-def _decodes_scaled(image):
-    """Whether a decode at reduced size takes reduced memory.
-
-    A progressive JPEG keeps all its coefficients, 6 bytes a pixel, at any size.
-    """
-    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
-    return jpeg and not image.info.get("progressive")
-
-
-def _reduce_jpeg(image):
-    """Lets libjpeg decode at 1/2, 1/4 or 1/8 of a large image's size."""
-    if min(image.size) >= 2 * ENOUGH_SIDE:
-        image.draft(None, (ENOUGH_SIDE, ENOUGH_SIDE))
-
-
-def _to_rgb(image):
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255: a 16-bit image turns white.
-        grey = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
-        image = Image.fromarray(grey.astype(np.uint8))
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
-
-
-def _not_an_image(data):
-    start = data[:64].lstrip()
-    if data[4:8] == b"ftyp":
-        start = data[4:64]
-    for magic, name in _OTHERS:
-        if start.startswith(magic):
-            return f"{name}, not a JPEG, PNG, GIF, BMP or WebP image"
-    return f"no image: it starts with {data[:8]!r}"
-
-
-def _reason(error):
-    """One line for what Pillow raised."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in text.lower():
-        return "truncated"
-    return f"damaged: {text[:120]}"
+def _divisor(frame):
+    """By what a large JPEG's size is divided: 1, 2, 4 or 8; 0: only Pillow
+    knows."""
+    factor = min(frame.height, frame.width) // ENOUGH_SIDE
+    if factor < 2:
+        return 1
+    if frame.progressive or factor >= 16:
+        return 0
+    return 1 << (min(factor, 8).bit_length() - 1)

@@ -1,11 +1,12 @@
 """Pixels for training: an unreadable image never stops a run."""
 
+import math
 import threading
 import time
 
 import numpy as np
 
-from simclr.data.images.decode import decode
+from simclr.data.images.decode import Decoded, open_image
 from simclr.messages.errors import InputError
 
 # Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
@@ -23,17 +24,21 @@ class Reader:
     Which image replaces which depends on the source alone, so a run that is
     resumed, or spread over other machines, sees the same pixels.
 
+    Args:
+        source: Source.
+        cache_bytes: how much of what is decoded is kept.
+
     Attributes:
         source: Source.
         bad: dict of id -> reason of the unreadable images met so far.
     """
 
-    def __init__(self, source):
+    def __init__(self, source, *, cache_bytes=_CACHE_BYTES):
         self.source = source
         self.bad = {}
         self._bad_indices = set()
         self._cache = {}
-        self._cache_left = _CACHE_BYTES
+        self._cache_left = cache_bytes
         self._lock = threading.Lock()
 
     def load(self, index):
@@ -68,8 +73,20 @@ class Reader:
         label = np.int32(-1 if labels is None else labels[found])
         return image, label, np.int64(found)
 
-    def _load(self, index):
-        num = len(self.source)
+    def open(self, index):
+        """Reads an image as far as its size, or the next that has one.
+
+        Args:
+            index: int in [0, num).
+
+        Returns:
+            picture: decode.OrdinaryJpeg or Decoded, for `pixels`.
+            found: int, the index of the image that was opened.
+
+        Raises:
+            InputError: as for load.
+        """
+        index, num = int(index), len(self.source)
         tries = min(num, _MAX_TRIES)
         for offset in range(tries):
             candidate = (index + offset) % num
@@ -78,21 +95,49 @@ class Reader:
             if candidate in self._cache:
                 return self._cache[candidate], candidate
             try:
-                image = decode(self._read(candidate))
+                return open_image(self._read(candidate)), candidate
             except (ValueError, OSError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                with self._lock:
-                    self._bad_indices.add(candidate)
-                    self.bad[self.source.id(candidate)] = reason
-                continue
-            self._keep(candidate, image)
-            return image, candidate
+                self._note_bad(candidate, error)
         raise InputError(
             f"{tries} images in a row cannot be read, from "
             f"{self.source.id(index)!r} on: "
             f"{self.bad[self.source.id(index)]}. Run simclr check "
             f"{self.source.name}."
         )
+
+    def pixels(self, picture, found, *, divisor=1, room=None):
+        """Decodes what was opened.
+
+        Args:
+            picture, found: what `open` gave.
+            divisor, room: as in decode.OrdinaryJpeg.pixels.
+
+        Returns:
+            uint8 [h, w, 3]; None where it is unreadable after all: `open`
+            then gives another.
+        """
+        kept = divisor == 1 and 3 * math.prod(picture.shape) <= self._cache_left
+        try:
+            image = picture.pixels(divisor, None if kept else room)
+        except ValueError as error:
+            self._note_bad(found, error)
+            return None
+        if kept:
+            self._keep(found, image)
+        return image
+
+    def _load(self, index):
+        image = None
+        while image is None:
+            picture, found = self.open(index)
+            image = self.pixels(picture, found)
+        return np.ascontiguousarray(image), found
+
+    def _note_bad(self, index, error):
+        reason = getattr(error, "strerror", None) or str(error)
+        with self._lock:
+            self._bad_indices.add(index)
+            self.bad[self.source.id(index)] = reason
 
     def _read(self, index):
         """The bytes of an image; a hiccup of a disk or network is no fault."""
@@ -110,4 +155,4 @@ class Reader:
         with self._lock:
             if index not in self._cache and image.nbytes <= self._cache_left:
                 self._cache_left -= image.nbytes
-                self._cache[index] = image
+                self._cache[index] = Decoded(image)

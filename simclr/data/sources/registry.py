@@ -9,12 +9,14 @@ from simclr.storage import files
 
 # What stands before the colon: the function in simclr.data that opens it, and
 # what stands after the colon. The function gets that and the whole words, and
-# returns a Source. A PATH or a GLOB may be relative to the current folder.
+# returns a Source. A PATH or a GLOB may be relative to the current folder, and
+# IMAGES are a source themselves.
 SOURCES = {
     "folder": ("sources.folder:open_folder", "PATH"),
     "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
     "tfrecord": ("shards.records:open_tfrecord", "GLOB"),
     "arrayrecord": ("shards.records:open_arrayrecord", "GLOB"),
+    "randbits": ("sources.rand_bits:open_rand_bits", "K:IMAGES"),
 }
 # All of them, for a help text.
 SPELLINGS = (
@@ -66,6 +68,9 @@ def absolute(spec):
         return spec
     if not colon or kind not in SOURCES:
         return files.absolute(spec)
+    if SOURCES[kind][1].endswith(":IMAGES"):
+        head, colon, images = rest.partition(":")
+        return f"{kind}:{head}{colon}{absolute(images)}"
     if not rest or SOURCES[kind][1] not in ("PATH", "GLOB"):
         return spec
     return f"{kind}:{files.absolute(rest)}"

@@ -16,6 +16,7 @@ class Subset(Source):
         self._source, self._rows = source, rows
         self.class_names = source.class_names
         self.notes = list(source.notes)
+        self.num_planes = source.num_planes
         if source.labels is not None:
             self.labels = labels_or_none(source.labels[rows])
         # A request brings as many images as before, of which these are a part.
@@ -30,3 +31,6 @@ class Subset(Source):
 
     def read(self, index):
         return self._source.read(int(self._rows[index]))
+
+    def planes(self, index):
+        return self._source.planes(int(self._rows[index]))

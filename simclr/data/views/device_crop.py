@@ -2,7 +2,7 @@
 
 For where no TensorFlow feeds the device (simclr/pjrt/runner.py): the images lie
 on it as they are, and a step cuts its own views out of them. The boxes are of
-the same distribution as crop.crop_box's, but not the same boxes: TensorFlow's
+the same distribution as boxes.crop_boxes's, but not the same: TensorFlow's
 sampler has no form that XLA knows.
 
 Shapes: n = images, v = views, S = side of the stored images, s = of a view.
@@ -11,7 +11,8 @@ Shapes: n = images, v = views, S = side of the stored images, s = of a view.
 import tensorflow as tf
 
 from simclr.data import random_keys
-from simclr.data.views.crop import ASPECT, MIN_COVERED
+from simclr.data.images import center_crop
+from simclr.data.views.boxes import ASPECT, MIN_COVERED
 
 # Of a square image one box in four is turned down; 16 in a row, one view in
 # four thousand million.
@@ -47,7 +48,7 @@ def draw(step, *, seed, batch_size):
 
 
 def boxes(extents, draws, area=(0.08, 1.0)):
-    """Where random crops lie: crop.crop_box's rule, for a whole batch.
+    """Where random crops lie: boxes.crop_boxes's rule, as a device takes it.
 
     An attempt draws an aspect ratio, a height among those that keep the area
     in its range and the box in the image, and a place. It is turned down where
@@ -125,29 +126,54 @@ def resize(images, box, *, size):
     return tf.transpose(tf.reshape(x, [n, size, size, 3]), [0, 2, 1, 3])
 
 
-def random_crops(images, extents, draws, flips, *, size, area, flip_prob=0.5):
-    """Views of a batch of images: crop, resize, flip; see crop.random_crops.
+def random_crops(images, extents, draws, flips, *, size, views):
+    """Views of a batch of images: crop, resize, flip; see host.load_views.
 
     Args:
         images: uint8 [n, S, S, 3], each in the upper left corner.
         extents: int32 [n, 2], height and width of each.
         draws: [n, v, attempts, 4], of `draw`.
-        flips: float32 [n, v] in [0, 1); below flip_prob a view is mirrored.
+        flips: float32 [n, v] in [0, 1); below a view's flip_prob it is
+            mirrored, left to right.
         size: s, side of a view in pixels.
-        area: smallest and largest share of the image's area.
-        flip_prob: share of the views that are mirrored, left to right.
+        views: v op.View.
 
     Returns:
         list of v uint8 [n, s, s, 3].
     """
-    views = []
-    for view, box in enumerate(tf.unstack(boxes(extents, draws, area), axis=1)):
+    found = {
+        area: tf.unstack(boxes(extents, draws, area), axis=1)
+        for area in {view.area for view in views} - {None}
+    }
+    crops = []
+    for i, view in enumerate(views):
+        box = seen(extents, size) if view.area is None else found[view.area][i]
         x = resize(images, box, size=size)
-        mirrored = flips[:, view, None, None, None] < flip_prob
+        mirrored = flips[:, i, None, None, None] < view.flip_prob
         x = tf.where(mirrored, x[:, :, ::-1], x)
         x = tf.clip_by_value(tf.round(x), 0.0, 255.0)
-        views.append(tf.cast(x, tf.uint8))
-    return views
+        crops.append(tf.cast(x, tf.uint8))
+    return crops
+
+
+def seen(extents, size):
+    """The part of each image that evaluation sees, as center_crop.seen.
+
+    Args:
+        extents: int32 [n, 2], height and width of each image.
+        size: s, pixels.
+
+    Returns:
+        int32 [n, 4]: top, left, height and width.
+    """
+    shorter = tf.cast(tf.reduce_min(extents, axis=1, keepdims=True), tf.float32)
+    side = tf.cast(tf.round(center_crop.PROPORTION * shorter), tf.int32)
+    box = tf.concat([(extents - side + 1) // 2, side, side], axis=1)
+    whole = tf.concat([tf.zeros_like(extents), extents], axis=1)
+    stays = tf.reduce_all(extents == size, axis=1, keepdims=True)
+    if size > center_crop.LARGEST_UNTOUCHED:
+        stays = tf.zeros_like(stays)
+    return tf.where(stays, whole, box)
 
 
 def _weights(start, length, side, size):

@@ -36,6 +36,7 @@ def resnet(
     sk_ratio=0.0,
     se_ratio=0.0,
     normalization="none",
+    extra_planes=0,
 ):
     """A ResNet (v1, post-activation), its weights fresh.
 
@@ -58,11 +59,12 @@ def resnet(
         normalization: "none", or "imagenet": images are normalized by
             ImageNet's mean and deviation in the net, so that no later stage
             can forget it.
+        extra_planes: p, channels behind the colours, taken as they are.
 
     Returns:
-        A functional keras.Model from images [n, h, w, 3] in [0, 1] to a dict
-        of "stem", "group1" to "group4" ([n, h', w', c']) and "h" ([n, f], at
-        least float32).
+        A functional keras.Model from images [n, h, w, 3 + p] in [0, 1] to a
+        dict of "stem", "group1" to "group4" ([n, h', w', c']) and "h" ([n, f],
+        at least float32).
 
     Raises:
         InputError: an unknown depth or stem, or a width or ratio below 0.
@@ -88,15 +90,18 @@ def resnet(
 
     # Statistics of a whole image lose too much in bfloat16.
     wide = float32_or_wider()
-    images = keras.Input((None, None, 3), dtype=wide, name="images")
+    images = keras.Input(
+        (None, None, 3 + extra_planes), dtype=wide, name="images"
+    )
     x = images
     if NORMALIZATIONS[normalization] is not None:
         mean, deviation = NORMALIZATIONS[normalization]
         # Not layers.Normalization, whose mean is a tensor of its own, which a
         # lowered step (simclr/lowering/xla.py) has no place for.
         x = layers.Rescaling(
-            scale=[1 / d for d in deviation],
-            offset=[-m / d for m, d in zip(mean, deviation, strict=True)],
+            scale=[1 / d for d in deviation] + [1.0] * extra_planes,
+            offset=[-m / d for m, d in zip(mean, deviation, strict=True)]
+            + [0.0] * extra_planes,
             dtype=wide,
             name="normalization",
         )(x)

@@ -58,6 +58,14 @@ class Distill(Task):
             self.teachers = [
                 weights.load_classifier(path, order=order) for path in paths
             ]
+        planes = self.config.model.extra_planes
+        for teacher in self.teachers:
+            if teacher.config.model.extra_planes != planes:
+                raise InputError(
+                    f"A teacher takes {teacher.config.model.extra_planes} "
+                    f"planes beside the colours, the student {planes} "
+                    "(model.extra_planes)."
+                )
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
         return self.classifier.models

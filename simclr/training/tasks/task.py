@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from simclr import collectives
+from simclr.data import batches
 from simclr.data.views import colour
 from simclr.models import backbones, dtypes
 from simclr.models.variables import named_variables
@@ -16,12 +17,14 @@ from simclr.optimizers import (
     decayed_by_loss,
     no_decay_variables,
 )
+from simclr.optimizers.decay import kind
 from simclr.optimizers.schedules import (
     WarmupCosine,
     scaled_lr,
     total_steps,
     warmup_steps,
 )
+from simclr.training import angle, loss_scale
 
 
 class Task:
@@ -45,6 +48,8 @@ class Task:
         variables: list of what is trained.
         state: dict of name -> variable, all that resuming needs.
         scalars: names of the scalars that `losses` returns.
+        measures: names of those that `update` adds.
+        loss_scale: LossScale, or None: the nets do not compute in float16.
     """
 
     views = 2  # Of an image, in a batch.
@@ -69,6 +74,7 @@ class Task:
             for model in self.models.values()
             for v in model.trainable_variables
         ]
+        self.kernels = self._kernels()
         self.schedule = WarmupCosine(
             peak_lr=scaled_lr(
                 config.optimizer.base_lr,
@@ -95,7 +101,19 @@ class Task:
         )
         self.optimizer.build(self.variables)
         self.decayed = self._decayed_by_loss()
-        self.state = named_variables(**self.models, optimizer=self.optimizer)
+        kept = {**self.models, "optimizer": self.optimizer}
+        self.measures = (
+            "replaced",
+            "learning_rate",
+            "grad_norm",
+            "weight_norm",
+            "angle",
+        )
+        self.loss_scale = None
+        if dtypes.compute_dtype(config.train.precision) == "float16":
+            self.loss_scale = kept["loss_scale"] = loss_scale.LossScale()
+            self.measures += ("loss_scale", "skipped")
+        self.state = named_variables(**kept)
 
     @classmethod
     def open_data(cls, config):
@@ -170,19 +188,23 @@ class Task:
         views = self.coloured(batch)
         with tf.GradientTape() as tape:
             total, scalars = self.losses(views, batch)
-            total /= collectives.num_replicas()
+            total = self.scaled(total / collectives.num_replicas())
         gradients = tape.gradient(total, self.variables)
         step = tf.convert_to_tensor(self.optimizer.iterations)
         result = self.update(gradients, scalars, batch)
         self.after_update(views, step)
         return result
 
+    def scaled(self, loss):
+        """This replica's share of the loss, as its gradient is taken."""
+        return self.loss_scale.scaled(loss) if self.loss_scale else loss
+
     def update(self, gradients, scalars, batch):
         """Moves the variables, and says what a step did.
 
         Args:
             gradients: list, one for each of `self.variables`, of this replica's
-                share of the global batch's loss.
+                share of the global batch's loss, `scaled`.
             scalars: dict, as `losses` returns them.
             batch: dict, as in `step`.
 
@@ -191,6 +213,9 @@ class Task:
         """
         replicas = collectives.num_replicas()
         gradients = collectives.sum_over_replicas(gradients)
+        taken = None
+        if self.loss_scale:
+            gradients, taken = self.loss_scale.unscaled(gradients)
         decayed = {id(v) for v in self.decayed}
         gradients = [
             g + self.config.optimizer.weight_decay * tf.cast(v, g.dtype)
@@ -199,7 +224,19 @@ class Task:
             for g, v in zip(gradients, self.variables)
         ]
         learning_rate = self.schedule(self.optimizer.iterations)
-        self.optimizer.apply(gradients, self.variables)
+        before = [tf.identity(tf.convert_to_tensor(v)) for v in self.kernels]
+        scaling = {}
+        if self.loss_scale:
+            loss_scale.apply(
+                self.optimizer, gradients, self.variables, take=taken
+            )
+            scaling = {
+                "loss_scale": tf.identity(self.loss_scale.scale),
+                "skipped": tf.cast(~taken, tf.float32),
+            }
+            self.loss_scale.follow(taken)
+        else:
+            self.optimizer.apply(gradients, self.variables)
 
         norms = tf.stack([tf.norm(g) for g in gradients])
         scalars["replaced"] = tf.reduce_mean(
@@ -218,6 +255,8 @@ class Task:
             "weight_norm": tf.linalg.global_norm(
                 [tf.cast(v, norms.dtype) for v in self.variables]
             ),
+            "angle": angle.mean_angle(before, self.kernels),
+            **scaling,
             "grad_norms": norms,
         }
 
@@ -225,7 +264,7 @@ class Task:
         """The views as floats, coloured here when the host did not.
 
         Returns:
-            tuple of [n, h, w, 3], a view each.
+            tuple of [n, h, w, 3 + p], a view each, the source's planes last.
         """
         dtype = dtypes.compute_dtype(self.config.train.precision)
         views = [batch[f"view{i + 1}"] for i in range(self.views)]
@@ -233,7 +272,18 @@ class Task:
             views = colour.colour_views(
                 views, batch["draws"], self.config.augment
             )
+        views = batches.with_planes(views, batch)
         return tuple(tf.cast(view, dtype) for view in views)
+
+    def _kernels(self):
+        """Those that are trained; the linear layer's where it is the only one.
+
+        It learns from features that do not feel it, or is new.
+        """
+        kernels = [v for v in self.variables if kind(v) == "kernel"]
+        own = [] if self.linear is None else [self.linear.kernel]
+        nets = [v for v in kernels if all(v is not k for k in own)]
+        return nets or kernels
 
     def _excluded(self):
         """What LARS neither decays nor adapts, and AdamW does not decay.

@@ -37,3 +37,16 @@ def gaussian_blur(planes, sigma, *, kernel_size):
         [kernel[i] * padded[:, :, i : i + height] for i in range(taps)]
     )
     return tf.clip_by_value(planes, 0.0, 1.0)
+
+
+def blur(planes, draws, *, sigma):
+    """Blurs with a kernel a tenth of the height long, as SimCLR does.
+
+    Args:
+        planes: float [n, 3, s, s] in [0, 1].
+        draws: dict of "sigma", [n] in [0, 1): one for all, which the first is.
+        sigma: range of the one sigma of a step and view, pixels.
+    """
+    low, high = sigma
+    sigma = low + tf.cast(draws["sigma"][0], planes.dtype) * (high - low)
+    return gaussian_blur(planes, sigma, kernel_size=planes.shape[2] // 10)

@@ -1,0 +1,200 @@
+"""Any image, by Pillow; decode.py says what is decided where it is odd."""
+
+import contextlib
+import dataclasses
+import io
+import threading
+import warnings
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from simclr.data.images.jpeg import ORIENTATION_TAG
+from simclr.messages.errors import InputError
+
+# Pillow's remarks on odd metadata, which would break progress bars.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+MIN_SIDE = 8
+# The short side that is left of a large image: more than any crop needs.
+ENOUGH_SIDE = 1024
+# The largest phone cameras give 200 million pixels, in JPEGs that a DCT-scaled
+# decode takes in little memory. Anything decoded in full takes 4 bytes of
+# Pillow's and 3 of ours per pixel.
+MAX_PIXELS = 256_000_000
+MAX_FULL_PIXELS = 64_000_000
+# Images this large are decoded one at a time, whatever the number of threads.
+_LARGE_PIXELS = 16_000_000
+_ONE_LARGE = threading.Lock()
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PLUGINS = (
+    (b"\xff\xd8", "JPEG", JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", "PNG", PngImagePlugin.PngImageFile),
+    (b"GIF8", "GIF", GifImagePlugin.GifImageFile),
+    (b"BM", "BMP", BmpImagePlugin.BmpImageFile),
+)
+# What hides behind .jpg; ISO media begin with their size, then "ftyp".
+_OTHERS = (
+    (b"ftyphei", "a HEIC image"),
+    (b"ftypmif1", "a HEIC image"),
+    (b"ftypavi", "an AVIF image"),
+    (b"ftyp", "a video"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG drawing"),
+    (b"<", "a web page or other text"),
+    (b"\0\0\0\0", "zeros, as of a broken copy"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What the first bytes of an image say."""
+
+    format: str  # "JPEG", "PNG", "GIF", "BMP" or "WebP".
+    mode: str  # Pillow's: "RGB", "L", "CMYK", ...
+    width: int  # As stored, before EXIF orientation.
+    height: int
+
+
+def decode_by_pillow(data):
+    """`decode.decode`, of any image."""
+    image, _ = _open(data)
+    refuse_size(*image.size, _decodes_scaled(image))
+    pixels = image.width * image.height
+    if _decodes_scaled(image):
+        _reduce_jpeg(image)
+        pixels = image.width * image.height
+    with one_large(pixels):
+        try:
+            image.load()
+            turn = _TURNS.get(image.getexif().get(ORIENTATION_TAG))
+            image = _to_rgb(image)
+            factor = min(image.size) // ENOUGH_SIDE
+            if factor >= 2:
+                image = image.reduce(1 << (factor.bit_length() - 1))
+            if turn is not None:
+                image = image.transpose(turn)
+            return np.asarray(image)
+        # A damaged file makes Pillow raise anything.
+        except Exception as error:
+            raise InputError(_reason(error)) from None
+
+
+def header(data):
+    """Reads the format, mode and size of an image, without its pixels.
+
+    Raises:
+        InputError: as for decode.decode, as far as the first bytes tell.
+    """
+    image, name = _open(data)
+    return Header(name, image.mode, image.width, image.height)
+
+
+def _open(data):
+    """Pillow's image, not yet decoded, and the name of its format."""
+    name, plugin = _format(data)
+    try:
+        # The plugin itself, not Image.open, whose limit on pixels is one for
+        # the whole process, warns before it raises, and knows no JPEG scale.
+        return plugin(io.BytesIO(data)), name
+    except Exception as error:
+        raise InputError(_reason(error)) from None
+
+
+def _format(data):
+    if not data:
+        raise InputError("empty file")
+    for magic, name, plugin in _PLUGINS:
+        if data.startswith(magic):
+            return name, plugin
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WebP", WebPImagePlugin.WebPImageFile
+    raise InputError(_not_an_image(data))
+
+
+def refuse_size(width, height, scaled):
+    """Raises InputError where an image has too few or too many pixels.
+
+    Args:
+        width, height: as stored.
+        scaled: a decode at reduced size takes reduced memory.
+    """
+    pixels = width * height
+    if min(width, height) < MIN_SIDE:
+        raise InputError(f"too small: {width} x {height} pixels")
+    limit = MAX_PIXELS if scaled else MAX_FULL_PIXELS
+    if pixels > limit:
+        raise InputError(
+            f"too large: {width} x {height} pixels, over "
+            f"{limit // 10**6} million"
+        )
+
+
+def one_large(pixels):
+    """A context that lets so many pixels, if many, be decoded alone."""
+    return _ONE_LARGE if pixels > _LARGE_PIXELS else contextlib.nullcontext()
+
+
+def _decodes_scaled(image):
+    """Whether a decode at reduced size takes reduced memory.
+
+    A progressive JPEG keeps all its coefficients, 6 bytes a pixel, at any size.
+    """
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    return jpeg and not image.info.get("progressive")
+
+
+def _reduce_jpeg(image):
+    """Lets libjpeg decode at 1/2, 1/4 or 1/8 of a large image's size."""
+    if min(image.size) >= 2 * ENOUGH_SIDE:
+        image.draft(None, (ENOUGH_SIDE, ENOUGH_SIDE))
+
+
+def _to_rgb(image):
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        # Pillow's own conversion clips at 255: a 16-bit image turns white.
+        grey = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
+        image = Image.fromarray(grey.astype(np.uint8))
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _not_an_image(data):
+    start = data[:64].lstrip()
+    if data[4:8] == b"ftyp":
+        start = data[4:64]
+    for magic, name in _OTHERS:
+        if start.startswith(magic):
+            return f"{name}, not a JPEG, PNG, GIF, BMP or WebP image"
+    return f"no image: it starts with {data[:8]!r}"
+
+
+def _reason(error):
+    """One line for what Pillow raised."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower():
+        return "truncated"
+    return f"damaged: {text[:120]}"

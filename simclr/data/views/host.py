@@ -1,0 +1,144 @@
+"""The views of a batch, from encoded bytes to uint8, in threads of our own.
+
+Of a part of the batch at a time: the bytes are read, the headers tell the
+sizes, the boxes are drawn all at once, and each image is decoded and cut. The
+work is in C (libjpeg-turbo, OpenCV, NumPy), which lets go of the interpreter.
+
+Shapes: n = images, v = views of each, s = side of a view.
+"""
+
+import concurrent.futures
+import functools
+import os
+
+import numpy as np
+
+from simclr.data.images import center_crop
+from simclr.data.views.boxes import crop_boxes
+from simclr.data.views.crop import cut
+
+# Images whose boxes are drawn together by one thread.
+PART = 64
+# A part is shorter where more bytes of images would be in hand.
+_PART_BYTES = 32 << 20
+# A view is cut out of at least so many times its side: what libjpeg reduces is
+# smoother than what the published resize, which only skips pixels, makes of it.
+_ENOUGH = 2
+
+
+def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
+    """Decodes images and cuts their views.
+
+    Args:
+        reader: Reader of the source.
+        index: int [n], which images.
+        crop_seeds: int32 [n, v, 2], a seed for each view's box.
+        flips: float32 [n, v] in [0, 1).
+        size: s, pixels.
+        areas: v of (smallest, largest) share of the image's area; None: no
+            random crop, but what evaluation sees (center_crop.py).
+        flip_probs: v numbers; a view is mirrored where its flip is below.
+
+    Returns:
+        views: list of v arrays, uint8 [n, s, s, 3].
+        found: int64 [n], the images that were loaded: others where those of
+            `index` cannot be read.
+
+    Raises:
+        InputError: a hundred images in a row are unreadable.
+    """
+    num, num_views = flips.shape
+    views = [_room((num, size, size, 3)) for _ in range(num_views)]
+    found = np.empty([num], np.int64)
+    mirrored = flips < np.asarray(flip_probs, np.float32)
+
+    def fill(start):
+        rows = iter(range(start, min(start + PART, num)))
+        while part := _open(reader, index, rows):
+            _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
+
+    list(_threads().map(fill, range(0, num, PART)))
+    return views, found
+
+
+def _open(reader, index, rows):
+    """The next rows and what is known of their images, while they are small."""
+    part, num_bytes = [], 0
+    for row in rows:
+        picture, found = reader.open(index[row])
+        part.append((row, picture, found))
+        num_bytes += picture.num_bytes
+        if num_bytes > _PART_BYTES:
+            break
+    return part
+
+
+def _cut(reader, part, index, crop_seeds, mirrored, views, found, areas):
+    """Fills the rows of a part."""
+    size = views[0].shape[1]
+    shapes = [picture.shape for _, picture, _ in part]
+    rows = [row for row, _, _ in part]
+    boxes = _boxes(shapes, crop_seeds[rows], areas, size)
+    smallest = boxes[..., 2:].min(axis=(1, 2)).tolist()
+    room = np.empty(3 * max(height * width for height, width in shapes), "B")
+    for (row, picture, at), box, side in zip(part, boxes.tolist(), smallest):
+        shape = picture.shape
+        divisor = _divisor(side, size)
+        image = reader.pixels(picture, at, divisor=divisor, room=room)
+        if image is None:
+            image, _, at = reader.load_labelled(index[row])
+            shape = image.shape[:2]
+            [box] = _boxes([shape], crop_seeds[[row]], areas, size).tolist()
+        found[row] = at
+        for view, out in enumerate(views):
+            cut(
+                image,
+                box[view],
+                out[row],
+                shape=shape,
+                mirrored=mirrored[row, view],
+            )
+
+
+def _boxes(shapes, seeds, areas, size):
+    """Where the views lie: int32 [k, v, 4] of k images."""
+    boxes = np.empty([len(shapes), len(areas), 4], np.int32)
+    for area in dict.fromkeys(areas):  # Views of one area are drawn together.
+        of_area = [view for view, other in enumerate(areas) if other == area]
+        if area is None:
+            still = [center_crop.seen(*shape, size) for shape in shapes]
+            boxes[:, of_area] = np.array(still)[:, None]
+            continue
+        drawn = crop_boxes(
+            np.repeat(shapes, len(of_area), axis=0),
+            seeds[:, of_area].reshape(-1, 2),
+            area,
+        )
+        boxes[:, of_area] = drawn.reshape(len(shapes), -1, 4)
+    return boxes
+
+
+def _divisor(side, size):
+    """What a decode may reduce by, where the shortest side cut is `side`."""
+    most = side // (_ENOUGH * size)
+    return 1 if most < 2 else 1 << (min(most, 8).bit_length() - 1)
+
+
+def _room(shape):
+    """An uint8 array that TensorFlow takes as it is, without a copy."""
+    count = int(np.prod(shape))
+    memory = np.empty(count + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + count].reshape(shape)
+
+
+def batches_at_once(n):
+    """How many batches of n images keep all threads at work."""
+    return 1 + -(-os.cpu_count() * PART // n)
+
+
+@functools.cache
+def _threads():
+    return concurrent.futures.ThreadPoolExecutor(
+        os.cpu_count(), thread_name_prefix="views"
+    )
