@@ -15,6 +15,7 @@ one of five, a blur of sigma .1 to 2 in one of two.
 """
 
 import glob
+import importlib
 import itertools
 import json
 import os
@@ -39,11 +40,12 @@ def ours(files, size, count, kept, colours):
 
         settings = "augment"
     except ImportError:  # At commit a173f9f.
-        from simclr.data.pipeline import training_batches
-
-        from simclr.data import reader as readers
-        from simclr.data.sources import open_source
-
+        names = ("pipeline", "reader", "sources")
+        pipeline, readers, sources = (
+            importlib.import_module(f"simclr.data.{name}") for name in names
+        )
+        training_batches = pipeline.training_batches
+        open_source = sources.open_source
         settings = "settings"
     if not kept:
         readers._CACHE_BYTES = 0

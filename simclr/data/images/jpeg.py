@@ -94,7 +94,7 @@ def pixels(data, frame, divisor, room=None):
         uint8 [h, w, 3] RGB, maybe a view whose rows are not in order.
 
     Raises:
-        ValueError: it is damaged, however little.
+        simplejpeg's ValueError: it is damaged, however little.
     """
     stored = simplejpeg.decode_jpeg(
         data,
