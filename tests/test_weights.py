@@ -11,7 +11,7 @@ import pytest
 
 from simclr.commands.train import run_stages
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, weights
+from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
 from simclr.training.tasks import TASKS
 from tests import tiny, tiny_classifier
@@ -111,7 +111,7 @@ def test_a_checkpoint_in_a_run_is_that_step(tmp_path):
     loose.write_bytes(pathlib.Path(old).read_bytes())
     with pytest.raises(ValueError, match="is no run folder"):
         weights.load_encoder(str(loose))
-    assert weights.read_weights(str(loose))  # To start from it is enough.
+    assert weight_arrays.read_weights(str(loose))  # To start from it is enough.
 
 
 def test_fresh_weights_are_the_seeds(tmp_path):

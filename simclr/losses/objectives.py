@@ -54,7 +54,6 @@ def words(name):
     return _WORDS.get(name, name.replace("_", " "))
 
 
-@tf.autograph.experimental.do_not_convert  # It has no tensors.
 def get(name):
     """The objective, a function.
 
@@ -79,7 +78,8 @@ def options(name):
 def scalars(name):
     """Names of the scalars beside the loss, a tuple of str."""
     view = tf.TensorSpec([2, 2], tf.float32)
-    traced = tf.function(get(name)).get_concrete_function(view, view)
+    traced = tf.function(get(name), autograph=False)
+    traced = traced.get_concrete_function(view, view)
     return tuple(traced.structured_outputs[1])
 
 

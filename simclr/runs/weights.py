@@ -15,12 +15,11 @@ import keras
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
 from simclr.models import dtypes
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, classes
+from simclr.runs import checkpoint, classes, weight_arrays
 from simclr.runs import folder as run_folder
 
 
@@ -71,7 +70,7 @@ def load_encoder(path, strategy=None):
             damaged or of another net.
     """
     config = run_folder.read_config(_run_of(path))
-    step, arrays = _read(path)
+    step, arrays = weight_arrays.read(path)
     models, model = _encoder(config, arrays, strategy)
     return _trained(models, model, config, step)
 
@@ -89,7 +88,7 @@ def load_classifier(path, strategy=None):
         InputError: as `load_encoder`; or the run is no classifier.
     """
     config, class_names, num_classes = classes.describe(_run_of(path))
-    step, arrays = _read(path)
+    step, arrays = weight_arrays.read(path)
     if "probe/probe/kernel" in arrays:  # An import's linear head.
         for name in ("kernel", "bias"):
             arrays[f"classifier/classifier/{name}"] = arrays.pop(
@@ -126,36 +125,6 @@ def encoder_from(config, arrays=None, strategy=None):
     return model
 
 
-def read_weights(path, class_names=None):
-    """The weights that a run starts from.
-
-    Args:
-        path: as in `load_encoder`; or a checkpoint that lies in no run.
-        class_names: list of str, the classes of the run that begins.
-
-    Returns:
-        dict of "role/variable path" -> array; the optimizer is left out, and
-        the linear layers, too, of a run that knows other classes.
-
-    Raises:
-        InputError: there is no checkpoint at `path`, or it is damaged.
-    """
-    try:
-        _, arrays = _read(path)
-    except InputError as error:
-        raise InputError(f"--init: {error}") from error
-    left_out = ("optimizer/", "row/")
-    if os.path.isdir(path) and class_names:
-        theirs = run_folder.read_facts(path)["classes"]
-        if theirs and theirs != class_names:
-            left_out += ("probe/", "classifier/")
-    return {
-        name: array
-        for name, array in arrays.items()
-        if not name.startswith(left_out)
-    }
-
-
 def newest_step(workdir):
     """The step of a run's newest checkpoint, without reading it; or None."""
     found = checkpoint.finished(run_folder.checkpoints(workdir))
@@ -168,19 +137,6 @@ def _run_of(path):
     if not os.path.isfile(path):
         return path
     return os.path.dirname(os.path.dirname(os.path.abspath(path)))
-
-
-def _read(path):
-    """(step, arrays) of a run's newest checkpoint, or of a checkpoint."""
-    path = os.path.expanduser(path)
-    if os.path.isdir(path):
-        found = checkpoint.read_newest(run_folder.checkpoints(path))
-        if found is None:
-            raise InputError(f"{path} has no checkpoint yet.")
-        return found
-    if not os.path.exists(path):
-        raise InputError(f"{path} does not exist.")
-    return checkpoint.read(path)
 
 
 def _encoder(config, arrays, strategy):

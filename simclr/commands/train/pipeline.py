@@ -73,6 +73,8 @@ def pipeline(
         )
         for name, stage in stages.stages.items()
     }
+    for of_stages in dict.fromkeys(images.values()):
+        launch.require_readable(None, (), data=of_stages)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.train import run_stages
 
