@@ -62,7 +62,12 @@ def place(config, parts, *, image_size, total_steps, strategy):
 def read(path):
     """The baselines at a `place`, a dict of floats, or None."""
     data = cache.read(path) if path else None
-    return json_text.parse(data) if data else None
+    if data is None:
+        return None
+    try:
+        return json_text.parse(data)
+    except ValueError:  # Damaged is as good as not there.
+        return None
 
 
 def write(path, baselines):

@@ -11,6 +11,7 @@ from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode
+from simclr.messages.errors import InputError
 from simclr.pictures import sheets
 from simclr.training import baselines
 
@@ -90,18 +91,22 @@ class Monitor:
             scores: dict of floats: health.health's, and "knn", the top-1
                 accuracy of weighted kNN with k = 20, where there are labels.
             beside: dict of the untrained encoder's, as "untrained_knn", and
-                "raw_pixels_knn"; empty unless `with_baselines`.
+                "raw_pixels_knn"; empty unless `with_baselines`, and where the
+                weights that the run started from are gone.
         """
         encoders = {"trained": self._encode}
         if with_baselines:
-            encoders["untrained"] = self._untrained()
+            try:
+                encoders["untrained"] = self._untrained()
+            except InputError as error:
+                say(f"Note: what the run began with is not scored: {error}")
         scores = self._scores(encoders)
         for warning in health.diagnose(
             scores["trained"], self._num_features, len(self._parts.look)
         ):
             say(f"Warning: {warning}")
         beside = {}
-        if with_baselines:
+        if "untrained" in scores:
             beside = {
                 f"untrained_{k}": v for k, v in scores["untrained"].items()
             }

@@ -104,9 +104,10 @@ class Recorder:
         )
         if not scores:
             return
-        if baselines:
+        if self._baselines is None:
             self._baselines = baselines
-            self._write_baselines()
+            if baselines:
+                self._write_baselines()
         self._write(step, **scores)
         shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
@@ -190,7 +191,7 @@ class SilentRecorder:
         _, baselines = self._monitor.run(
             lambda text: None, with_baselines=self._baselines is None
         )
-        if baselines:
+        if self._baselines is None:
             self._baselines = baselines
 
     def finish(self, step):
