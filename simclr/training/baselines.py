@@ -97,7 +97,7 @@ def _digest(part):
     chosen = np.linspace(0, len(part) - 1, min(_PROBES, len(part)))
     for row in part.rows[chosen.astype(int)]:
         try:
-            digest.update(source.read(row))
+            digest.update(source.read(row) + source.planes(row).tobytes())
         except (OSError, ValueError):
             digest.update(b"unreadable")
     return digest.hexdigest()
