@@ -230,7 +230,7 @@ def _rows(reader, step, seed, batch_size, augment, views):
 
 def _load(reader, rows, image_size, views, targets):
     """The rows of a replica: a decode of each image, a crop for each view."""
-    n, source = len(rows["index"]), reader.source
+    n, source = rows["index"].shape[0], reader.source
 
     def load(index, crop_seeds, flips):
         images, found = host.load_views(
