@@ -38,7 +38,8 @@ def ours(files, size, count, kept, colours):
         from simclr.data.images import reader as readers
         from simclr.data.sources.registry import open_source
 
-        settings = "augment"
+        own = {"augment": Augment(), "replicas": 1}
+        strategy = ()
     except ImportError:  # At commit a173f9f.
         names = ("pipeline", "reader", "sources")
         pipeline, readers, sources = (
@@ -46,7 +47,8 @@ def ours(files, size, count, kept, colours):
         )
         training_batches = pipeline.training_batches
         open_source = sources.open_source
-        settings = "settings"
+        own = {"settings": Augment()}
+        strategy = (tf.distribute.get_strategy(),)
     if not kept:
         readers._CACHE_BYTES = 0
         readers.Reader._keep = lambda *arguments: None
@@ -54,15 +56,17 @@ def ours(files, size, count, kept, colours):
     batch = min(BATCH, count)
     batches = training_batches(
         readers.Reader(open_source(folder)),
-        tf.distribute.get_strategy(),
+        *strategy,
         seed=0,
         batch_size=batch,
         image_size=size,
         on_device=not colours,
         first_step=0,
         last_step=count // batch,
-        **{settings: Augment()},
+        **own,
     )
+    if not strategy:
+        batches = batches(tf.distribute.InputContext())
 
     return lambda: iter(batches)
 

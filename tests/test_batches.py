@@ -5,6 +5,7 @@ import uuid
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.data.experimental.ops import iterator_model_ops
 
 from simclr.config import Augment
 from simclr.data import batches
@@ -12,6 +13,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
 from simclr.data.views import colour
+from simclr.engines import inputs
 from tests.conftest import four_replicas
 from tests.images import ListSource, encoded
 
@@ -32,9 +34,9 @@ def reader():
 
 def steps(source, strategy, first, last, *, on_device=False, batch_size=8):
     """Global batches of steps first .. last - 1: dicts of arrays."""
-    distributed = batches.training_batches(
+    datasets = batches.training_batches(
         source,
-        strategy,
+        replicas=strategy.num_replicas_in_sync,
         seed=5,
         batch_size=batch_size,
         image_size=SIZE,
@@ -47,7 +49,11 @@ def steps(source, strategy, first, last, *, on_device=False, batch_size=8):
     def whole(x):
         return np.concatenate(strategy.experimental_local_results(x))
 
-    return [tf.nest.map_structure(whole, batch) for batch in iter(distributed)]
+    with inputs.of_replicas(datasets, strategy) as made:
+        taken = [
+            inputs.take(made.iterators, strategy) for _ in range(first, last)
+        ]
+    return [tf.nest.map_structure(whole, batch) for batch in taken]
 
 
 def assert_equal(one, other):
@@ -87,9 +93,9 @@ def test_colour_left_to_the_device_is_the_colour_of_the_host():
 @pytest.mark.parametrize("on_device", [False, True])
 def test_every_shape_is_static(on_device):
     """As XLA and gradient caching take them."""
-    spec = batches.training_batches(
+    datasets = batches.training_batches(
         reader(),
-        ONE(),
+        replicas=1,
         seed=5,
         batch_size=8,
         image_size=SIZE,
@@ -97,7 +103,8 @@ def test_every_shape_is_static(on_device):
         on_device=on_device,
         first_step=0,
         last_step=1,
-    ).element_spec
+    )
+    spec = datasets(tf.distribute.InputContext()).element_spec
     for tensor in tf.nest.flatten(spec):
         assert tensor.shape.is_fully_defined(), spec
     assert spec["view1"].shape == [8, SIZE, SIZE, 3]
@@ -142,3 +149,28 @@ def test_batches_that_cannot_be(batch_size, replicas, message):
     strategy = four_replicas() if replicas == 4 else ONE()
     with pytest.raises(ValueError, match=message):
         steps(reader(), strategy, 0, 1, batch_size=batch_size)
+
+
+def test_no_thread_tunes_the_batches(strategy):
+    """Its sleep, up to a minute, would hold up the end of the process."""
+    datasets = batches.training_batches(
+        reader(),
+        replicas=strategy.num_replicas_in_sync,
+        seed=5,
+        batch_size=8,
+        image_size=SIZE,
+        augment=Augment(),
+        on_device=True,
+        first_step=0,
+        last_step=9,
+    )
+    with inputs.of_replicas(datasets, strategy) as made:
+        # As GPUs have it.
+        device = tf.config.list_logical_devices("CPU")[1].name
+        whole = datasets(tf.distribute.InputContext())
+        for iterator in [*made.iterators, inputs.ahead(whole, device)]:
+            next(iterator)
+            with pytest.raises(tf.errors.NotFoundError, match="autotune"):
+                iterator_model_ops.get_model_proto(iterator)
+        del iterator
+    assert made.iterators == []

@@ -8,6 +8,7 @@ import pytest
 
 from simclr import __main__ as cli
 from simclr.cli.page import page
+from simclr.engines import startup
 from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier
 
@@ -110,6 +111,25 @@ def test_without_tensorflow_the_commands_name_the_extras(
             assert f"simclr[{extra}]" in said
 
 
+def test_tensorflow_is_imported_without_what_no_command_uses(monkeypatch):
+    seen = {}
+
+    def note(name):
+        seen[name] = sys.modules.get("colorsys", "was not touched")
+
+    monkeypatch.setattr(startup, "_EXTRAS", ("colorsys",))
+    monkeypatch.setattr(startup, "_left_out", [])
+    monkeypatch.setattr(startup.importlib, "import_module", note)
+    for name in ("tensorflow", "colorsys"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    startup.start_tensorflow()
+    assert seen == {"tensorflow": "was not touched"}
+    startup.leave_extras_out()
+    startup.start_tensorflow()
+    assert seen == {"tensorflow": None}  # Its import would fail.
+    assert "colorsys" not in sys.modules
+
+
 def test_check_and_prepare_need_no_tensorflow(tmp_path):
     photos = tiny.write_photos(tmp_path / "photos", count=20)
     code = f"""
@@ -148,6 +168,8 @@ def test_help_and_bad_input_do_not_import_tensorflow(tmp_path):
     run = str(tmp_path / "run")
     with run_folder.open_run(run, tiny.CONFIG, {"classes": None}):
         pass
+    (tmp_path / "empty").mkdir()
+    photos = tiny.write_photos(tmp_path / "photos", count=4)
     python(
         """
 import sys
@@ -177,11 +199,23 @@ for line in (
     "compile",
     "pretrain --data=docs --set loss.name=ntxent",
     "pretrain --config=configs/demo.py --set loss.name=ntxent",
+    "pretrain --data=EMPTY",
+    "pretrain --config=configs/demo.py --set data.source=EMPTY",
+    "pretrain --config=configs/demo.py --eval_data=EMPTY",
+    "pretrain --data=PHOTOS --labels=/no/labels.csv",
+    "pretrain --data=PHOTOS --init=/no/such/run",
+    "pretrain --data=PHOTOS --set init=RUN",
+    "finetune --init=RUN --data=PHOTOS",
+    "finetune --init=RUN --from_scratch --data=EMPTY",
+    "pipeline configs/pipelines/demo.py --data=EMPTY",
 ):
-    assert main(line.replace("RUN", sys.argv[1]).split()) == 2, line
-assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+    for name, path in zip(("RUN", "EMPTY", "PHOTOS"), sys.argv[1:]):
+        line = line.replace(name, path)
+    assert main(line.split()) == 2, line
+    assert "tensorflow" not in sys.modules, line
+assert "keras" not in sys.modules
 """,
-        run,
+        *(run, str(tmp_path / "empty"), str(photos)),
     )
 
 

@@ -75,7 +75,7 @@ def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
     targets = np.zeros([len(source), 7], np.float32) if views == 1 else None
     steps = batches.training_batches(
         Reader(source),
-        tf.distribute.get_strategy(),
+        replicas=1,
         seed=0,
         batch_size=8,
         image_size=24,
@@ -86,7 +86,7 @@ def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
         views=views,
         targets=targets,
     )
-    batch = next(iter(steps))
+    batch = next(iter(steps(tf.distribute.InputContext())))
     spec = batches.batch_spec(
         8,
         image_size=24,

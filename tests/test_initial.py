@@ -9,9 +9,8 @@ import tensorflow as tf
 from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint
+from simclr.runs import checkpoint, weight_arrays
 from simclr.runs import folder as run_folder
-from simclr.runs import weights as weights_lib
 from simclr.training import loop, negatives, start
 from tests import tiny
 
@@ -147,9 +146,9 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
 
 def test_weights_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        weights_lib.read_weights(str(tmp_path / "nowhere"))
+        weight_arrays.read_weights(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="no checkpoint yet"):
-        weights_lib.read_weights(str(tmp_path))
+        weight_arrays.read_weights(str(tmp_path))
     (tmp_path / "x.npz").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="not a whole checkpoint"):
-        weights_lib.read_weights(str(tmp_path / "x.npz"))
+        weight_arrays.read_weights(str(tmp_path / "x.npz"))

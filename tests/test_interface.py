@@ -338,7 +338,9 @@ def test_every_row_goes_to_the_callbacks(photos, tmp_path):
         data=photos, workdir=tmp_path / "run", callbacks=rows.append,
         quiet=True, **TINY,
     )  # fmt: skip
-    assert rows == run.metrics and len(rows) > 4
+    assert len(rows) > 4
+    # That of step 0 is scored later than it is filed.
+    assert sorted(rows, key=str) == sorted(run.metrics, key=str)
 
 
 def test_a_callback_stops_the_run_which_goes_on_later(run, photos, tmp_path):

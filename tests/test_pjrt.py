@@ -194,3 +194,48 @@ assert os.environ == before
         [sys.executable, "-c", script], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+COMPILED_ONCE = """
+import glob, os, sys
+import jax, numpy as np
+from simclr.pjrt.devices import devices
+from simclr.pjrt.executable import Executable
+
+here = devices("cpu")
+x = np.ones([3], np.float32)
+
+def run(number):
+    lowered = jax.jit(lambda x: x + np.float32(number)).lower(x)
+    text = str(lowered.compiler_ir("stablehlo")).encode()
+    program = Executable(text, here)
+    [result] = program([program.put(x)])
+    return float(result[0])
+
+assert run(1) == 2
+[one] = glob.glob(sys.argv[1] + "/simclr/*.compiled")
+kept = open(one, "rb").read()
+assert run(5) == 6
+[other] = set(glob.glob(sys.argv[1] + "/simclr/*.compiled")) - {one}
+open(other, "wb").write(kept)
+assert run(5) == 2  # What lies there is taken as it is.
+open(other, "wb").write(b"damaged")
+assert run(5) == 6
+assert open(other, "rb").read() != b"damaged"
+"""
+
+
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
+def test_a_program_is_compiled_once(tmp_path):
+    pytest.importorskip("jax")
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED_ONCE, str(tmp_path)],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.getcwd(),
+            "XDG_CACHE_HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

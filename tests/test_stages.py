@@ -15,7 +15,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.strategies import Workers
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, weights
+from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
 from simclr.training import cached_answers, loop
 from simclr.training.tasks import Distill as DistillTask
@@ -373,7 +373,7 @@ def test_cached_answers_are_of_these_teachers_and_images(
     np.save(path, np.zeros_like(first))
     assert np.abs(cached(3, teachers=(student,)) - first).max() > 1e-6
     np.save(path, np.zeros_like(first))
-    newer = weights.read_weights(teacher)
+    newer = weight_arrays.read_weights(teacher)
     folder = run_folder.checkpoints(teacher)
     added = checkpoint.save(folder, 999, newer, keep=9)
     try:

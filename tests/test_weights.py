@@ -11,7 +11,7 @@ import pytest
 
 from simclr.commands.train import run_stages
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, weights
+from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
 from simclr.training.tasks import TASKS
 from tests import tiny, tiny_classifier
@@ -111,7 +111,7 @@ def test_a_checkpoint_in_a_run_is_that_step(tmp_path):
     loose.write_bytes(pathlib.Path(old).read_bytes())
     with pytest.raises(ValueError, match="is no run folder"):
         weights.load_encoder(str(loose))
-    assert weights.read_weights(str(loose))  # To start from it is enough.
+    assert weight_arrays.read_weights(str(loose))  # To start from it is enough.
 
 
 def test_a_linear_layer_follows_its_classes(tmp_path):
@@ -121,11 +121,11 @@ def test_a_linear_layer_follows_its_classes(tmp_path):
     theirs = checkpoint.read(file)[1]
     names = [f"classifier/classifier/{name}" for name in ("kernel", "bias")]
     for path in (run, file):
-        arrays = weights.read_weights(path, ["c", "a", "b"])
+        arrays = weight_arrays.read_weights(path, ["c", "a", "b"])
         for name in names:
             expected = theirs[name][..., [2, 0, 1]]
             np.testing.assert_array_equal(arrays[name], expected)
-        others = weights.read_weights(path, ["a", "b"])
+        others = weight_arrays.read_weights(path, ["a", "b"])
         assert set(arrays) - set(others) == set(names)
     net = weights.load_classifier(run)
     other = weights.load_classifier(run, order=["c", "a", "b"])

@@ -42,6 +42,7 @@ def main(argv, commands, usage):
         print(f"simclr: {error}", file=sys.stderr)
         return 2
     startup.be_quiet(debug=values.debug)
+    startup.leave_extras_out()
     try:
         call = call_of(command.arguments, words, values)
         return command.status(command.function(**call))

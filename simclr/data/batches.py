@@ -14,8 +14,8 @@ from simclr.messages.errors import InputError
 
 def training_batches(
     reader,
-    strategy,
     *,
+    replicas,
     seed,
     batch_size,
     image_size,
@@ -26,7 +26,7 @@ def training_batches(
     views=2,
     targets=None,
 ):
-    """Batches of steps first_step .. last_step - 1, spread over the replicas.
+    """Batches of steps first_step .. last_step - 1, for every replica.
 
     Everything random is a function of (seed, step, row of the global batch),
     so that neither the number of replicas nor where a run was resumed changes
@@ -34,7 +34,7 @@ def training_batches(
 
     Args:
         reader: Reader of the source.
-        strategy: tf.distribute strategy.
+        replicas: int.
         seed: int.
         batch_size: N; a multiple of the number of replicas.
         image_size: s, side of a view in pixels.
@@ -47,11 +47,12 @@ def training_batches(
         targets: [images, k] array, one row an image, that comes along; or None.
 
     Returns:
-        Distributed dataset of dicts: "view1" and, of two views, "view2"
-        [n, s, s, 3], float32 in [0, 1] or uint8, "label" int32 [n],
-        "replaced" int32 [n], "target" float32 [n, k] with targets, "planes"
-        float32 [n, p] of a source with p of them, and "draws" where colour is
-        left to the device.
+        Function of a tf.distribute.InputContext to the Dataset of that input
+        pipeline: its replicas' batches, in order of step, then replica. A
+        batch is a dict of "view1" and, of two views, "view2" [n, s, s, 3],
+        float32 in [0, 1] or uint8, "label" int32 [n], "replaced" int32 [n],
+        "target" float32 [n, k] with targets, "planes" float32 [n, p] of a
+        source with p of them, and "draws" where colour is left to the device.
 
     Raises:
         InputError: batch_size does not divide by the replicas, or, with two
@@ -59,7 +60,6 @@ def training_batches(
     """
     for view in augment.views[:views]:
         require_crop(size=image_size, area=view.area)
-    replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise InputError(
             f"batch_size={batch_size} does not divide by {replicas} replicas."
@@ -71,6 +71,9 @@ def training_batches(
             "an image would be its own negative. Lower batch_size."
         )
 
+    # AutoGraph would rewrite every function below, for seconds, and change
+    # nothing: no Python branch depends on a tensor.
+    @tf.autograph.experimental.do_not_convert
     def dataset(context):
         """This worker's replicas' batches, in order of step, then replica."""
         local = replicas // context.num_input_pipelines
@@ -105,9 +108,20 @@ def training_batches(
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
-        return batches.prefetch(2 * local)
+        return batches.prefetch(2 * local).with_options(_options())
 
-    return strategy.distribute_datasets_from_function(dataset)
+    return dataset
+
+
+def _options():
+    """What TensorFlow does with the data set beside making the batches."""
+    options = tf.data.Options()
+    # No tuning: the thread that does so may sleep for a minute before it sees
+    # that its iterator is being destroyed (BUILD_NOTES.md).
+    options.autotune.enabled = False
+    # The first batches are made while the step is traced.
+    options.experimental_warm_start = True
+    return options
 
 
 def batch_spec(
@@ -160,7 +174,7 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
     """
     batches = training_batches(
         reader,
-        tf.distribute.get_strategy(),
+        replicas=1,
         seed=seed,
         batch_size=count,
         image_size=image_size,
@@ -169,7 +183,7 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
         first_step=step,
         last_step=step + 1,
     )
-    batch = next(iter(batches))
+    batch = next(iter(batches(tf.distribute.InputContext())))
     views = with_planes([batch["view1"], batch["view2"]], batch)
     return tuple(view.numpy() for view in views)
 
@@ -216,7 +230,7 @@ def _rows(reader, step, seed, batch_size, augment, views):
 
 def _load(reader, rows, image_size, views, targets):
     """The rows of a replica: a decode of each image, a crop for each view."""
-    n, source = len(rows["index"]), reader.source
+    n, source = rows["index"].shape[0], reader.source
 
     def load(index, crop_seeds, flips):
         images, found = host.load_views(

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from simclr.engines import inputs
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.engines.pjrt_engine import PjrtEngine
 
@@ -29,36 +30,46 @@ class TensorFlowEngine:
     """
 
     def __init__(self, task, strategy):
-        @tf.function
-        def train_steps(batches, count, sums):
-            norms = tf.zeros([len(task.variables)], sums["loss"].dtype)
-            first_bad = tf.constant(-1)
-            for i in tf.range(count):
-                result = task.train_step(strategy, next(batches))
+        # AutoGraph would rewrite all that a step calls, for seconds.
+        @tf.function(autograph=False)
+        def train_steps(iterators, count, sums):
+            def one(i, sums, norms, first_bad):
+                batch = inputs.take(iterators, strategy)
+                result = task.train_step(strategy, batch)
                 # The same on every replica (training/tasks/task.py).
                 result = tf.nest.map_structure(
                     lambda x: strategy.experimental_local_results(x)[0], result
                 )
-                good_so_far = first_bad < 0
-                if good_so_far:
-                    norms = result["grad_norms"]
-                    if not tf.math.is_finite(
-                        result["loss"] + result["grad_norm"]
-                    ):
-                        first_bad = i
+                # No condition: a GPU's host would wait for it in every step.
+                good = first_bad < 0
+                norms = tf.where(good, result["grad_norms"], norms)
+                finite = tf.math.is_finite(result["loss"] + result["grad_norm"])
+                first_bad = tf.where(good & ~finite, i, first_bad)
                 sums = {
                     k: v + (1 if k == "steps" else result[k])
                     for k, v in sums.items()
                 }
-            return sums, norms, first_bad
+                return i + 1, sums, norms, first_bad
 
-        self._train_steps = train_steps
+            norms = tf.zeros([len(task.variables)], sums["loss"].dtype)
+            _, *found = tf.while_loop(
+                lambda i, *_: i < count,
+                one,
+                (tf.constant(0), sums, norms, tf.constant(-1)),
+            )
+            return found
+
+        self._train_steps, self._strategy = train_steps, strategy
+
+    def batches(self, datasets):
+        """The inputs.Batches of what data.batches.training_batches gives."""
+        return inputs.of_replicas(datasets, self._strategy)
 
     def train_steps(self, batches, count, sums):
         """Some steps, in one dispatch.
 
         Args:
-            batches: iterator of batches.
+            batches: what `batches` gives.
             count: int.
             sums: dict of scalars, "steps" among them.
 
@@ -70,7 +81,7 @@ class TensorFlowEngine:
             first_bad: the first step, from 0, whose loss or gradient was not
                 finite; -1 when all were.
         """
-        return self._train_steps(batches, tf.constant(count), sums)
+        return self._train_steps(batches.iterators, tf.constant(count), sums)
 
     def no_sums(self, sums):
         """Zeros in the place of `sums`."""

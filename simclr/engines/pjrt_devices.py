@@ -44,15 +44,5 @@ class PjrtDevices:
         words = getattr(self.devices[0], "compute_capability", "99.0")
         return tuple(int(x) for x in words.split("."))
 
-    def distribute_datasets_from_function(self, function):
-        """A dataset of batches of a replica, in order of step, then replica."""
-        return function(
-            tf.distribute.InputContext(
-                num_input_pipelines=1,
-                input_pipeline_id=0,
-                num_replicas_in_sync=self.num_replicas_in_sync,
-            )
-        )
-
     def __getattr__(self, name):
         return getattr(self._default, name)

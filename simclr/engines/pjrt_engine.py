@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from simclr.engines.inputs import Batches
 from simclr.lowering import program
 from simclr.pjrt.executable import Executable, stablehlo
 from simclr.pjrt.steps import Steps
@@ -36,9 +37,16 @@ class PjrtEngine:
         )
         self.no_sums = self._steps.no_sums
 
+    def batches(self, datasets):
+        """See TensorFlowEngine.batches; in order of step, then device."""
+        replicas = len(self._run.devices)
+        context = tf.distribute.InputContext(num_replicas_in_sync=replicas)
+        return Batches([iter(datasets(context))])
+
     def train_steps(self, batches, count, sums):
         """Some steps; see TensorFlowEngine.train_steps."""
-        return self._steps.train_steps(self._on_devices(batches), count, sums)
+        [iterator] = batches.iterators
+        return self._steps.train_steps(self._on_devices(iterator), count, sums)
 
     def pull(self):
         """Brings the state to the task's variables."""

@@ -1,5 +1,6 @@
 """TensorFlow before its first use: is it there, and does it keep quiet?"""
 
+import contextlib
 import importlib
 import logging
 import os
@@ -9,6 +10,10 @@ import tempfile
 from simclr.messages.extras import require_tensorflow
 
 _LOG_LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
+# What TensorFlow and Keras import where it is installed, for functions that no
+# command calls: more than a quarter of the time that TensorFlow's import takes.
+_EXTRAS = ("jax", "matplotlib")
+_left_out = []  # Of those, what they are not to find.
 
 
 def be_quiet(*, debug=False):
@@ -27,6 +32,26 @@ def be_quiet(*, debug=False):
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
+def leave_extras_out():
+    """Has TensorFlow, when it is imported, do without what only others use.
+
+    For the command line, whose process does nothing else.
+    """
+    _left_out[:] = _EXTRAS
+
+
+@contextlib.contextmanager
+def _missing(names):
+    """Modules cannot be imported; those that are there already stay."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def start_tensorflow():
     """Imports TensorFlow with the settings that it reads once, at import.
 
@@ -39,6 +64,11 @@ def start_tensorflow():
     if "tensorflow" in sys.modules:
         return
     be_quiet(debug=os.environ.get(_LOG_LEVEL, _SILENT) != _SILENT)
+    with _missing(_left_out):
+        _import_tensorflow()
+
+
+def _import_tensorflow():
     if os.environ[_LOG_LEVEL] != _SILENT:
         importlib.import_module("tensorflow")
         return

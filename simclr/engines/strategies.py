@@ -79,7 +79,7 @@ class Workers:
             if resolver.task_type == "worker":  # A chief comes before them.
                 self.index += chiefs
 
-        @tf.function
+        @tf.function(autograph=False)
         def gather(values):
             def replica(values):
                 context = tf.distribute.get_replica_context()
@@ -95,7 +95,7 @@ class Workers:
 
         local = strategy.num_replicas_in_sync // self.count
 
-        @tf.function
+        @tf.function(autograph=False)
         def together(rows):
             def replica(rows):
                 context = tf.distribute.get_replica_context()

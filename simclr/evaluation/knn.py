@@ -153,7 +153,7 @@ def nearest(h, query_h, k, progress=False):
     return index, similarity
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _best(queries, candidates, k):
     similarity = tf.matmul(queries, candidates, transpose_b=True)
     return tf.math.top_k(similarity, tf.minimum(k, tf.shape(candidates)[0]))

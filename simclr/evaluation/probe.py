@@ -231,7 +231,7 @@ def _fit(blocks, weights, l2, bar):
     return result.x.reshape(weights.shape)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _loss_and_gradient(kernel, bias, x, y):
     """Sums over a block; the kernel's gradient is [c, f], which is faster."""
     logits = tf.matmul(x, kernel) + bias

@@ -83,7 +83,8 @@ class _TensorFlow:
             )
         )
 
-        @tf.function  # One trace a shape: a TPU takes static shapes only.
+        # One trace a shape: a TPU takes static shapes only.
+        @tf.function(autograph=False)
         def run(images):
             return strategy.run(
                 lambda x: tf.cast(function(x), tf.float32), args=(images,)

@@ -83,7 +83,8 @@ def scalars(name):
     import tensorflow as tf
 
     view = tf.TensorSpec([2, 2], tf.float32)
-    traced = tf.function(get(name)).get_concrete_function(view, view)
+    traced = tf.function(get(name), autograph=False)
+    traced = traced.get_concrete_function(view, view)
     return tuple(traced.structured_outputs[1])
 
 

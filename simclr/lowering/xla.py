@@ -65,7 +65,7 @@ def replica_function(step, args, *, num_replicas):
     if tf.distribute.has_strategy():
         raise InputError("Lower a step outside any tf.distribute strategy.")
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def replica_step(*tensors):
         # Entered here: a graph being traced has its own stack of contexts.
         with XlaReplicaContext(num_replicas):

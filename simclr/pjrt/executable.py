@@ -4,12 +4,16 @@ Needs jax and NumPy alone. jax is asked for its devices and for what its
 runtime, PJRT, does with a ready program; nothing here is written in jax.
 """
 
+import contextlib
+import hashlib
 import importlib.util
+import platform
 import re
 
 import numpy as np
 
 from simclr.messages.errors import InputError
+from simclr.storage import cache
 
 
 def require():
@@ -78,6 +82,39 @@ def options(device_ids):
     return chosen
 
 
+def _compiled(module, devices):
+    """What PJRT makes of a module, or made of it at an earlier start."""
+    import jax
+    import jaxlib
+    from jaxlib import xla_client
+
+    client, ids = devices[0].client, [d.id for d in devices]
+    # Code for one processor may not run on another that shares the folder.
+    path = cache.path_for(
+        "compiled",
+        *(hashlib.sha256(module).hexdigest(), jaxlib.__version__, ids),
+        *(devices[0].device_kind, client.platform_version, _processor()),
+    )
+    where = xla_client.DeviceList(tuple(devices))
+    data = cache.read(path)
+    if data is not None:
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            return client.deserialize_executable(data, where, options(ids))
+    loaded = client.compile_and_load(module, where, options(ids))
+    with contextlib.suppress(jax.errors.JaxRuntimeError):
+        cache.write(path, client.serialize_executable(loaded))
+    return loaded
+
+
+def _processor():
+    """What this machine's processor can do, in its own words."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line for line in file if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
 class Executable:
     """A program, compiled for devices, a replica on each.
 
@@ -92,14 +129,9 @@ class Executable:
 
     def __init__(self, module, devices):
         import jax
-        from jaxlib import xla_client
 
         self.devices = list(devices)
-        self._loaded = self.devices[0].client.compile_and_load(
-            module,
-            xla_client.DeviceList(tuple(self.devices)),
-            options([d.id for d in self.devices]),
-        )
+        self._loaded = _compiled(module, self.devices)
         self._everywhere = jax.sharding.NamedSharding(
             jax.sharding.Mesh(np.array(self.devices), "replica"),
             jax.sharding.PartitionSpec(),

@@ -19,7 +19,7 @@ class Rows:
     """
 
     def __init__(self, workdir, step):
-        path = os.path.join(workdir, "metrics.jsonl")
+        self._path = path = os.path.join(workdir, "metrics.jsonl")
         rows, damaged = _parse(path)
         if damaged:
             say(
@@ -41,12 +41,20 @@ class Rows:
         Returns:
             dict of the values as they were written: JSON has no NaN.
         """
-        values = {
-            name: None if isinstance(v, float) and not math.isfinite(v) else v
-            for name, v in values.items()
-        }
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        values = _finite(values)
+        self._file.write(_line(step, values))
         self._file.flush()
+        return values
+
+    def write_first(self, step, **values):
+        """As `write`, before all the rows that are there."""
+        values = _finite(values)
+        self._file.close()
+        with open(self._path) as file:
+            rows = file.read()
+        with whole_file(self._path) as file:
+            file.write(_line(step, values) + rows)
+        self._file = open(self._path, "a")  # noqa: SIM115  As above.
         return values
 
     def close(self):
@@ -58,6 +66,17 @@ class Rows:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _finite(values):
+    return {
+        name: None if isinstance(v, float) and not math.isfinite(v) else v
+        for name, v in values.items()
+    }
+
+
+def _line(step, values):
+    return json.dumps({"step": step, **values}) + "\n"
 
 
 def read(path):

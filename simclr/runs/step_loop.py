@@ -30,7 +30,7 @@ def run(
         engine: has `train_steps(batches, count, sums)`, see
             engines.engine.TensorFlowEngine, and `pull()`, called before the
             state is saved or scored.
-        batches: iterator of what the engine takes.
+        batches: what the engine takes.
         step: int, steps done.
         total_steps: int.
         sums: dict of scalars since the last row of metrics, "steps" among them.

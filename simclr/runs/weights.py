@@ -8,23 +8,18 @@ Letters: n images, s side of an image, f features, k classes.
 
 import contextlib
 import dataclasses
-import os
 import random
 
 import keras
 import tensorflow as tf
 
 from simclr import config as config_lib
-from simclr.messages.errors import InputError
 from simclr.models import classifier as classifier_lib
 from simclr.models import dtypes
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, classes
+from simclr.runs import checkpoint, classes, weight_arrays
 from simclr.runs import folder as run_folder
-
-# Roles whose last axis is that of the classes, [f, k] and [k].
-_LINEAR = ("probe/", "classifier/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +68,8 @@ def load_encoder(path, strategy=None):
         InputError: the folder is no run, or has no checkpoint; or that is
             damaged or of another net.
     """
-    config = run_folder.read_config(_run_of(path))
-    step, arrays = _read(path)
+    config = run_folder.read_config(weight_arrays.run_of(path))
+    step, arrays = weight_arrays.read(path)
     models, model = _encoder(config, arrays, strategy)
     return _trained(models, model, config, step)
 
@@ -93,15 +88,17 @@ def load_classifier(path, strategy=None, order=None):
     Raises:
         InputError: as `load_encoder`; or the run is no classifier.
     """
-    config, class_names, num_classes = classes.describe(_run_of(path))
-    step, arrays = _read(path)
+    config, class_names, num_classes = classes.describe(
+        weight_arrays.run_of(path)
+    )
+    step, arrays = weight_arrays.read(path)
     if "probe/probe/kernel" in arrays:  # An import's linear head.
         for name in ("kernel", "bias"):
             arrays[f"classifier/classifier/{name}"] = arrays.pop(
                 f"probe/probe/{name}"
             )
     if order:
-        arrays = _reordered(arrays, classes.names_of(_run_of(path)), order)
+        arrays = weight_arrays.reordered(arrays, classes.names_of(run), order)
         class_names = class_names and list(order)
     with _built_for(config, strategy):
         models = classifier_lib.build(config, num_classes).models
@@ -134,80 +131,10 @@ def encoder_from(config, arrays=None, strategy=None):
     return model
 
 
-def read_weights(path, class_names=None):
-    """The weights that a run starts from.
-
-    Args:
-        path: as in `load_encoder`; or a checkpoint that lies in no run.
-        class_names: list of str, the classes of the run that begins.
-
-    Returns:
-        dict of "role/variable path" -> array; the optimizer is left out, and
-        the linear layers, too, of a run that knows other classes. Those of
-        one that has them in another order are in the order of these.
-
-    Raises:
-        InputError: there is no checkpoint at `path`, or it is damaged.
-    """
-    try:
-        _, arrays = _read(path)
-    except InputError as error:
-        raise InputError(f"--init: {error}") from error
-    left_out = ("optimizer/", "row/")
-    run = _run_of(path)
-    if class_names and run_folder.read_json(run, "run.json") is not None:
-        theirs = run_folder.read_facts(run)["classes"]
-        if theirs and set(theirs) == set(class_names):
-            arrays = _reordered(arrays, theirs, class_names)
-        elif theirs:
-            left_out += _LINEAR
-    return {
-        name: array
-        for name, array in arrays.items()
-        if not name.startswith(left_out)
-    }
-
-
 def newest_step(workdir):
     """The step of a run's newest checkpoint, without reading it; or None."""
     found = checkpoint.paths(run_folder.checkpoints(workdir))
     return checkpoint.step_of(found[-1]) if found else None
-
-
-def _run_of(path):
-    """The run folder that a path is, or that a checkpoint lies in."""
-    path = os.path.expanduser(path)
-    if not os.path.isfile(path):
-        return path
-    return os.path.dirname(os.path.dirname(os.path.abspath(path)))
-
-
-def _read(path):
-    """(step, arrays) of a run's newest checkpoint, or of a checkpoint."""
-    path = os.path.expanduser(path)
-    if os.path.isdir(path):
-        found = checkpoint.read_newest(run_folder.checkpoints(path))
-        if found is None:
-            raise InputError(f"{path} has no checkpoint yet.")
-        return found
-    if not os.path.exists(path):
-        raise InputError(f"{path} does not exist.")
-    return checkpoint.read(path)
-
-
-def _reordered(arrays, names, order):
-    """The arrays with the classes of the linear layers in another order.
-
-    Args:
-        arrays: dict of "role/variable path" -> array.
-        names: list of str, the classes as the arrays have them.
-        order: list of str, the same classes.
-    """
-    places = [names.index(name) for name in order]
-    return {
-        key: array[..., places] if key.startswith(_LINEAR) else array
-        for key, array in arrays.items()
-    }
 
 
 def _encoder(config, arrays, strategy):

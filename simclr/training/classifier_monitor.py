@@ -55,19 +55,23 @@ class ClassifierMonitor:
         self.eval_reader = Reader(source)
         self._part = Part(self.eval_reader, rows, labels[rows])
 
-    def baselines(self):
-        """Nothing: chance is one over the number of classes."""
+    def draw_views(self, path):
+        """Nothing: a classifier's views are no pairs."""
+
+    def known_baselines(self):
+        """None to wait for: chance is one over the number of classes."""
         return {}
 
-    def run(self, say):
-        """Scores the classifier as it is; `say` is not needed.
+    def run(self, say, *, with_baselines=False):
+        """Scores the classifier as it is; there is nothing to `say`.
 
         Returns:
             dict of "test_accuracy", top-1; empty without held-out labels.
+            dict, empty: of baselines.
         """
-        del say
+        del say, with_baselines
         if self._part is None:
-            return {}
+            return {}, {}
         self.scored, logits = embed_part(
             self._infer,
             self._part,
@@ -75,4 +79,5 @@ class ClassifierMonitor:
             workers=self._workers,
             progress=False,
         )
-        return {"test_accuracy": top_k_accuracy(logits, self.scored.labels)}
+        accuracy = top_k_accuracy(logits, self.scored.labels)
+        return {"test_accuracy": accuracy}, {}

@@ -59,31 +59,48 @@ def train_step(task, strategy, batch):
     parts = _Parts(task)
     moving = strategy.run(parts.moving_statistics)
     z = strategy.run(parts.no_projections)
-    for i in tf.range(parts.count):
-        tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-        z = strategy.run(parts.project, args=(batch, i, z))
+    [z] = _loop(
+        parts.count,
+        lambda i, z: [strategy.run(parts.project, args=(batch, i, z))],
+        [z],
+    )
     strategy.run(parts.set_moving_statistics, args=(moving,))
 
     dz, rows, scalars = strategy.run(parts.contrast, args=(batch, z))
     gradients = strategy.run(parts.no_gradients)
-    for i in tf.range(parts.count):
-        tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-        gradients, scalars = strategy.run(
+    gradients, scalars = _loop(
+        parts.count,
+        lambda i, gradients, scalars: strategy.run(
             parts.carry_back, args=(batch, i, dz, rows, gradients, scalars)
-        )
+        ),
+        [gradients, scalars],
+    )
 
     step = tf.convert_to_tensor(task.optimizer.iterations)
     result = strategy.run(task.update, args=(gradients, scalars, batch))
     if task.negatives is not None:
         strategy.run(task.negatives.follow, args=(step,))
         negatives = strategy.run(parts.no_new_negatives)
-        for i in tf.range(parts.count):
-            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            negatives = strategy.run(
-                parts.new_negatives, args=(batch, i, negatives)
-            )
+        [negatives] = _loop(
+            parts.count,
+            lambda i, negatives: [
+                strategy.run(parts.new_negatives, args=(batch, i, negatives))
+            ],
+            [negatives],
+        )
         strategy.run(parts.remember, args=(negatives,))
     return result
+
+
+def _loop(count, body, state):
+    """`state`, a list, after `body(i, *state)` of each i below `count`."""
+    _, *state = tf.while_loop(
+        lambda i, *_: i < count,
+        lambda i, *state: [i + 1, *body(i, *state)],
+        [tf.constant(0), *state],
+        parallel_iterations=1,
+    )
+    return state
 
 
 class _Parts:

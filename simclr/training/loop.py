@@ -19,7 +19,7 @@ from simclr.engines.strategies import Workers, is_accelerator, is_chief
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
-from simclr.runs import checkpoint, step_loop, weights
+from simclr.runs import checkpoint, step_loop, weight_arrays
 from simclr.runs import folder as run_folder
 from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import Pace, Stopper
@@ -96,41 +96,38 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
             )
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
         engine = make_engine(task, strategy, on_device=on_device)
-        steps = iter(
-            batches.training_batches(
-                reader,
-                strategy,
-                seed=config.seed,
-                batch_size=config.batch_size,
-                image_size=config.data.image_size,
-                augment=config.augment,
-                on_device=on_device,
-                first_step=step,
-                last_step=task.total_steps,
-                views=kind.views,
-                targets=targets,
+        steps = stack.enter_context(
+            engine.batches(
+                batches.training_batches(
+                    reader,
+                    replicas=strategy.num_replicas_in_sync,
+                    seed=config.seed,
+                    batch_size=config.batch_size,
+                    image_size=config.data.image_size,
+                    augment=config.augment,
+                    on_device=on_device,
+                    first_step=step,
+                    last_step=task.total_steps,
+                    views=kind.views,
+                    targets=targets,
+                )
             )
         )
-        try:
-            return step_loop.run(
-                config,
-                engine,
-                steps,
-                step=step,
-                total_steps=task.total_steps,
-                sums=sums,
-                run_schedule=RunSchedule(
-                    config, task.num_examples, task.total_steps
-                ),
-                recorder=recorder,
-                stopper=stopper,
-                pace=Pace(workers),
-                not_finite=functools.partial(_not_finite, task),
-            )
-        finally:
-            # Its threads run Python code; the interpreter cannot end beside
-            # them.
-            del steps
+        return step_loop.run(
+            config,
+            engine,
+            steps,
+            step=step,
+            total_steps=task.total_steps,
+            sums=sums,
+            run_schedule=RunSchedule(
+                config, task.num_examples, task.total_steps
+            ),
+            recorder=recorder,
+            stopper=stopper,
+            pace=Pace(workers),
+            not_finite=functools.partial(_not_finite, task),
+        )
 
 
 def _require_planes(source, config):
@@ -199,7 +196,7 @@ def restore(task, class_names, workdir, chief):
         checkpoint.assign(task.state, arrays)
         return step, sums
     if task.config.init:
-        arrays = weights.read_weights(task.config.init, class_names)
+        arrays = weight_arrays.read_weights(task.config.init, class_names)
         for line in start.start_from(arrays, task.models):
             if chief:
                 say(f"Weights   {line}")

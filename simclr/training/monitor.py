@@ -1,6 +1,6 @@
 """Evaluation while training: health always, kNN where labels exist."""
 
-import os
+import functools
 
 from simclr import config as config_lib
 from simclr.data import batches
@@ -11,9 +11,11 @@ from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode
+from simclr.messages.errors import InputError
 from simclr.pictures import sheets
+from simclr.training import baselines
 
-# Images whose two views measure alignment, and pairs on the sheet of views.
+# Images whose two views measure alignment, and those on the sheet of views.
 _PAIRS = 512
 _SHEET = 8
 
@@ -27,14 +29,13 @@ class Monitor:
         task: the task being trained.
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: strategies.Workers, who all embed together.
-        workdir: run folder; gets `views.png`; "": none does.
 
     Attributes:
         eval_reader: Reader of the held-out images, or None.
         scored: Part of the images scored last that could be read, or None.
     """
 
-    def __init__(self, config, reader, task, strategy, workers, workdir):
+    def __init__(self, config, reader, task, strategy, workers):
         self._workers = workers
         self.eval_reader = self.scored = None
         if config.data.eval_source:
@@ -53,53 +54,78 @@ class Monitor:
         )
         self._num_features = task.encoder.output["h"].shape[-1]
         self._encode = encode(task.encoder, strategy)
-        # Views of a step that is never trained on.
-        self._pairs = batches.sample_views(
+        self._views = functools.partial(
+            batches.sample_views,
             reader,
             seed=config.seed,
-            step=task.total_steps,
-            count=min(_PAIRS, len(reader.source)),
+            step=task.total_steps,  # It is never trained on.
             image_size=config.data.image_size,
             augment=config.augment,
         )
-        if workdir:
-            path = os.path.join(workdir, "views.png")
-            sheets.views_sheet(*(view[:_SHEET] for view in self._pairs), path)
+        self._pair_count = min(_PAIRS, len(reader.source))
+        self._untrained = functools.partial(
+            baselines.untrained, config, strategy
+        )
+        self._place = baselines.place(
+            config,
+            self._parts,
+            image_size=self._size,
+            total_steps=task.total_steps,
+            strategy=strategy,
+        )
 
     @property
     def note(self):
         """What a user should know about the labels; usually empty."""
         return self._parts.note
 
-    def baselines(self):
-        """What the trained encoder is to be compared with, before step 1."""
-        scores, raw_pixels_knn = self._scores(raw_pixels=True)
-        row = {f"untrained_{k}": v for k, v in scores.items()}
-        if raw_pixels_knn is not None:
-            row["raw_pixels_knn"] = raw_pixels_knn
-        return row
+    def draw_views(self, path):
+        """Draws a few images' views; `path` is the PNG's."""
+        views = self._views(count=min(_SHEET, self._pair_count))
+        sheets.views_sheet(*views, path)
 
-    def run(self, say):
+    def known_baselines(self):
+        """What `run` would give of them, scored by an earlier run; or None."""
+        return baselines.read(self._place)
+
+    def run(self, say, *, with_baselines=False):
         """Scores the encoder as it is; `say` gets warnings of a collapse.
 
         Returns:
-            dict of floats: health.health's, and "knn", the top-1 accuracy of
-            weighted kNN with k = 20, where there are labels.
+            scores: dict of floats: health.health's, and "knn", the top-1
+                accuracy of weighted kNN with k = 20, where there are labels.
+            beside: dict of the untrained encoder's, as "untrained_knn", and
+                "raw_pixels_knn"; empty unless `with_baselines`, and where the
+                weights that the run started from are gone.
         """
-        scores, _ = self._scores()
+        encoders = {"trained": self._encode}
+        if with_baselines:
+            try:
+                encoders["untrained"] = self._untrained()
+            except InputError as error:
+                say(f"Note: what the run began with is not scored: {error}")
+        scores = self._scores(encoders)
         for warning in health.diagnose(
-            scores, self._num_features, len(self._parts.look)
+            scores["trained"], self._num_features, len(self._parts.look)
         ):
             say(f"Warning: {warning}")
-        return scores
+        beside = {}
+        if "untrained" in scores:
+            beside = {
+                f"untrained_{k}": v for k, v in scores["untrained"].items()
+            }
+            if "raw_pixels" in scores:
+                beside["raw_pixels_knn"] = scores["raw_pixels"]["knn"]
+            baselines.write(self._place, beside)
+        return scores["trained"], beside
 
-    def _scores(self, raw_pixels=False):
-        """(dict of the encoder's scores, kNN of raw pixels or None)."""
-        nets = {"h": self._encode}
-        names = ["look"]
+    def _scores(self, encoders):
+        """dict of an encoder's name -> its scores; raw pixels beside two."""
+        names, nets = ["look"], dict(encoders)
         if self._parts.score is not None:
             names += ["fit", "score"]
-            nets |= {"raw": features.raw_pixels} if raw_pixels else {}
+            if len(encoders) > 1:
+                nets["raw_pixels"] = features.raw_pixels
         found = features.embed_parts(
             nets,
             {name: getattr(self._parts, name) for name in names},
@@ -108,19 +134,22 @@ class Monitor:
             progress=False,
         )
         self.scored, _ = found.get("score", (None, None))
-        view1, view2 = (
-            features.in_batches(self._encode, view, self._workers)
-            for view in self._pairs
-        )
-        scores = health.health(found["look"][1]["h"], view1, view2)
-        knns = {
-            name: _knn(*found["fit"], *found["score"], name)
-            for name in nets
-            if "fit" in found
-        }
-        if "h" in knns:
-            scores["knn"] = knns["h"]
-        return scores, knns.get("raw")
+        scores = {name: {} for name in nets}
+        for name, encoder in encoders.items():
+            view1, view2 = (
+                features.in_batches(encoder, view, self._workers)
+                for view in self._pairs
+            )
+            scores[name] = health.health(found["look"][1][name], view1, view2)
+        if "fit" in found:
+            for name in nets:
+                scores[name]["knn"] = _knn(*found["fit"], *found["score"], name)
+        return scores
+
+    @functools.cached_property
+    def _pairs(self):
+        """The views whose alignment is measured."""
+        return self._views(count=self._pair_count)
 
 
 def _knn(fit, fit_h, score, score_h, name):

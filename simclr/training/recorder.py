@@ -26,7 +26,7 @@ class Recorder:
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: strategies.Workers.
         workdir: run folder.
-        step: int, step of the first batch; at 0 the baselines are written.
+        step: int, step of the first batch.
         on_row: function, called with each row of metrics, a dict.
     """
 
@@ -50,7 +50,7 @@ class Recorder:
         self._num_examples = len(reader.source)
         self._writer = Writer(workdir, step)
         self._monitor = _monitor(
-            config, reader, class_names, task, strategy, workers, workdir
+            config, reader, class_names, task, strategy, workers
         )
         self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share
@@ -65,13 +65,10 @@ class Recorder:
         self._bar = Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
-        if step == 0:
-            self._baselines = self._monitor.baselines()
-            if self._baselines:
-                self._write(0, **self._baselines)
-        else:
-            rows = metrics.read(os.path.join(workdir, "metrics.jsonl"))
-            self._baselines = next((r for r in rows if r["step"] == 0), {})
+        written = _written_baselines(workdir)
+        self._baselines = _known_baselines(self._monitor, workers, written)
+        if self._baselines and not written:
+            self._write_baselines()
 
     def progress(self, step, means, images_per_second):
         """Moves the bar; means of scalars since the last row, and the speed,
@@ -91,6 +88,9 @@ class Recorder:
             epoch=step * self._config.batch_size / self._num_examples,
             images_per_second=images_per_second,
         )
+        path = os.path.join(self._workdir, "views.png")
+        if not os.path.exists(path):  # Training has begun: nobody waits.
+            self._monitor.draw_views(path)
 
     def save(self, step, row=()):
         """A checkpoint; `row` is a dict of sums for a row that is not full."""
@@ -108,10 +108,16 @@ class Recorder:
 
     def evaluate(self, step):
         """A row of scores of the encoder as it is."""
-        scores = self._monitor.run(self._bar.say)
+        scores, baselines = self._monitor.run(
+            self._bar.say, with_baselines=self._baselines is None
+        )
         self._say_what_was_scored()
         if not scores:
             return
+        if self._baselines is None:
+            self._baselines = baselines
+            if baselines:
+                self._write_baselines()
         self._write(step, **scores)
         shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
@@ -143,6 +149,11 @@ class Recorder:
     def _write(self, step, **values):
         """A row of metrics, to the files and to whoever listens."""
         self._on_row({"step": step, **self._writer.write(step, **values)})
+
+    def _write_baselines(self):
+        """The row of step 0, however late it is scored."""
+        row = self._writer.write_first(0, **self._baselines)
+        self._on_row({"step": 0, **row})
 
     def __enter__(self):
         return self
@@ -178,10 +189,11 @@ class SilentRecorder:
             reader, workdir, config.data.max_bad_share, workers.index
         )
         self._monitor = _monitor(
-            config, reader, class_names, task, strategy, workers, workdir=""
+            config, reader, class_names, task, strategy, workers
         )
-        if step == 0:
-            self._monitor.baselines()
+        self._baselines = _known_baselines(
+            self._monitor, workers, _written_baselines(workdir)
+        )
 
     def progress(self, step, means, images_per_second):
         """Only looks after the images."""
@@ -199,7 +211,11 @@ class SilentRecorder:
 
     def evaluate(self, step):
         """A share of the chief's scores."""
-        self._monitor.run(lambda text: None)
+        _, baselines = self._monitor.run(
+            lambda text: None, with_baselines=self._baselines is None
+        )
+        if self._baselines is None:
+            self._baselines = baselines
 
     def finish(self, step):
         """Nothing."""
@@ -211,8 +227,23 @@ class SilentRecorder:
         pass
 
 
-def _monitor(config, reader, class_names, task, strategy, workers, workdir):
+def _written_baselines(workdir):
+    """The baselines that the run has written, a dict; empty for none."""
+    for row in metrics.read(os.path.join(workdir, "metrics.jsonl")):
+        if row["step"] == 0 and "untrained_effective_rank" in row:
+            return row
+    return {}
+
+
+def _known_baselines(monitor, workers, written):
+    """Baselines, where every worker has them; None: all have to score them."""
+    known = written or monitor.known_baselines()
+    everyone = workers.gather([float(known is not None)]).all()
+    return known if everyone else None
+
+
+def _monitor(config, reader, class_names, task, strategy, workers):
     """What watches this kind of task; all workers have one."""
     if config.task == "pretrain":
-        return Monitor(config, reader, task, strategy, workers, workdir)
+        return Monitor(config, reader, task, strategy, workers)
     return ClassifierMonitor(config, class_names, task, strategy, workers)

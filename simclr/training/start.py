@@ -20,7 +20,7 @@ def start_from(weights, models):
     a run begins here, whatever the weights' own queue held.
 
     Args:
-        weights: dict of "role/variable path" -> array; see `read_weights`.
+        weights: dict of "role/variable path" -> array; see runs.weight_arrays.
         models: dict of role -> Keras model; one role is "encoder".
 
     Returns:

@@ -14,7 +14,13 @@ class Writer(Rows):
 
     def write(self, step, **values):
         """See Rows.write."""
-        values = super().write(step, **values)
+        return self._show(step, super().write(step, **values))
+
+    def write_first(self, step, **values):
+        """See Rows.write_first."""
+        return self._show(step, super().write_first(step, **values))
+
+    def _show(self, step, values):
         with self._events.as_default(step):
             for name, value in values.items():
                 if isinstance(value, int | float):

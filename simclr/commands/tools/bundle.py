@@ -43,6 +43,7 @@ _BUNDLED = (
     "runs/step_loop",
     "runs/stopping",
     "storage/__init__",
+    "storage/cache",
     "storage/json_text",
     "storage/whole",
 )

@@ -90,6 +90,7 @@ def distill(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
+    launch.require_readable(recipe[0], overrides, data=images, init=init)
     devices = take_devices(strategy, replicas, engine)
     teacher_config, _, _ = classes.describe(teachers[0])
     chosen, notes = launch.chosen(
@@ -115,7 +116,6 @@ def distill(
             chosen, model=start.model, classifier=start.classifier
         )
     chosen = launch.absolute(config_lib.override(chosen, overrides))
-    launch.require_weights(chosen.init)
     return launch.train(
         chosen,
         workdir,

@@ -90,6 +90,12 @@ def finetune(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
+    launch.require_readable(
+        recipe[0],
+        overrides,
+        data=images,
+        init="" if from_scratch else init,
+    )
     devices = take_devices(strategy, replicas, engine)
     if label_fraction:
         few = train_data.write_labels(
@@ -121,7 +127,6 @@ def finetune(
         init="" if from_scratch else init or chosen.init,
     )
     chosen = launch.absolute(config_lib.override(chosen, overrides))
-    launch.require_weights(chosen.init)
     if not chosen.init:
         notes = [*notes, "no weights to start from: the supervised baseline"]
     return launch.train(

@@ -22,8 +22,9 @@ from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
-from simclr.runs import checkpoint
+from simclr.runs import checkpoint, weight_arrays
 from simclr.runs import folder as run_folder
+from simclr.storage import files
 
 
 def overrides(given, settings):
@@ -137,12 +138,37 @@ def absolute_run(path):
     return os.path.abspath(os.path.expanduser(path)) if path else ""
 
 
-def require_weights(path):
-    """Refuses weights to start from that cannot be read; "" is none."""
-    if path:
-        from simclr.runs import weights
+def require_readable(recipe, overrides, *, data, init=""):
+    """Refuses what a run cannot begin with, before it waits for TensorFlow.
 
-        weights.read_weights(path)
+    Args:
+        recipe: Config of the recipe, or None.
+        overrides: list of KEY=VALUE over it.
+        data: config.Data. What lies in gs:// or comes by tfds is not opened.
+        init: weights to start from; "": the recipe's, if any.
+
+    Raises:
+        InputError, OSError: images or labels that cannot be opened, or weights
+            that cannot be read.
+    """
+    config = recipe or Config()
+    config = config_lib.override(
+        dataclasses.replace(config, data=data, init=init or config.init),
+        [
+            override
+            for override in overrides
+            if config_lib.split(override)[0].startswith(("data.", "init"))
+        ],
+    )
+    if config.init:
+        weight_arrays.read_weights(absolute_run(config.init))
+    for source, labels in (
+        (config.data.source, config.data.labels),
+        (config.data.eval_source, config.data.eval_labels),
+    ):
+        far = files.is_remote(source) or source.startswith("tfds:")
+        if source and not far:
+            registry.open_source(source, labels=labels)
 
 
 def absolute(config):

@@ -86,6 +86,8 @@ def pipeline(
                     f"overruled: label_fraction: {said.label_fraction:g} -> "
                     f"{label_fraction:g}"
                 )
+    for of_stages in dict.fromkeys(images.values()):
+        launch.require_readable(None, (), data=of_stages)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.train import run_stages
 

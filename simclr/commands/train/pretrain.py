@@ -61,6 +61,19 @@ def pretrain(
     train_data.require_there(data, eval_data)
     if not workdir:
         workdir = launch.default_workdir(config, data)
+    given = {
+        "source": data,
+        "labels": labels,
+        "eval_source": eval_data,
+        "eval_labels": eval_labels,
+    }
+    images = recipe[0].data if recipe[0] else config_lib.Data()
+    launch.require_readable(
+        recipe[0],
+        overrides,
+        data=train_data.with_data(images, **given),
+        init=init,
+    )
     devices = take_devices(strategy, replicas, engine)
     chosen, notes = launch.chosen(
         recipe,
@@ -74,16 +87,9 @@ def pretrain(
             precision=devices.precision,
         ),
     )
-    images = train_data.with_data(
-        chosen.data,
-        source=data,
-        labels=labels,
-        eval_source=eval_data,
-        eval_labels=eval_labels,
-    )
+    images = train_data.with_data(chosen.data, **given)
     chosen = dataclasses.replace(chosen, data=images, init=init or chosen.init)
     chosen = launch.absolute(config_lib.override(chosen, overrides))
-    launch.require_weights(chosen.init)
     return launch.train(
         chosen,
         workdir,

@@ -1,0 +1,103 @@
+"""What a trained encoder is to be compared with: itself untrained, and pixels.
+
+They are scored beside the trained one at the first evaluation, from weights
+that are made anew, so that training need not wait for them; and kept for other
+runs on the same images.
+"""
+
+import functools
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+import simclr
+from simclr.engines.strategies import is_accelerator
+from simclr.inference.forward import Infer
+from simclr.models import backbones
+from simclr.runs import weight_arrays, weights
+from simclr.storage import cache, json_text
+
+# Images of a part by whose bytes it is known, beside all names and labels.
+_PROBES = 64
+
+
+def untrained(config, strategy):
+    """The encoder that a run begins with, an Infer.
+
+    Raises:
+        InputError: the weights that the run started from are gone.
+    """
+    arrays = weight_arrays.read_weights(config.init) if config.init else None
+    encoder = weights.encoder_from(config, arrays, strategy=strategy)
+    return Infer(encoder, strategy)
+
+
+def place(config, parts, *, image_size, total_steps, strategy):
+    """Where in the cache the baselines of a run lie, or would; "" for nowhere.
+
+    Nowhere for weights that come from outside: under the same name there may
+    be others another time.
+
+    Args:
+        config: the Config.
+        parts: split.Parts.
+        image_size: side of the views that are scored, pixels.
+        total_steps: int; alignment is of views after the last step.
+        strategy: as for is_accelerator.
+    """
+    if config.init or config.model.name not in backbones.BACKBONES:
+        return ""
+    return cache.path_for(
+        "baselines.json",
+        *(_code(), tf.__version__, is_accelerator(strategy)),
+        *(config.seed, config.model, config.augment, config.train.precision),
+        *(config.data.image_size, image_size, total_steps),
+        [_digest(part) for part in (parts.fit, parts.score, parts.look)],
+    )
+
+
+def read(path):
+    """The baselines at a `place`, a dict of floats, or None."""
+    data = cache.read(path) if path else None
+    if data is None:
+        return None
+    try:
+        return json_text.parse(data)
+    except ValueError:  # Damaged is as good as not there.
+        return None
+
+
+def write(path, baselines):
+    """Keeps baselines at a `place`."""
+    if path:
+        cache.write(path, json.dumps(baselines).encode())
+
+
+@functools.cache
+def _code():
+    """A digest of this package: a change of it may change the scores."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(simclr.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(part):
+    """Of a part's images and labels; None of no part."""
+    if part is None:
+        return None
+    source = part.reader.source
+    digest = hashlib.sha256(source.fingerprint().encode())
+    digest.update(np.asarray(part.rows, np.int64).tobytes())
+    if part.labels is not None:
+        digest.update(np.asarray(part.labels, np.int32).tobytes())
+    chosen = np.linspace(0, len(part) - 1, min(_PROBES, len(part)))
+    for row in part.rows[chosen.astype(int)]:
+        try:
+            digest.update(source.read(row) + source.planes(row).tobytes())
+        except (OSError, ValueError):
+            digest.update(b"unreadable")
+    return digest.hexdigest()
