@@ -88,9 +88,8 @@ def load_classifier(path, strategy=None, order=None):
     Raises:
         InputError: as `load_encoder`; or the run is no classifier.
     """
-    config, class_names, num_classes = classes.describe(
-        weight_arrays.run_of(path)
-    )
+    run = weight_arrays.run_of(path)
+    config, class_names, num_classes = classes.describe(run)
     step, arrays = weight_arrays.read(path)
     if "probe/probe/kernel" in arrays:  # An import's linear head.
         for name in ("kernel", "bias"):

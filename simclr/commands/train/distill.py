@@ -90,7 +90,7 @@ def distill(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    launch.require_readable(recipe[0], overrides, data=images, init=init)
+    launch.require_readable(recipe, overrides, data=images, init=init)
     devices = take_devices(strategy, replicas, engine)
     teacher_config, _, _ = classes.describe(teachers[0])
     chosen, notes = launch.chosen(

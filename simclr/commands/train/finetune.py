@@ -91,7 +91,7 @@ def finetune(
         eval_labels=eval_labels,
     )
     launch.require_readable(
-        recipe[0],
+        recipe,
         overrides,
         data=images,
         init="" if from_scratch else init,

@@ -67,9 +67,9 @@ def pretrain(
         "eval_source": eval_data,
         "eval_labels": eval_labels,
     }
-    images = recipe[0].data if recipe[0] else config_lib.Data()
+    images = recipe.data if recipe else config_lib.Data()
     launch.require_readable(
-        recipe[0],
+        recipe,
         overrides,
         data=train_data.with_data(images, **given),
         init=init,
