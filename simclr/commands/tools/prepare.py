@@ -15,6 +15,25 @@ Format = Annotated[
     "ArrayRecord reads at random; TFRecord is what others read.",
 ]
 ShardMb = Annotated[float, "Size of a shard, MB."]
+Side = Annotated[
+    int,
+    "Re-encode images to JPEGs whose shorter side has at most so many pixels, "
+    "320 for training at 224: they decode faster, and what small crops lose is "
+    "told. 0: images stay as they are.",
+    arguments.AtLeast(0),
+    arguments.AtMost(1024),
+]
+Quality = Annotated[
+    int,
+    "Of those JPEGs, 1 to 100.",
+    arguments.AtLeast(1),
+    arguments.AtMost(100),
+]
+ImageSize = Annotated[
+    int,
+    "Side of a view in training, pixels, for what small crops lose at `side`.",
+    arguments.AtLeast(1),
+]
 
 
 @command
@@ -25,6 +44,9 @@ def prepare(
     labels: arguments.Labels = "",
     format: Format = FORMATS[0],
     shard_mb: ShardMb = 100.0,
+    side: Side = 0,
+    quality: Quality = 90,
+    image_size: ImageSize = 224,
     quiet: arguments.Quiet = False,
 ):
     """Packs images into large shards that read fast anywhere.
@@ -33,7 +55,7 @@ def prepare(
         Prepared: what was packed, and which images were left out.
 
     Raises:
-        InputError: no such images, or a folder of something else.
+        InputError: bad values, no such images, or a folder of something else.
         OSError: the folder cannot be written.
     """
     from simclr.data.shards import prepare as shards_prepare
@@ -43,4 +65,7 @@ def prepare(
         folder,
         file_format=format,
         shard_bytes=shard_mb * 1e6,
+        side=side,
+        quality=quality,
+        image_size=image_size,
     )

@@ -26,6 +26,7 @@ class Image:
 
     index: int
     data: bytes = b""
+    num_bytes: int = 0  # That were read.
     kind: str = ""  # "JPEG RGB", "PNG P", ...
     height: int = 0  # As decoded: upright, large ones reduced.
     width: int = 0
@@ -61,12 +62,14 @@ def check(source, *, out="", progress=True):
     return bad
 
 
-def read_all(source, *, first=0, progress=True, title="Reading"):
+def read_all(source, *, first=0, change=None, progress=True, title="Reading"):
     """Reads and decodes the images of a source in order, on all cores.
 
     Args:
         source: Source.
         first: index of the first image wanted.
+        change: function of an image's bytes and its uint8 [h, w, 3] pixels to
+            the bytes to yield; None: those that were read.
         progress: bool, show a bar.
         title: str before the bar.
 
@@ -78,12 +81,14 @@ def read_all(source, *, first=0, progress=True, title="Reading"):
         try:
             data = source.read(index)
             head = header(data)
-            height, width, _ = decode(data).shape
+            pixels = decode(data)
         except (ValueError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             return Image(index, reason=reason)
         kind = f"{head.format} {head.mode}"
-        return Image(index, data, kind, height, width)
+        height, width, _ = pixels.shape
+        given = change(data, pixels) if change else data
+        return Image(index, given, len(data), kind, height, width)
 
     num = len(source)
     moved = progress_bar(

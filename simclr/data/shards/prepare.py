@@ -1,8 +1,9 @@
 """`simclr prepare`: packs any source into large shards that read fast.
 
     OUT/images-00000.arrayrecord        ~100 MB of tf.train.Example:
-                                        "image" as it was encoded, "id",
-                                        "label" where there is one
+                                        "image" as it was encoded, or as a
+                                        smaller JPEG; "id"; "label" where
+                                        there is one
     OUT/images-00000.arrayrecord.index  ids and labels, to open at once
     OUT/dataset.json                    class names, shards, bad images
     OUT/bad.csv                         id,reason of images left out
@@ -13,24 +14,29 @@ the same files as one that was not.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 
 from simclr.data.images.check import read_all, write_csv
-from simclr.data.shards import FORMATS, arrayrecord, example
-from simclr.data.shards import index as shard_index
+from simclr.data.images.reencode import reencode, require_reencoding
+from simclr.data.shards import FORMATS, crop_loss, example
+from simclr.data.shards.crop_loss import CropLoss
 from simclr.data.shards.records import MANIFEST
+from simclr.data.shards.writer import Shard
+from simclr.data.views.crop import require_crop
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.extras import require_tensorflow
 from simclr.messages.say import show
 from simclr.storage import files, json_text, whole
 
-# A TFRecord file frames each record with 16 bytes.
-_TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
 # What a run that goes on must have in common with the one that began.
-_SAME = ("fingerprint", "file_format", "shard_bytes", "class_names", "labels")
+_SAME = (
+    *("fingerprint", "file_format", "shard_bytes", "class_names", "labels"),
+    *("side", "quality", "image_size"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +47,10 @@ class Prepared:
     num_shards: int
     num_bytes: int
     bad: list  # (id, reason) of the images left out.
+    # Of re-encoded images: their bytes before and after, what crops lose.
+    source_bytes: int | None = None
+    image_bytes: int | None = None
+    crop_loss: CropLoss | None = None
 
 
 def prepare(
@@ -49,6 +59,9 @@ def prepare(
     *,
     file_format=FORMATS[0],
     shard_bytes=100e6,
+    side=0,
+    quality=90,
+    image_size=224,
     progress=True,
 ):
     """Packs the readable images of a source into shards.
@@ -61,6 +74,10 @@ def prepare(
         out_dir: local folder, new, empty, or begun by the same command.
         file_format: one of FORMATS.
         shard_bytes: size of a shard; only a single larger image exceeds it.
+        side: re-encode to JPEGs whose shorter side has at most so many pixels;
+            0: images stay as they are.
+        quality: of those JPEGs, 1 to 100.
+        image_size: side of a view in training, pixels, for what crops lose.
         progress: bool, show a bar and print a line at the end.
 
     Returns:
@@ -80,6 +97,9 @@ def prepare(
         raise InputError(f"shard_bytes is {shard_bytes:g}; it must be >= 1.")
     if file_format == "tfrecord":
         require_tensorflow()
+    if side:
+        require_reencoding(side=side, quality=quality)
+        require_crop(size=image_size, area=crop_loss.AREA)
     plan = {
         "complete": False,
         "source": source.name,
@@ -88,6 +108,9 @@ def prepare(
         "shard_bytes": int(shard_bytes),
         "class_names": source.class_names,
         "labels": _digest(source.labels),
+        "side": side or None,
+        "quality": quality if side else None,
+        "image_size": image_size if side else None,
         "num_examples": 0,
         "shards": [],
         "bad": [],
@@ -101,9 +124,10 @@ def prepare(
         num_shards=len(plan["shards"]),
         num_bytes=sum(shard["bytes"] for shard in plan["shards"]),
         bad=[tuple(row) for row in plan["bad"]],
+        **_reencoded(plan),
     )
     if progress:
-        show(_summary(prepared, out_dir))
+        show("\n".join(_summary(prepared, out_dir, image_size)))
     return prepared
 
 
@@ -146,8 +170,17 @@ def _pack(source, out_dir, plan, progress):
     first = plan["shards"][-1]["stop"] if plan["shards"] else 0
     shard = None
     bad = []  # Of the shard that is being written.
+    change = None
+    if plan["side"]:
+        change = functools.partial(
+            reencode, side=plan["side"], quality=plan["quality"]
+        )
     for image in read_all(
-        source, first=first, progress=progress, title="Preparing"
+        source,
+        first=first,
+        change=change,
+        progress=progress,
+        title="Preparing",
     ):
         if image.reason:
             bad.append((source.id(image.index), image.reason))
@@ -159,14 +192,15 @@ def _pack(source, out_dir, plan, progress):
         record = example.serialize(features)
         if shard and shard.data_bytes + len(record) > plan["shard_bytes"]:
             # The bad ones since its last image belong to the next shard's run.
-            shard.finish(out_dir, plan)
+            shard.finish(plan)
+            _write_plan(out_dir, plan)
             shard = None
         if shard is None:
-            shard = _Shard(out_dir, len(plan["shards"]), plan["file_format"])
-        shard.write(record, features["id"], label, image.index, bad)
+            shard = Shard(out_dir, len(plan["shards"]), plan["file_format"])
+        shard.write(record, features["id"], label, image, bad)
         bad = []
     if shard:
-        shard.finish(out_dir, plan)
+        shard.finish(plan)
     plan["bad"] += bad
     if not plan["shards"]:
         raise InputError(
@@ -179,73 +213,25 @@ def _pack(source, out_dir, plan, progress):
     _write_plan(out_dir, plan)
 
 
-class _Shard:
-    """A shard that is being written, under a name that no source reads."""
-
-    def __init__(self, out_dir, number, file_format):
-        self.data_bytes = 0
-        self._file = f"images-{number:05d}.{file_format}"
-        self._path = whole.unfinished_path(os.path.join(out_dir, self._file))
-        self._file_format = file_format
-        self._writer = _WRITERS[file_format](self._path)
-        self._sizes, self._labels, self._ids, self._bad = [], [], [], []
-        self._stop = 0
-
-    def write(self, record, name, label, index, bad):
-        """Adds a record, image `index`, and the bad images before it."""
-        self._writer.write(record)
-        self.data_bytes += len(record)
-        self._sizes.append(len(record))
-        self._labels.append(label)
-        self._ids.append(name)
-        self._bad += bad
-        self._stop = index + 1
-
-    def finish(self, out_dir, plan):
-        """Closes the file, gives it its name, and notes it in the plan."""
-        self._writer.close()
-        num_bytes = os.path.getsize(self._path)
-        framed, end = {}, 0
-        if self._file_format == "tfrecord":
-            starts = []
-            for size in self._sizes:
-                starts.append(end + _TFRECORD_HEADER)
-                end += size + _TFRECORD_FRAME
-            framed = {"offsets": starts, "sizes": self._sizes}
-        index = shard_index.make_index(
-            num_bytes=num_bytes, labels=self._labels, ids=self._ids, **framed
-        )
-        path = os.path.join(out_dir, self._file)
-        whole.write_whole(path + shard_index.SUFFIX, index.to_bytes())
-        whole.finish(self._path, path)
-        plan["shards"].append(
-            {
-                "file": self._file,
-                "num": len(self._sizes),
-                "bytes": num_bytes,
-                "stop": self._stop,
-            }
-        )
-        plan["num_examples"] += len(self._sizes)
-        plan["bad"] += self._bad
-        _write_plan(out_dir, plan)
-
-
-def _tfrecord_writer(path):
-    import tensorflow as tf
-
-    return tf.io.TFRecordWriter(path)
-
-
-_WRITERS = dict(zip(FORMATS, (arrayrecord.writer, _tfrecord_writer)))
-
-
 def _write_plan(out_dir, plan):
     text = json.dumps(plan, indent=1) + "\n"
     whole.write_whole(os.path.join(out_dir, MANIFEST), text.encode())
 
 
-def _summary(prepared, out_dir):
+def _reencoded(plan):
+    """What Prepared says of re-encoded images, a dict."""
+    if not plan["side"]:
+        return {}
+    shards = plan["shards"]
+    losses = (CropLoss(**shard["crop_loss"]) for shard in shards)
+    return {
+        "source_bytes": sum(shard["source_bytes"] for shard in shards),
+        "image_bytes": sum(shard["image_bytes"] for shard in shards),
+        "crop_loss": sum(losses, CropLoss()),
+    }
+
+
+def _summary(prepared, out_dir, image_size):
     line = (
         f"{counted(prepared.num_examples, 'image')} in "
         f"{counted(prepared.num_shards, 'shard')}, "
@@ -253,7 +239,14 @@ def _summary(prepared, out_dir):
     )
     if prepared.bad:
         line += f"; {counted(len(prepared.bad), 'bad one')} left out (bad.csv)"
-    return line
+    yield line
+    if prepared.crop_loss:
+        before, after = prepared.source_bytes, prepared.image_bytes
+        yield (
+            f"  bytes  {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} now: "
+            f"{after / before:.0%}"
+        )
+        yield f"  crops  {prepared.crop_loss.in_words(image_size)}"
 
 
 def _digest(labels):
