@@ -10,7 +10,7 @@ import functools
 
 import tensorflow as tf
 
-from simclr.data.views import operation, table
+from simclr.data.views import host_colour, operation, table
 from simclr.data.views.view_draws import draw_name
 from simclr.messages.errors import InputError
 
@@ -101,13 +101,32 @@ def colour_views(views, draws, augment, *, one_by_one=False):
     lists = [view.steps for view in augment.views]
     # Where nothing is coloured, there is nothing to compile.
     any_chance = any(op.prob > 0 for steps in lists for op, _ in steps)
-    function = colour_one_by_one if one_by_one and any_chance else colour
+    function = colour
+    if one_by_one and any_chance:
+        ready = all(map(host_colour.has_all, lists)) and all(
+            images.dtype == tf.uint8 for images in views
+        )
+        function = _on_host if ready else colour_one_by_one
     return tuple(
         function(
             images, {name: x[:, view] for name, x in draws.items()}, lists[view]
         )
         for view, images in enumerate(views)
     )
+
+
+def _on_host(images, draws, steps):
+    """host_colour.colour_on_host of tensors: uint8 [n, s, s, 3]."""
+    names = list(draws)
+    coloured = tf.numpy_function(
+        lambda images, *draws: host_colour.colour_on_host(
+            images, dict(zip(names, draws)), steps
+        ),
+        [images, *draws.values()],
+        tf.float32,
+        stateful=False,
+    )
+    return tf.ensure_shape(coloured, images.shape)
 
 
 def on_device(augment, accelerator):

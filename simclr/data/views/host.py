@@ -57,8 +57,13 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
         while part := _open(reader, index, rows):
             _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
 
-    list(_threads().map(fill, range(0, num, PART)))
+    each_part(fill, num)
     return views, found
+
+
+def each_part(work, num):
+    """Does work(start) for the rows from start on, PART of num, in threads."""
+    list(_threads().map(work, range(0, num, PART)))
 
 
 def _open(reader, index, rows):

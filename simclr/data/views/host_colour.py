@@ -1,0 +1,131 @@
+"""SimCLR's colours on a host, by NumPy and OpenCV: an image at a time.
+
+The same operations, numbers and order as colour.py's, which TensorFlow compiles
+for any device; equal to about a millionth. Here an image stays in the cache, is
+changed where it lies, and what is not applied to it costs nothing. Views with
+an operation that has no form here are coloured by colour_one_by_one.
+
+An image x is float32 [s, s, 3] in [0, 1]; each form returns it, changed.
+"""
+
+import cv2
+import numpy as np
+
+from simclr.data.views import table
+from simclr.data.views.host import PART, each_part
+from simclr.data.views.view_draws import draw_name
+
+_AS_FLOAT = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
+_GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
+# A blur's taps this many deviations out weigh less than a millionth.
+_FAR = 5.0
+
+
+def jitter(x, draws, *, brightness, contrast, saturation, hue, brightness_rule):
+    """jitter.jitter's: four operations in the order of this step and view."""
+
+    def between(name, low, high):
+        return np.float32(low) + draws[name] * np.float32(high - low)
+
+    def factor(name, d):
+        return between(name, max(0.0, 1.0 - d), 1.0 + d)
+
+    order = draws["order"].tolist()
+    while order:
+        name = order.pop(0)
+        if name == 0 and brightness_rule == "add":
+            np.add(x, between("brightness", -brightness, brightness), out=x)
+            _clip(x)
+        elif name == 0:
+            np.multiply(x, factor("brightness", brightness), out=x)
+            np.minimum(x, np.float32(1), out=x)
+        elif name == 1:
+            scale = factor("contrast", contrast)
+            mean = np.float32(cv2.mean(x)[:3])
+            np.multiply(x, scale, out=x)
+            rows = x.reshape(len(x), -1)  # Long enough for vectors.
+            rows += np.tile(mean * (1 - scale), x.shape[1])
+            _clip(x)
+        else:
+            hsv = cv2.cvtColor(x, cv2.COLOR_RGB2HSV)
+            # The other one, where it comes next, does not come back between.
+            parts = [name]
+            if order[:1] in ([2], [3]):
+                parts.append(order.pop(0))
+            for part in parts:
+                if part == 2:
+                    plane, scale = hsv[..., 1], factor("saturation", saturation)
+                    np.multiply(plane, scale, out=plane)
+                    np.minimum(plane, np.float32(1), out=plane)
+                else:
+                    # OpenCV knows no hue below 0, but beyond the full circle.
+                    hsv[..., 0] += 360 * (between("hue", -hue, hue) % 1)
+            cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=x)
+    return x
+
+
+def gray(x, _):
+    """gray.gray's."""
+    return cv2.transform(x, _GRAY)
+
+
+def blur(x, draws, *, sigma):
+    """blur.blur's: zeros beyond the edge."""
+    low, high = sigma
+    sigma = low + float(draws["sigma"]) * (high - low)
+    radius = len(x) // 10 // 2
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel = np.float32(kernel / kernel.sum())
+    near = min(radius, int(np.ceil(_FAR * sigma)))
+    kernel = kernel[radius - near : radius + near + 1]
+    x = cv2.sepFilter2D(x, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
+    return np.minimum(x, np.float32(1), out=x)
+
+
+def solarize(x, _, *, threshold):
+    """solarize.solarize's."""
+    return np.where(x >= np.float32(threshold), 1 - x, x)
+
+
+FORMS = {"jitter": jitter, "gray": gray, "blur": blur, "solarize": solarize}
+
+
+def has_all(steps):
+    """Whether every operation of View.steps has a form here."""
+    return all(op.name in FORMS for op, _ in steps if op.prob > 0)
+
+
+def colour_on_host(images, draws, steps):
+    """Applies operations to one view of a batch, in their order.
+
+    Args:
+        images: uint8 array [n, s, s, 3].
+        draws: view_draws.draw's dict for these rows and one view, arrays
+            [n, ...].
+        steps: View.steps, all of which `has_all`.
+
+    Returns:
+        float32 array [n, s, s, 3] in [0, 1].
+    """
+    out = np.empty(images.shape, np.float32)
+
+    def fill(start):
+        for row in range(start, min(start + PART, len(images))):
+            x = cv2.LUT(images[row], _AS_FLOAT, dst=out[row])
+            for op, copy in steps:
+                if draws[draw_name(op.name, op.name, copy)][row] < op.prob:
+                    own = {
+                        name: draws[draw_name(op.name, name, copy)][row]
+                        for name in table.get(op.name).draws
+                    }
+                    x = FORMS[op.name](x, own, **op.strengths)
+            if not np.shares_memory(x, out[row]):
+                out[row] = x
+
+    each_part(fill, len(images))
+    return out
+
+
+def _clip(x):
+    np.minimum(x, np.float32(1), out=x)
+    np.maximum(x, np.float32(0), out=x)
