@@ -48,7 +48,7 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
         InputError: a hundred images in a row are unreadable.
     """
     num, num_views = flips.shape
-    views = [_room((num, size, size, 3)) for _ in range(num_views)]
+    views = [room((num, size, size, 3), np.uint8) for _ in range(num_views)]
     found = np.empty([num], np.int64)
     mirrored = flips < np.asarray(flip_probs, np.float32)
 
@@ -85,11 +85,11 @@ def _cut(reader, part, index, crop_seeds, mirrored, views, found, areas):
     rows = [row for row, _, _ in part]
     boxes = _boxes(shapes, crop_seeds[rows], areas, size)
     smallest = boxes[..., 2:].min(axis=(1, 2)).tolist()
-    room = np.empty(3 * max(height * width for height, width in shapes), "B")
+    space = np.empty(3 * max(height * width for height, width in shapes), "B")
     for (row, picture, at), box, side in zip(part, boxes.tolist(), smallest):
         shape = picture.shape
         divisor = _divisor(side, size)
-        image = reader.pixels(picture, at, divisor=divisor, room=room)
+        image = reader.pixels(picture, at, divisor=divisor, room=space)
         if image is None:
             image, _, at = reader.load_labelled(index[row])
             shape = image.shape[:2]
@@ -129,12 +129,12 @@ def _divisor(side, size):
     return 1 if most < 2 else 1 << (min(most, 8).bit_length() - 1)
 
 
-def _room(shape):
-    """An uint8 array that TensorFlow takes as it is, without a copy."""
-    count = int(np.prod(shape))
-    memory = np.empty(count + 64, np.uint8)
+def room(shape, dtype):
+    """An array that TensorFlow takes as it is, without a copy."""
+    num_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(num_bytes + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    return memory[start : start + count].reshape(shape)
+    return memory[start : start + num_bytes].view(dtype).reshape(shape)
 
 
 def batches_at_once(n):
