@@ -91,15 +91,20 @@ def test_a_grid_is_one_table_and_what_is_done_is_left_alone(tmp_path):
     )
     assert stopped == "" and [name for name, _ in fake.trained] == list(cells)
     assert table(tmp_path) == {"labels": "few", "rows": rows}
-    assert [list(row.values()) for row in rows] == [
+    assert [list(row.values())[:-1] for row in rows] == [
         ["batch_size_8", 8, 0.25],
         ["batch_size_16", 16, 0.5],
     ]
+    assert all(row["minutes"] >= 0 for row in rows)
     assert drawn == [(f"{tmp_path}/grid.png", n) for n in (1, 2)]
     assert folders["batch_size_8"] == f"{tmp_path}/batch_size_8"
+    for row, minutes in zip(rows, (7.0, 8.0)):
+        row["minutes"] = minutes
+    grid.write_table(f"{tmp_path}/grid", rows)
     again = Fake()
-    again.run(cells, tmp_path)
+    _, rows, _ = again.run(cells, tmp_path)
     assert again.trained == [] and len(again.scored) == 2
+    assert [row["minutes"] for row in rows] == [7.0, 8.0]  # As it was trained.
     assert again.said[0] == "\nCell      batch_size_8: done before"
 
 

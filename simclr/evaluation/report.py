@@ -19,9 +19,11 @@ STAGES = (
     ("what", "kind"),
     ("net", "net"),
     ("top-1", "top1"),
+    ("over the labels alone", "gain"),
     ("scored", "images"),
     ("parameters", "parameters"),
     ("images/s", "images_per_second"),
+    ("minutes", "minutes"),
 )
 _WORDS = ("name", "kind", "net", "taken_for")
 _CLASSIFIER = (
@@ -76,8 +78,9 @@ def stages_table(rows):
 
     Args:
         rows: dicts with "name", "kind" and "net" (str), "top1" (share in
-            [0, 1]) of "images" (int), "parameters" (int) and
-            "images_per_second" (float, of inference).
+            [0, 1]) of "images" (int), "gain" (difference of such shares),
+            "parameters" (int), "images_per_second" (float, of inference) and
+            "minutes" (float, of training and scoring).
     """
     return _table(rows, STAGES)
 
@@ -142,6 +145,10 @@ def cell(value, key):
         return str(value)
     if key in ("images", "count", "parameters", "images_per_second"):
         return f"{value:,.0f}"
+    if key == "gain":
+        return f"{100 * value:+.1f} points"
+    if key == "minutes":
+        return f"{value:.1f}"
     if key == "nll":
         return f"{value:.3f}"
     if key == "seconds":

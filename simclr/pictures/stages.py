@@ -1,5 +1,6 @@
 """A pipeline in one picture: accuracy and size of every stage."""
 
+from simclr.evaluation import report
 from simclr.pictures.page import (
     BLUE,
     BODY,
@@ -45,7 +46,7 @@ def draw(path, *, title, rows):
         page.text(
             _MARGIN,
             y + 0.2,
-            f"{row['kind']}, {row['net']}",
+            f"{row['kind']}, {row['net']}" if "net" in row else row["kind"],
             size=SMALL,
             color=MUTED,
         )
@@ -75,8 +76,12 @@ def draw(path, *, title, rows):
 
 
 def _size(row):
-    """Parameters and speed, as far as they are known."""
+    """Gain, parameters and speed, as far as they are known."""
     known = []
+    if "gain" in row:
+        known.append(
+            f"{report.cell(row['gain'], 'gain')} over the labels alone"
+        )
     if "parameters" in row:
         known.append(f"{row['parameters'] / 1e6:.2f} M")
     if "images_per_second" in row:

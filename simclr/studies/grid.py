@@ -104,7 +104,8 @@ def run(
 
     Returns:
         stopped: "" when all is done, else what `train` said.
-        rows: list of dicts: "name", the cell's place and what `score` gave.
+        rows: list of dicts: "name", the cell's place, what `score` gave, and
+            the "minutes" of the call that trained and scored it.
         folders: dict of name -> run folder, of the cells of the rows.
 
     Raises:
@@ -116,7 +117,9 @@ def run(
     os.makedirs(workdir, exist_ok=True)
     started = time.monotonic()
     rows, folders = [], dict(given or {})
+    before = _minutes_before(os.path.join(workdir, f"{table}.json"))
     for name, cell in cells.items():
+        began = time.monotonic()
         title = f"\n{word:9} {name}"
         if name in folders:
             say(f"{title}: {folders[name]}")
@@ -127,6 +130,7 @@ def run(
             done = is_done(config, folders[name], images)
             say(f"{title}: done before" if done else title)
             if not done:
+                before.pop(name, None)
                 hours = _hours_left(max_hours, started)
                 stopped = train(name, config, folders[name], hours)
                 if stopped:
@@ -135,7 +139,10 @@ def run(
         os.makedirs(out, exist_ok=True)
         scores = score(folders[name], out)
         if scores is not None:
-            rows.append({"name": name, **cell.place, **scores})
+            minutes = before.get(name, (time.monotonic() - began) / 60)
+            row = {"name": name, **cell.place, **scores}
+            rows.append({**row, "minutes": round(minutes, 2)})
+            say(f"{word:9} {name}: {minutes:.1f} minutes")
             write_table(os.path.join(workdir, table), rows, facts, draw)
     return "", rows, folders
 
@@ -168,6 +175,16 @@ def write_table(path, rows, facts=None, draw=None):
     write_whole(f"{path}.json", text + "\n")
     if draw is not None:
         draw(f"{path}.png", rows=rows)
+
+
+def _minutes_before(path):
+    """dict of name -> minutes, of the cells in a table that is there."""
+    try:
+        with open(path) as file:
+            rows = json.load(file)["rows"]
+    except FileNotFoundError:
+        return {}
+    return {row["name"]: row["minutes"] for row in rows if "minutes" in row}
 
 
 def _require_origins(cells):

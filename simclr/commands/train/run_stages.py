@@ -10,7 +10,7 @@ from simclr.commands.run import Run
 from simclr.commands.train import launch, train_data
 from simclr.commands.use.score_run import score_run
 from simclr.data.sources.registry import open_source
-from simclr.evaluation import report
+from simclr.evaluation import labels_alone, report
 from simclr.inference.forward import Infer
 from simclr.inference.speed import images_per_second
 from simclr.messages.errors import InputError
@@ -99,7 +99,7 @@ def run(
     )
     table = {
         "facts": {"labels": few},
-        "draw": functools.partial(stages.draw, title=os.path.basename(workdir)),
+        "draw": functools.partial(_draw, title=os.path.basename(workdir)),
     }
     stopped, rows, folders = grid.run(
         {
@@ -128,8 +128,13 @@ def run(
         rows = [row | sizes[row["name"]] for row in rows]
         path = os.path.join(workdir, "stages")
         grid.write_table(path, rows, **table)
-        show(f"\n{report.stages_table(rows)}\nLook at {path}.png")
+        lines = report.stages_table(labels_alone.compared(rows))
+        show(f"\n{lines}\nLook at {path}.png")
     return Run(list(folders.values())[-1])
+
+
+def _draw(path, *, title, rows):
+    stages.draw(path, title=title, rows=labels_alone.compared(rows))
 
 
 def _require_labels(data):

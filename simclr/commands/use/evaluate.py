@@ -77,6 +77,7 @@ def evaluate(
         return evaluate_classifier.score(run, devices.strategy, **given)
     from simclr.commands.use import evaluate_encoder
 
+    names = evaluate_encoder.BASELINES if baselines else ()
     return evaluate_encoder.score(
-        run, devices.strategy, baselines=baselines, **given
+        run, devices.strategy, baselines=names, **given
     )

@@ -26,6 +26,8 @@ from simclr.runs import folder as run_folder
 from simclr.runs import metrics, weights
 from simclr.storage.whole import write_whole
 
+RAW_PIXELS, UNTRAINED = "raw pixels", "untrained encoder"
+BASELINES = (RAW_PIXELS, UNTRAINED)
 _PAIRS = 1024  # Images whose two views measure alignment.
 # A step that no run reaches: views it was not trained on.
 _NEVER_TRAINED = 1 << 40
@@ -41,7 +43,7 @@ def score(
     eval_data="",
     eval_labels="",
     max_images=MAX_IMAGES,
-    baselines=True,
+    baselines=BASELINES,
     out="",
     again=True,
 ):
@@ -55,8 +57,9 @@ def score(
     Args:
         workdir: run folder.
         strategy: tf.distribute strategy, or PjrtDevices.
-        data, labels, eval_data, eval_labels, max_images, baselines: see
+        data, labels, eval_data, eval_labels, max_images: see
             `simclr evaluate --help`.
+        baselines: those of BASELINES that are scored beside it.
         out: folder for the files, which are then called results.json and so
             on whatever the images; "": the run folder.
         again: whether to score what the files hold the score of already: the
@@ -93,7 +96,7 @@ def score(
     identity = scored.identity(
         workdir, of=of, fit=parts.fit, score=parts.score, look=parts.look
     )
-    identity["baselines"] = baselines
+    identity["baselines"] = list(baselines)
     suffix = "" if config.task == "pretrain" else "_features"
     if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
@@ -220,9 +223,9 @@ def _subtitle(config, step, imported):
 def _encoders(trained, strategy, baselines):
     """Name -> function of a batch of images, the trained one last."""
     nets = {"trained encoder": trained.model}
-    if baselines:
+    if UNTRAINED in baselines:
         fresh = weights.encoder_from(trained.config, strategy=strategy)
-        nets = {"untrained encoder": fresh, **nets}
+        nets = {UNTRAINED: fresh, **nets}
     return {name: Infer(net, strategy) for name, net in nets.items()}
 
 
@@ -234,8 +237,8 @@ def _embed(encoders, parts, image_size, workers, baselines):
         features h by the encoders' names).
     """
     nets = encoders
-    if baselines and parts.score is not None:
-        nets = {"raw pixels": features.raw_pixels, **encoders}
+    if RAW_PIXELS in baselines and parts.score is not None:
+        nets = {RAW_PIXELS: features.raw_pixels, **encoders}
     names = [n for n in ("fit", "score", "look") if getattr(parts, n)]
     return features.embed_parts(
         nets,

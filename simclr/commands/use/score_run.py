@@ -34,8 +34,9 @@ def score_run(run, out, *, strategy, images, rest=""):
     Returns:
         dict of a row: "kind" and "net" (str); "top1" (share in [0, 1], of the
         linear probe for an encoder) and "images" (int, how many were scored),
-        None where none could be, which is said; for an encoder "knn",
-        likewise. On a worker that is not the chief: None.
+        None where none could be, which is said; for an encoder "knn" and
+        "raw_pixels", the top-1 of a probe of the pixels alone, likewise. On a
+        worker that is not the chief: None.
 
     Raises:
         InputError: the images that were named to be scored cannot be.
@@ -56,7 +57,7 @@ def score_run(run, out, *, strategy, images, rest=""):
                 labels=images.labels,
                 eval_data=images.eval_source,
                 eval_labels=images.eval_labels,
-                baselines=False,
+                baselines=(evaluate_encoder.RAW_PIXELS,),
                 out=out,
                 again=False,
             )
@@ -78,6 +79,7 @@ def score_run(run, out, *, strategy, images, rest=""):
         row |= {
             "top1": trained.get("linear_top1"),
             "knn": trained.get("knn_top1"),
+            "raw_pixels": results["rows"][0].get("linear_top1"),
         }
     else:
         row["top1"] = trained["top1"]
