@@ -190,8 +190,16 @@ def speed(folder, platform, cells):
         )
 
 
-def timed(run, device):
-    """Compiles a lowered run's step and times it, on its images, a median."""
+def timed(run, device, trace=""):
+    """Compiles a lowered run's step and times it, on its images, a median.
+
+    Args:
+        run: folder.
+        device: of jax.
+        trace: folder for a trace of STEPS more steps; "": none.
+    """
+    import jax
+
     config = run_folder.read_config(run)
     with open(os.path.join(run, "lowered", "signature.json")) as file:
         signature = json.load(file)
@@ -210,6 +218,9 @@ def timed(run, device):
         times.append((time.monotonic() - started) / STEPS)
         if bad >= 0:
             raise FloatingPointError("the loss is not finite")
+    if trace:
+        with jax.profiler.trace(trace):
+            engine.train_steps(batches, STEPS, sums)
     step = statistics.median(times)
     memory = device.memory_stats() or {}
     return {

@@ -99,6 +99,8 @@ def test_step_is_fit_for_a_tpu(lowered):
     types = TYPES | ({"bf16"} if precision == "mixed_bfloat16" else set())
     assert problems(hlo, types) == []
     found = opcodes(hlo)
+    # For a branch on the device the host of a GPU waits for its stream.
+    assert not found["conditional"]
     # Gathered loss, its match among N, and batch norm know their replica.
     assert found["replica-id"] >= 1
     # Forward and backward of each batch norm, the gather, the gradients.
