@@ -1,8 +1,13 @@
 import csv
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from simclr.commands.tools import check as command
 from simclr.data.images.check import check, read_all, write_csv
+from simclr.messages.errors import InputError
+from tests import tiny
 from tests.images import ListSource, encoded
 
 ITEMS = [
@@ -71,3 +76,42 @@ def test_a_list_is_whole_or_not_there(tmp_path):
         write_csv(tmp_path / "bad.csv", bad())
     with open(tmp_path / "bad.csv", newline="") as file:
         assert list(csv.reader(file)) == [["id", "reason"], ["b", "damaged"]]
+
+
+def colours(path):
+    """Share of a picture's pixels that are not gray."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return (np.ptp(pixels, axis=-1) > 12).mean()
+
+
+def test_views_are_drawn(tmp_path):
+    """With what pretrain would choose, with settings, and with a bad image."""
+    photos = tiny.write_photos(tmp_path / "photos", count=20)
+    sheet = tmp_path / "views.png"
+    assert command.check(str(photos), views=str(sheet), quiet=True) == []
+    chosen = colours(sheet)
+    gray = [f"augment.view{i}=crop, gray(prob=1)" for i in (1, 2)]
+    command.check(str(photos), views=str(sheet), set=gray, quiet=True)
+    assert colours(sheet) < 0.01 < 0.2 < chosen
+    (photos / "cat" / "bad.png").write_bytes(b"not a PNG")
+    count = len(list(photos.rglob("*.png")))
+    found = []
+    for seed in range(count):  # Until it is among the few that are drawn.
+        found = command.check(
+            str(photos), views=str(sheet), set=[f"seed={seed}"], quiet=True
+        )
+        if found:
+            break
+    assert [name for name, _ in found] == ["cat/bad.png"]
+
+
+def test_views_refuse_what_they_do_not_do(tmp_path):
+    photos = str(tiny.write_photos(tmp_path / "photos", count=20))
+    with pytest.raises(InputError, match="leave out --out"):
+        command.check(photos, views="v.png", out="bad.csv", quiet=True)
+    with pytest.raises(InputError, match="are for --views"):
+        command.check(photos, set=["seed=1"], quiet=True)
+    with pytest.raises(InputError, match="posterise"):
+        command.check(
+            photos, views="v.png", set=["augment.view1=posterise"], quiet=True
+        )

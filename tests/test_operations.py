@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.config import BYOL, Augment, one_branch
+from simclr import config as config_lib
+from simclr.config import BYOL, Augment, Config, one_branch
 from simclr.data.views import colour, table, view_draws
 from simclr.data.views.op import Op, Ops, View
 from simclr.data.views.operation import Draw, Operation, Strength
@@ -242,6 +243,18 @@ def test_the_short_spelling_is_a_list():
     assert full.views == short.views
     mixed = dataclasses.replace(short, view2=full.view2)
     assert mixed.views == short.views
+
+
+def test_a_list_takes_the_place_of_strengths_that_nobody_hears():
+    recipe = Config(augment=Augment(color_strength=0.5, place="host"))
+    both = ["augment.view1=crop", "augment.view2=crop, flip"]
+    augment = config_lib.override(recipe, both).augment
+    assert augment == Augment(place="host", view1="crop", view2="crop, flip")
+    with pytest.raises(ValueError, match=r"augment\.hue is 0\.1, but"):
+        config_lib.override(recipe, [*both, "augment.hue=0.1"])
+    first = config_lib.override(recipe, both[:1])
+    assert first.augment.color_strength == 0.5  # The other view's.
+    assert config_lib.override(first, both[1:]).augment == augment
 
 
 def test_recipes_of_papers():

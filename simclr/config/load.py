@@ -106,11 +106,29 @@ def override(config, overrides):
         key, value = split(text)
         config = replace(config, key, value)
         given.append(key)
-    config = _settled(config)
+    config = _settled(_heard(config, given))
     for key in given:
         if key.startswith("model."):
             backbones.require_option(config.model, key.removeprefix("model."))
     return config
+
+
+def _heard(config, given):
+    """A list takes the place of strengths that no view hears after it."""
+    lists = (config.augment.view1, config.augment.view2)
+    listed = {"augment.view1", "augment.view2"} & set(given)
+    if not listed or None in lists:
+        return config
+    kept = {"place", "view1", "view2"}
+    kept |= {key.removeprefix("augment.") for key in given}
+    augment = type(config.augment)(
+        **{
+            field.name: getattr(config.augment, field.name)
+            for field in dataclasses.fields(config.augment)
+            if field.name in kept
+        }
+    )
+    return dataclasses.replace(config, augment=augment)
 
 
 def _settled(config):

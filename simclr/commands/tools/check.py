@@ -78,9 +78,7 @@ def _draw(source, config, overrides, path):
     from simclr.pictures import sheets
 
     if config is None:
-        config, _ = suggest(
-            source, accelerator=False, replicas=1, bfloat16=False
-        )
+        config, _ = suggest(source, accelerator=False, replicas=1)
     config = config_lib.override(config, overrides)
     reader = Reader(source)
     pairs = batches.sample_views(
