@@ -55,9 +55,8 @@ def watch():
         name, now = part(), time.monotonic()
         spent[name] = spent.get(name, 0) + now - last
         last = now
-        with open(path + ".new", "w") as file:
-            json.dump(spent, file)
-        os.replace(path + ".new", path)
+        with open(path, "a") as file:  # Its last line may be cut.
+            file.write(json.dumps(spent) + "\n")
         if name == "steps" and end == "traced":
             print("traced", flush=True)
 
@@ -97,7 +96,7 @@ def measure(repository, command, until, cache):
         process.kill()
         process.wait()
         with open(path) as file:
-            parts = json.load(file)
+            parts = json.loads(file.read().rpartition("\n")[0].splitlines()[-1])
     parts = {name: parts.get(name, 0.0) for name in [*PARTS, "other"]}
     return {**parts, "until step 1": first or whole, "all": whole}
 

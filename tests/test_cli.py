@@ -17,7 +17,7 @@ def test_help_shows_that_commands_flags_only(capsys):
     assert cli.main(["check", "--help"]) == 0
     shown = capsys.readouterr().out
     assert "--out" in shown and "simclr check DATA" in shown
-    assert "--config" not in shown and "--logtostderr" not in shown
+    assert "--workdir" not in shown and "--logtostderr" not in shown
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     for name in ("run", "recipe", "flag"):
         tiny.write_photos(folder / name, count=40)
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text("id,label\ncat/000.png,cat\n")
     return folder
 
 

@@ -301,7 +301,7 @@ def test_finished_is_after_the_last_evaluation(photos, tmp_path, monkeypatch):
     config = tiny.config(photos, epochs=1)
     run = str(tmp_path)
 
-    def kill(*_):
+    def kill(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Monitor, "run", kill)

@@ -209,7 +209,7 @@ def test_nothing_else_reads_weights():
         if reads.search(path.read_text(encoding="utf-8"))
     }
     assert readers == {
-        "runs/weights.py",
+        "runs/weight_arrays.py",
         "runs/checkpoint.py",
         "training/loop.py",
         "pjrt/runner.py",

@@ -56,12 +56,12 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             "The teachers' cached answers do not come along: distill anew "
             "with --set distill.cache=False, and lower that run."
         )
+    launch.require_readable(config, (), data=config.data)
     startup.start_tensorflow()
     from simclr.data.images import array_file
     from simclr.training import loop
     from simclr.training.tasks import TASKS
 
-    launch.require_weights(config.init)
     source, class_names = TASKS[config.task].open_data(config)
     reader = Reader(source)
     parts, eval_reader = _parts(config, reader)

@@ -162,9 +162,10 @@ def require_readable(recipe, overrides, *, data, init=""):
     )
     if config.init:
         weight_arrays.read_weights(absolute_run(config.init))
+    data = train_data.absolute(config.data)
     for source, labels in (
-        (config.data.source, config.data.labels),
-        (config.data.eval_source, config.data.eval_labels),
+        (data.source, data.labels),
+        (data.eval_source, data.eval_labels),
     ):
         far = files.is_remote(source) or source.startswith("tfds:")
         if source and not far:
