@@ -55,6 +55,7 @@ def test_late_scores_are_those_of_the_weights_at_the_start(photos):
     assert after != before
 
 
+@pytest.mark.slow
 def test_a_run_stopped_before_they_were_scored_gets_them(
     photos, tmp_path, monkeypatch
 ):

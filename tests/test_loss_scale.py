@@ -133,7 +133,7 @@ def test_one_replicas_overflow_is_skipped_by_all():
     [
         (ONE, 0),
         (ONE, 8),
-        (four_replicas, 0),
+        pytest.param(four_replicas, 0, marks=pytest.mark.slow),
         pytest.param(four_replicas, 8, marks=pytest.mark.slow),
     ],
 )

@@ -110,6 +110,7 @@ def test_the_stem_takes_them_as_they_are():
         )
 
 
+@pytest.mark.slow
 def test_a_run_from_pretraining_to_vectors(photos, tmp_path):
     """The step adds them to the views that it works on itself."""
     data = f"randbits:{K}:{photos}"
