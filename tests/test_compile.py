@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import types
@@ -233,6 +234,17 @@ def test_command(monkeypatch, capsys, tmp_path):
     facts, _ = json.loads(out.read_text())
     assert facts["fits"] and facts["flops"] == 8e9
     assert facts["hours"] * 4 == facts["chip_hours"]
+    # What its hosts must bring for that: demo.py's images are small.
+    speed = facts["images_per_second"]
+    needed = math.ceil(speed / 4090)
+    assert facts["feeding"]["vcpus"] == needed
+    assert facts["feeding"]["has"] == 96
+    assert (
+        f"small images in memory: {needed:,} of the hosts' 96 vCPUs (4,090 "
+        "images/s each, measured)" in said
+    )
+    reached = f"here {0.93 * speed:,.0f} to {0.96 * speed:,.0f} images/s;"
+    assert reached in said and "published SimCLR 0.35 to 0.52" in said
     assert keras.config.dtype_policy().name == "float32"
 
 

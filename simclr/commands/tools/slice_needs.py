@@ -14,7 +14,14 @@ from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.storage.whole import write_whole
-from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
+from simclr.tpu import (
+    buffers,
+    compiler,
+    feeding,
+    largest_batch,
+    roofline,
+    slices,
+)
 from simclr.tpu.slices import GIB
 
 # Images and classes of sets that the recipes name and few have at hand.
@@ -139,6 +146,7 @@ def _describe(answer, slice_, config, kind):
         f"{1e3 * line.memory:.3g} of memory, {1e3 * line.network:.3g} of "
         f"network: at best {1e3 * line.step:.3g} ms, {speed:,.0f} images/s"
     )
+    fed = _feeding(speed, slice_, config.data.image_size)
     say(
         f"The run   {counted(config.epochs, 'epoch')}, "
         f"{counted(total_steps, 'step')}: at best "
@@ -150,9 +158,34 @@ def _describe(answer, slice_, config, kind):
         "roofline": {**dataclasses.asdict(line), "step": line.step},
         "bound": line.bound,
         "images_per_second": speed,
+        "feeding": dataclasses.asdict(fed),
         "hours": seconds / 3600,
         "chip_hours": seconds / 3600 * slice_.chips,
     }
+
+
+def _feeding(speed, slice_, image_size):
+    """Says what of a bound is reached, and what it asks of the hosts.
+
+    Returns:
+        feeding.Feeding.
+    """
+    (low, high), (slow, fast) = feeding.WELL_FED, feeding.PUBLISHED
+    say(
+        f"Reached   of such a bound, by well-fed nets {low:g} to {high:g}, "
+        f"here {low * speed:,.0f} to {high * speed:,.0f} images/s; by "
+        f"published SimCLR {slow:g} to {fast:g}"
+    )
+    path = feeding.host_path(image_size)
+    fed = feeding.estimate(feeding.machine(slice_), speed, path)
+    files = fed.megabytes_per_second
+    say(
+        f"Feeding   {path.words}: {fed.vcpus:,} of the hosts' {fed.has:,} vCPUs"
+        f" ({path.per_vcpu:,.0f} images/s each, measured)"
+        + (f" and {files:,.0f} MB/s of files" if files else "")
+        + ("" if fed.enough else ": more than they have")
+    )
+    return fed
 
 
 def _largest(config, slice_, images, step, answer, kind):
