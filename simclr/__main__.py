@@ -5,6 +5,8 @@ import sys
 
 from simclr.cli import line
 from simclr.cli.commands import COMMANDS, usage
+from simclr.pjrt import cluster
+from simclr.runs.stopping import EXIT_STOPPED
 
 
 def run():
@@ -13,6 +15,8 @@ def run():
         status = main(sys.argv[1:])
         sys.stdout.flush()
         sys.stderr.flush()
+        if status in (0, EXIT_STOPPED):  # So do the others; a fault is alone.
+            cluster.leave()
     except BrokenPipeError:  # Nobody reads on, as after `| head`.
         status = 1
     # Not sys.exit: a run stopped half-way leaves the input pipeline's threads

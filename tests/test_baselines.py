@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.impl import api as autograph
 
 from simclr.data.images.reader import Reader
-from simclr.engines.strategies import Workers
+from simclr.engines.workers import Workers
 from simclr.evaluation.split import split
 from simclr.runs import metrics
 from simclr.training import baselines, loop

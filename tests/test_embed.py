@@ -90,7 +90,8 @@ import sys
 import numpy as np
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import Workers, make_strategy
+from simclr.engines.strategies import make_strategy
+from simclr.engines.workers import Workers
 from simclr.inference import features
 from simclr.inference.forward import Infer
 from simclr.runs import weights

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from simclr.data.images.reader import Reader
-from simclr.engines.strategies import Workers, make_strategy
+from simclr.engines.strategies import make_strategy
+from simclr.engines.workers import Workers
 from simclr.inference import forward
 from simclr.training.classifier_monitor import ClassifierMonitor
 from simclr.training.monitor import Monitor

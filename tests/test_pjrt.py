@@ -161,15 +161,6 @@ def test_without_jax_the_extra_is_named(monkeypatch, photos, tmp_path, capsys):
     assert "simclr[aot]" in capsys.readouterr().err
 
 
-def test_several_machines_are_refused(photos, capsys):
-    status = cli.main(
-        ["pretrain", f"--data={photos}", "--engine=pjrt"]
-        + ["--strategy=multiworker"]
-    )
-    assert status == 2
-    assert "one machine" in capsys.readouterr().err
-
-
 @pytest.mark.slow  # As all that needs jax: make slow installs it.
 def test_devices_are_asked_for_again():
     """In one process, as a notebook does; nothing is left in its environ."""

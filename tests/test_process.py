@@ -113,11 +113,15 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_one(photos, tmp_path):
-    """MultiWorkerMirroredStrategy by TF_CONFIG, two processes, one machine.
+@pytest.mark.parametrize("engine", ["tensorflow", "pjrt"])
+def test_two_workers_train_as_one(photos, tmp_path, engine):
+    """MultiWorkerMirroredStrategy, and jax.distributed, by TF_CONFIG: two
+    processes, one machine.
 
     In float64, so that what both evaluate on the way is the same, too.
     """
+    if engine == "pjrt":
+        pytest.importorskip("jax")
     settings = ("train.eval_epochs=1", "train.precision=float64")
     alone = start(photos, f"{tmp_path}/alone", epochs=3, settings=settings)
     ports = [free_port(), free_port()]
@@ -128,7 +132,9 @@ def test_two_workers_train_as_one(photos, tmp_path):
             epochs=3,
             settings=settings,
             strategy="auto",
+            engine=engine,
             extra_env={
+                "JAX_PLATFORMS": "cpu",
                 "TF_CONFIG": json.dumps(
                     {
                         "cluster": {
@@ -136,7 +142,7 @@ def test_two_workers_train_as_one(photos, tmp_path):
                         },
                         "task": {"type": "worker", "index": index},
                     }
-                )
+                ),
             }.items(),
         )
         for index in range(2)

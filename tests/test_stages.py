@@ -13,7 +13,7 @@ from simclr import config as config_lib
 from simclr.config import Classifier, Distill, Train
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import Workers
+from simclr.engines.workers import Workers
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder

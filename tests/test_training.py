@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from simclr.config import Train
 from simclr.data.images.reader import Reader
-from simclr.engines import strategies as strategy_lib
+from simclr.engines.workers import Workers
 from simclr.runs import checkpoint, metrics, stopping
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
@@ -215,7 +215,7 @@ def test_somebody_elses_config_is_left_alone(photos, tmp_path):
 
 
 def test_workers_that_do_not_start_alike_are_stopped(photos, tmp_path):
-    workers = strategy_lib.Workers(ONE())
+    workers = Workers(ONE())
     config = tiny.config(photos)
     loop._require_same_start(workers, 3, config)
     workers.gather = lambda mine: np.float32([mine, [0, mine[1]]])
@@ -224,7 +224,7 @@ def test_workers_that_do_not_start_alike_are_stopped(photos, tmp_path):
 
 
 def test_a_device_call_takes_about_five_seconds():
-    pace = stopping.Pace(strategy_lib.Workers(ONE()))
+    pace = stopping.Pace(Workers(ONE()))
     assert pace.steps(20) == 1
     assert not pace.measured(1, 60.0)  # It compiled.
     assert pace.steps(20) == 1

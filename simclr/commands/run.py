@@ -183,7 +183,7 @@ class Run:
         with session(quiet=quiet):
             strategy = take_devices(*devices).strategy
             trained = self._trained(load, strategy)
-            from simclr.engines.strategies import Workers
+            from simclr.engines.workers import Workers
             from simclr.inference.features import embed_part
             from simclr.inference.forward import Infer
 

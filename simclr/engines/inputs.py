@@ -11,7 +11,7 @@ import threading
 
 import tensorflow as tf
 
-from simclr.engines.strategies import Workers
+from simclr.engines.workers import Workers
 
 # Batches that wait on a GPU while it works on another.
 _AHEAD = 2

@@ -1,9 +1,11 @@
 """jax's devices, where the loop expects a tf.distribute strategy."""
 
+import numpy as np
 import tensorflow as tf
 
+from simclr.messages.counts import counted
+from simclr.pjrt import cluster, executable
 from simclr.pjrt import devices as jax_devices
-from simclr.pjrt import executable
 
 
 class PjrtDevices:
@@ -16,16 +18,35 @@ class PjrtDevices:
     Args:
         kind: "tpu", "gpu", "cpu", or "auto": the best that jax has.
         replicas: how many devices; 0: all, or one CPU.
+        several: bool, all devices of all processes of a cluster.
+
+    Attributes:
+        devices: list of jax devices, process after process.
+        local: list of them, this process's.
+        index, count: of this process, and how many there are.
+        platform: "tpu", "gpu" or "cpu".
 
     Raises:
-        InputError: jax is missing, or has no such devices.
+        InputError: jax is missing, or has no such devices; no cluster.
     """
 
-    def __init__(self, kind="auto", replicas=0):
+    def __init__(self, kind="auto", replicas=0, several=False):
         executable.require()
-        self.devices = jax_devices.devices(kind, replicas)
+        if several:
+            cluster.join()
+        self.devices = jax_devices.devices(kind, replicas, everywhere=several)
+        self.local = jax_devices.local(self.devices)
+        client = self.devices[0].client
+        self.index = client.process_index() if several else 0
+        self.count = len({d.process_index for d in self.devices})
         self.platform = self.devices[0].platform
         self._default = tf.distribute.get_strategy()
+
+    def together(self, rows):
+        """Everybody's array, [processes, ...]; all must call it."""
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(rows))
 
     @property
     def num_replicas_in_sync(self):
@@ -36,7 +57,10 @@ class PjrtDevices:
     def description(self):
         """Of the devices, in words."""
         kind = self.devices[0].device_kind
-        return f"{len(self.devices)} x {kind} by PJRT"
+        words = f"{len(self.devices)} x {kind} by PJRT"
+        if self.count > 1:
+            words += f", {counted(self.count, 'worker')}"
+        return words
 
     @property
     def compute_capability(self):

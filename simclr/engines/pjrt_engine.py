@@ -29,6 +29,7 @@ class PjrtEngine:
         )
         self._variables = lowered.variables
         self._run = Executable(stablehlo(lowered.hlo), devices.devices)
+        self._workers = devices.count, devices.index
         self._steps = Steps(
             self._run,
             lowered.variables,
@@ -39,8 +40,9 @@ class PjrtEngine:
 
     def batches(self, datasets):
         """See TensorFlowEngine.batches; in order of step, then device."""
-        replicas = len(self._run.devices)
-        context = tf.distribute.InputContext(num_replicas_in_sync=replicas)
+        context = tf.distribute.InputContext(
+            *self._workers, num_replicas_in_sync=len(self._run.devices)
+        )
         return Batches([iter(datasets(context))])
 
     def train_steps(self, batches, count, sums):
@@ -54,10 +56,10 @@ class PjrtEngine:
             variable.assign(value)
 
     def _on_devices(self, batches):
-        """Each step's batches of the replicas, on their devices."""
+        """Each step's batches of this process's replicas, on their devices."""
         while True:
             shares = [
                 [np.asarray(x) for x in tf.nest.flatten(next(batches))]
-                for _ in self._run.devices
+                for _ in self._run.local
             ]
             yield [self._run.put(list(parts)) for parts in zip(*shares)]

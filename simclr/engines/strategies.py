@@ -5,7 +5,6 @@ import glob
 import json
 import os
 
-import numpy as np
 import tensorflow as tf
 
 from simclr.engines import ENGINES, KINDS
@@ -40,9 +39,11 @@ def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
             f"--engine={engine}; choose one of {', '.join(ENGINES)}."
         )
     if engine == "pjrt":
-        if kind == "multiworker":
-            raise InputError("--engine=pjrt runs on one machine's devices.")
-        devices = PjrtDevices(kind, replicas)
+        several = kind == "multiworker"
+        several |= kind == "auto" and "TF_CONFIG" in os.environ
+        devices = PjrtDevices(
+            "auto" if several else kind, replicas, several=several
+        )
         return devices, devices.description
     if kind == "auto":
         kind = _detect()
@@ -52,90 +53,6 @@ def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
         "cpu": _cpu,
         "multiworker": _multiworker,
     }[kind](replicas)
-
-
-class Workers:
-    """The processes of a run; what one knows, all can know.
-
-    Args:
-        strategy: tf.distribute strategy; only MultiWorkerMirroredStrategy has
-            more than one worker.
-    """
-
-    def __init__(self, strategy):
-        self._strategy = strategy
-        self.several = isinstance(
-            strategy, tf.distribute.MultiWorkerMirroredStrategy
-        )
-        resolver = strategy.cluster_resolver
-        self.index, self.count = 0, 1
-        if self.several:
-            cluster = tf.train.ClusterSpec(resolver.cluster_spec()).as_dict()
-            chiefs, rest = (
-                len(cluster.get(kind, ())) for kind in ("chief", "worker")
-            )
-            self.count = chiefs + rest
-            self.index = resolver.task_id
-            if resolver.task_type == "worker":  # A chief comes before them.
-                self.index += chiefs
-
-        @tf.function(autograph=False)
-        def gather(values):
-            def replica(values):
-                context = tf.distribute.get_replica_context()
-                own = tf.one_hot(
-                    context.replica_id_in_sync_group,
-                    context.num_replicas_in_sync,
-                )
-                return context.all_reduce(
-                    tf.distribute.ReduceOp.SUM, own[:, None] * values
-                )
-
-            return strategy.run(replica, args=(values,))
-
-        local = strategy.num_replicas_in_sync // self.count
-
-        @tf.function(autograph=False)
-        def together(rows):
-            def replica(rows):
-                context = tf.distribute.get_replica_context()
-                place = context.replica_id_in_sync_group % local
-                own = tf.reshape(rows, [local, -1, *rows.shape[1:]])[place]
-                return context.all_gather(own, axis=0)
-
-            return strategy.run(replica, args=(rows,))
-
-        self._gather, self._together = gather, together
-
-    def gather(self, values):
-        """Everybody's values; all workers must call it, in the same order.
-
-        Args:
-            values: list of numbers that float32 holds.
-
-        Returns:
-            float32 array, a row for each replica, the same on all workers.
-        """
-        values = np.asarray(values, np.float32)
-        if not self.several:
-            return values[None]
-        rows = self._gather(tf.constant(values))
-        return self._strategy.experimental_local_results(rows)[0].numpy()
-
-    def together(self, rows):
-        """Everybody's rows, in order of the workers; all must call it.
-
-        Args:
-            rows: [n, ...] array of floats or int32; n is the same on all
-                workers and a multiple of the replicas of each.
-
-        Returns:
-            [workers * n, ...] array, the same on all workers.
-        """
-        if not self.several:
-            return rows
-        whole = self._together(tf.constant(rows))
-        return self._strategy.experimental_local_results(whole)[0].numpy()
 
 
 def is_accelerator(strategy):
@@ -151,6 +68,8 @@ def is_accelerator(strategy):
 
 def is_chief(strategy):
     """Whether this process is the one that writes files."""
+    if isinstance(strategy, PjrtDevices):
+        return strategy.index == 0
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -187,7 +106,23 @@ def _tpu_strategy():
             "No TPU answers this TensorFlow; on a TPU VM install "
             f"simclr[tpu], not [cpu]. ({str(error).splitlines()[0]})"
         ) from error
+    _require_one_host(strategy)
     return strategy, f"{strategy.num_replicas_in_sync} TPU cores"
+
+
+def _require_one_host(strategy):
+    """Refuses a slice whose other hosts would have to load images.
+
+    tf.distribute makes a data set on every host, driven from this one, and
+    Python functions, which ours needs, run in this process alone.
+    """
+    hosts = strategy.extended.num_hosts
+    if hosts > 1:
+        raise InputError(
+            f"This TPU slice has {hosts} hosts, and TensorFlow's engine loads "
+            "images on one: say --engine=pjrt --strategy=multiworker, the same "
+            "command on every host."
+        )
 
 
 def _gpu(replicas):

@@ -154,7 +154,7 @@ def stream(
             batch that it is in.
         views: views.CenterViews or ReadyViews.
         rows: int [m], which of them.
-        workers: strategies.Workers; None: this process is alone.
+        workers: workers.Workers; None: this process is alone.
         batch_size: b, over all replicas of all workers; 0: what is fast. The
             last batch is filled up, so that all have the same shape.
         num_threads: threads that read and decode; 0: one a CPU core.

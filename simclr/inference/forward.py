@@ -111,8 +111,8 @@ class _Jax:
     """jax's devices, by PJRT: a program for each shape of a batch."""
 
     def __init__(self, function, devices):
-        self._function, self._devices = function, devices.devices
-        self.replicas = devices.num_replicas_in_sync
+        self._function, self._devices = function, devices.local
+        self.replicas = len(devices.local)
         self._programs, self._state = {}, {}
 
     def refresh(self):

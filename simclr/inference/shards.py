@@ -96,7 +96,7 @@ def write_shards(
             the encoder's step and weights, say; JSON holds it.
         image_size: side of the views, pixels.
         dtype: one of DTYPES.
-        workers: strategies.Workers; None: this process is alone.
+        workers: workers.Workers; None: this process is alone.
         images_per_shard: n, of a folder that begins.
         progress: show a bar.
 

@@ -5,15 +5,16 @@ import contextlib
 from simclr.messages.errors import InputError
 
 
-def devices(kind="auto", count=0):
+def devices(kind="auto", count=0, *, everywhere=False):
     """Some of jax's devices.
 
     Args:
         kind: "tpu", "gpu", "cpu", or "auto": the best that jax has.
         count: how many; 0: all, or one CPU.
+        everywhere: bool, all of all processes of a cluster.
 
     Returns:
-        list of jax devices of one kind.
+        list of jax devices of one kind, process after process.
 
     Raises:
         InputError: jax is missing, or has not so many of that kind.
@@ -35,6 +36,10 @@ def devices(kind="auto", count=0):
         raise InputError(
             f"jax has no {kind} here: {str(error).splitlines()[0]}"
         ) from error
+    found = sorted(found, key=lambda d: (d.process_index, d.id))
+    if everywhere:
+        return found
+    found = local(found)
     if len(found) < count:
         raise InputError(
             f"{count} replicas need {count} devices, and jax has {len(found)} "
@@ -43,3 +48,8 @@ def devices(kind="auto", count=0):
         )
     every = 1 if found[0].platform == "cpu" else len(found)
     return found[: count or every]
+
+
+def local(devices):
+    """Those of jax's devices that are this process's."""
+    return [d for d in devices if d.process_index == d.client.process_index()]

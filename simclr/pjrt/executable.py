@@ -13,6 +13,7 @@ import re
 import numpy as np
 
 from simclr.messages.errors import InputError
+from simclr.pjrt import devices as jax_devices
 from simclr.storage import cache
 
 
@@ -89,13 +90,16 @@ def _compiled(module, devices):
     from jaxlib import xla_client
 
     client, ids = devices[0].client, [d.id for d in devices]
+    where = xla_client.DeviceList(tuple(devices))
+    if len(jax_devices.local(devices)) < len(devices):
+        # All processes must make it together, and it is of each its own.
+        return client.compile_and_load(module, where, options(ids))
     # Code for one processor may not run on another that shares the folder.
     path = cache.path_for(
         "compiled",
         *(hashlib.sha256(module).hexdigest(), jaxlib.__version__, ids),
         *(devices[0].device_kind, client.platform_version, _processor()),
     )
-    where = xla_client.DeviceList(tuple(devices))
     data = cache.read(path)
     if data is not None:
         with contextlib.suppress(jax.errors.JaxRuntimeError):
@@ -124,13 +128,19 @@ class Executable:
 
     Args:
         module: bytes, StableHLO, portable or not.
-        devices: list of jax devices, R of them, all of one client.
+        devices: list of jax devices, R of them; of several processes each has
+            its own part of every array, and all call this together.
+
+    Attributes:
+        devices: list of jax devices, R.
+        local: list of them, L that are this process's.
     """
 
     def __init__(self, module, devices):
         import jax
 
         self.devices = list(devices)
+        self.local = jax_devices.local(self.devices)
         self._loaded = _compiled(module, self.devices)
         self._everywhere = jax.sharding.NamedSharding(
             jax.sharding.Mesh(np.array(self.devices), "replica"),
@@ -138,10 +148,10 @@ class Executable:
         )
 
     def put(self, values):
-        """Copies one array to each device.
+        """Copies one array to each device of this process.
 
         Args:
-            values: list of arrays, R; or one array for all.
+            values: list of arrays, L; or one array for all.
 
         Returns:
             jax array.
@@ -149,16 +159,16 @@ class Executable:
         import jax
 
         if not isinstance(values, list):
-            values = [values] * len(self.devices)
+            values = [values] * len(self.local)
         return self.join(
-            [jax.device_put(v, d) for v, d in zip(values, self.devices)]
+            [jax.device_put(v, d) for v, d in zip(values, self.local)]
         )
 
     def join(self, copies):
-        """Arrays of the devices, a list of R, as one jax array."""
+        """Arrays of this process's devices, a list of L, as one jax array."""
         import jax
 
-        if len(copies) == 1:
+        if len(self.devices) == 1:
             return copies[0]
         return jax.make_array_from_single_device_arrays(
             copies[0].shape, self._everywhere, copies

@@ -53,7 +53,7 @@ class Stopper:
     set in the main thread alone: in another one, signals do what they did.
 
     Args:
-        workers: strategies.Workers.
+        workers: workers.Workers.
         max_hours: ask for a stop after so many hours; 0: never.
     """
 

@@ -37,7 +37,7 @@ def cached_probabilities(
         config: the Config of a distillation.
         reader: Reader of the training images.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategies.Workers.
+        workers: workers.Workers.
         workdir: run folder.
         chief: whether this process writes.
         step: int, where the run begins; at 0 nothing is taken over.
@@ -82,7 +82,7 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
         distill: config.Distill.
         reader: Reader of the images.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategies.Workers, or None.
+        workers: workers.Workers, or None.
     """
     order = classes.of_all(distill.teachers)
     for path in distill.teachers:

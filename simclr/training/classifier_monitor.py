@@ -19,7 +19,7 @@ class ClassifierMonitor:
         class_names: list of str, the classifier's.
         task: the task being trained.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategies.Workers, who all score together.
+        workers: workers.Workers, who all score together.
 
     Attributes:
         note: str, what a user should know about the labels; usually empty.

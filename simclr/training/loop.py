@@ -15,7 +15,8 @@ from simclr.data.images.reader import Reader
 from simclr.data.views import colour
 from simclr.engines import precisions
 from simclr.engines.engine import make_engine
-from simclr.engines.strategies import Workers, is_accelerator, is_chief
+from simclr.engines.strategies import is_accelerator, is_chief
+from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say

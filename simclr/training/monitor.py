@@ -28,7 +28,7 @@ class Monitor:
         reader: Reader of the training images.
         task: the task being trained.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategies.Workers, who all embed together.
+        workers: workers.Workers, who all embed together.
 
     Attributes:
         eval_reader: Reader of the held-out images, or None.

@@ -24,7 +24,7 @@ class Recorder:
         class_names: list of str, or None.
         task: the task being trained.
         strategy: tf.distribute strategy, or PjrtDevices.
-        workers: strategies.Workers.
+        workers: workers.Workers.
         workdir: run folder.
         step: int, step of the first batch.
         on_row: function, called with each row of metrics, a dict.

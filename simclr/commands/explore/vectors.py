@@ -6,7 +6,7 @@ import time
 from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import Workers
+from simclr.engines.workers import Workers
 from simclr.inference import shards
 from simclr.inference.forward import Infer
 from simclr.messages.counts import counted

@@ -138,7 +138,8 @@ def write_labels(images, fraction, seed, workdir, strategy):
     Raises:
         InputError: the folder holds other labels, or as for few_labels.
     """
-    from simclr.engines.strategies import Workers, is_chief
+    from simclr.engines.strategies import is_chief
+    from simclr.engines.workers import Workers
 
     source = registry.open_source(images.source, labels=images.labels)
     text = to_csv(source, few_labels(source, fraction, seed))

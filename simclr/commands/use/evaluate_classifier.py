@@ -12,7 +12,8 @@ from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
 from simclr.data.sources.registry import absolute, open_source
-from simclr.engines.strategies import Workers, is_chief
+from simclr.engines.strategies import is_chief
+from simclr.engines.workers import Workers
 from simclr.evaluation import MAX_IMAGES, classification, report
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels

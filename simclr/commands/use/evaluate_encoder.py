@@ -8,7 +8,8 @@ from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data import batches
-from simclr.engines.strategies import Workers, is_chief
+from simclr.engines.strategies import is_chief
+from simclr.engines.workers import Workers
 from simclr.evaluation import MAX_IMAGES, health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe

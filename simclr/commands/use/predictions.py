@@ -10,7 +10,7 @@ from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import HEADER
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.engines.strategies import Workers
+from simclr.engines.workers import Workers
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.counts import counted
