@@ -201,7 +201,7 @@ def _kept(arrays, entry):
 
 
 def _decoded(files, shape):
-    """Images [m, side, side, 3] as data/images/array_file.py lays them."""
+    """Images [m, side, side, 3] as data/images/image_array.py lays them."""
     with open(f"{files}.json") as file:
         known = json.load(file)
     ends = np.cumsum([0, *known["lengths"]])

@@ -136,6 +136,20 @@ def test_memory_and_gradient_caching_by_pjrt(photos, tmp_path):
 
 
 @pytest.mark.slow
+def test_images_on_the_devices(photos, tmp_path):
+    """Two devices, stopped and resumed, are as one."""
+    pytest.importorskip("jax")
+    recipe = write_recipe(tmp_path / "recipe.py", photos)
+    flags = ["--engine=pjrt", "--set=data.place=device"]
+    said = train(recipe, tmp_path / "one", *flags)
+    assert "64 images of 24 pixels on each device" in said
+    flags.append("--replicas=2")
+    train(recipe, tmp_path / "two", *flags, "--max_hours=1e-9", status=75)
+    train(recipe, tmp_path / "two", *flags)
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(photos, tmp_path):
     pytest.importorskip("jax")
     recipe = write_recipe(

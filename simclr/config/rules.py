@@ -8,6 +8,7 @@ from simclr.models import backbones
 
 _CHOICES = {
     "task": ("pretrain", "finetune", "distill"),
+    "data.place": ("auto", "host", "device"),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
     "optimizer.name": ("lars", "sgd", "adam", "adamw"),
@@ -52,6 +53,7 @@ _NOT_NEGATIVE = (
     "train.microbatch",
     "train.eval_epochs",
     "data.eval_image_size",
+    "data.stored_size",
 )
 _SHARES = (
     "distill.alpha",
@@ -60,6 +62,7 @@ _SHARES = (
     "optimizer.momentum",
     "optimizer.final_lr_share",
     "data.max_bad_share",
+    "data.device_share",
     "augment.jitter_prob",
     "augment.gray_prob",
     "augment.crop_area",
@@ -154,6 +157,11 @@ def validate(config):
         raise InputError(
             f"augment.crop_area is {config.augment.crop_area}; it must be "
             "(smallest, largest) with 0 < smallest <= largest."
+        )
+    if (config.data.place, config.augment.place) == ("device", "host"):
+        raise InputError(
+            "data.place is 'device' and augment.place 'host': what is cut out "
+            "on the device is coloured there; say auto for one of them."
         )
     _check_spelling(config.augment)
     return config

@@ -20,6 +20,14 @@ class Data(Typed, prefix="data."):
     image_size: int = 32  # Side of a view in training, pixels.
     eval_image_size: int = 0  # Side in evaluation; 0: as in training.
     max_bad_share: float = 0.01  # Over this share of unreadable images: stop.
+    # Where they lie: on the "host", which decodes and crops in every epoch; all
+    # of them on the "device", decoded, where the step cuts the views; or
+    # "auto": on accelerators that have room, if none has to be reduced.
+    place: str = "auto"
+    device_share: float = 0.25  # Of a device's memory, at most, for "auto".
+    # Side of the images on a device, pixels; larger ones are reduced. 0: the
+    # largest's, up to one and a half times a view's.
+    stored_size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,9 @@ Shapes: N = images in the global batch, n = images per replica, s = side.
 import numpy as np
 import tensorflow as tf
 
-from simclr.data import order
+from simclr.data import order, shares
 from simclr.data.views import colour, host, view_draws
 from simclr.data.views.crop import require_crop
-from simclr.messages.errors import InputError
 
 
 def training_batches(
@@ -60,47 +59,29 @@ def training_batches(
     """
     for view in augment.views[:views]:
         require_crop(size=image_size, area=view.area)
-    if batch_size % replicas:
-        raise InputError(
-            f"batch_size={batch_size} does not divide by {replicas} replicas."
-        )
-    num_examples = len(reader.source)
-    if views == 2 and batch_size > num_examples:
-        raise InputError(
-            f"batch_size={batch_size} is more than the {num_examples} images; "
-            "an image would be its own negative. Lower batch_size."
-        )
+    shares.require_batch(
+        reader.source, replicas=replicas, batch_size=batch_size, views=views
+    )
 
     # AutoGraph would rewrite every function below, for seconds, and change
     # nothing: no Python branch depends on a tensor.
     @tf.autograph.experimental.do_not_convert
     def dataset(context):
         """This worker's replicas' batches, in order of step, then replica."""
-        local = replicas // context.num_input_pipelines
         n = batch_size // replicas
-        first_row = context.input_pipeline_id * local * n
-
-        def rows_of(step):
-            rows = _rows(reader, step, seed, batch_size, augment, views)
-            return tf.nest.map_structure(
-                lambda x: tf.reshape(
-                    x[first_row : first_row + local * n],
-                    [local, n, *x.shape[1:]],
-                ),
-                rows,
-            )
-
-        batches = (
-            tf.data.Dataset.range(first_step, last_step)
-            .map(rows_of)
-            .unbatch()
-            .map(
-                lambda rows: _load(
-                    reader, rows, image_size, augment.views[:views], targets
-                ),
-                num_parallel_calls=host.batches_at_once(n),
-                deterministic=True,
-            )
+        batches = shares.of_pipeline(
+            lambda step: _rows(reader, step, seed, batch_size, augment, views),
+            context,
+            replicas=replicas,
+            batch_size=batch_size,
+            first_step=first_step,
+            last_step=last_step,
+        ).map(
+            lambda rows: _load(
+                reader, rows, image_size, augment.views[:views], targets
+            ),
+            num_parallel_calls=host.batches_at_once(n),
+            deterministic=True,
         )
         if not on_device:
             batches = batches.map(
@@ -108,20 +89,9 @@ def training_batches(
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
-        return batches.prefetch(2 * local).with_options(_options())
+        return shares.ready(batches, context, replicas)
 
     return dataset
-
-
-def _options():
-    """What TensorFlow does with the data set beside making the batches."""
-    options = tf.data.Options()
-    # No tuning: the thread that does so may sleep for a minute before it sees
-    # that its iterator is being destroyed (BUILD_NOTES.md).
-    options.autotune.enabled = False
-    # The first batches are made while the step is traced.
-    options.experimental_warm_start = True
-    return options
 
 
 def batch_spec(

@@ -5,9 +5,10 @@ import tensorflow as tf
 from simclr.engines import inputs
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.engines.pjrt_engine import PjrtEngine
+from simclr.engines.stored_images import StoredImages
 
 
-def make_engine(task, strategy, *, on_device):
+def make_engine(task, strategy, *, on_device, images=None):
     """The engine of a task.
 
     Args:
@@ -15,10 +16,16 @@ def make_engine(task, strategy, *, on_device):
         strategy: tf.distribute strategy, in whose scope it was built, or
             PjrtDevices.
         on_device: bool, the views come without colour.
+        images: uint8 [m, S, S, 3], all of them, to lie on the devices: batches
+            are those of data.stored_batches then. None: the views come with
+            the batches, data.batches's.
     """
     if isinstance(strategy, PjrtDevices):
-        return PjrtEngine(task, strategy, on_device=on_device)
-    return TensorFlowEngine(task, strategy)
+        return PjrtEngine(task, strategy, on_device=on_device, images=images)
+    stored = None
+    if images is not None:
+        stored = StoredImages(images, task, strategy, on_device=on_device)
+    return TensorFlowEngine(task, strategy, stored)
 
 
 class TensorFlowEngine:
@@ -27,14 +34,18 @@ class TensorFlowEngine:
     Args:
         task: the task, built in the strategy's scope.
         strategy: tf.distribute strategy.
+        stored: StoredImages to cut the views out of; None: they come with the
+            batches.
     """
 
-    def __init__(self, task, strategy):
+    def __init__(self, task, strategy, stored=None):
         # AutoGraph would rewrite all that a step calls, for seconds.
         @tf.function(autograph=False)
         def train_steps(iterators, count, sums):
             def one(i, sums, norms, first_bad):
                 batch = inputs.take(iterators, strategy)
+                if stored is not None:
+                    batch = stored.views(batch)
                 result = task.train_step(strategy, batch)
                 # The same on every replica (training/tasks/task.py).
                 result = tf.nest.map_structure(
@@ -62,7 +73,7 @@ class TensorFlowEngine:
         self._train_steps, self._strategy = train_steps, strategy
 
     def batches(self, datasets):
-        """The inputs.Batches of what data.batches.training_batches gives."""
+        """The inputs.Batches of what data.batches or stored_batches gives."""
         return inputs.of_replicas(datasets, self._strategy)
 
     def train_steps(self, batches, count, sums):

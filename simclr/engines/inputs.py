@@ -90,6 +90,15 @@ def take(iterators, strategy):
     )
 
 
+def device_names(strategy):
+    """Full names of the devices of this process's replicas, list of str."""
+    names = _devices(strategy)
+    if names != [""]:
+        return names
+    found = tf.config.list_logical_devices("GPU")
+    return [(found or tf.config.list_logical_devices("CPU"))[0].name]
+
+
 def _devices(strategy):
     """Names of the devices of this process's replicas."""
     try:

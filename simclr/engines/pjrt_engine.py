@@ -6,6 +6,7 @@ import tensorflow as tf
 from simclr.engines.inputs import Batches
 from simclr.lowering import program
 from simclr.pjrt.executable import Executable, stablehlo
+from simclr.pjrt.image_store import DeviceImages
 from simclr.pjrt.steps import Steps
 
 
@@ -19,14 +20,22 @@ class PjrtEngine:
         task: the task, built outside any strategy.
         devices: PjrtDevices.
         on_device: bool, colour the views in the step.
+        images: uint8 [m, S, S, 3], all of them, to lie on the devices; None:
+            the views come with the batches. The step colours what it cuts out.
     """
 
-    def __init__(self, task, devices, *, on_device):
-        lowered = program.lower_task(
-            task,
-            replicas=devices.num_replicas_in_sync,
-            on_device=on_device,
-        )
+    def __init__(self, task, devices, *, on_device, images=None):
+        replicas = devices.num_replicas_in_sync
+        self._images = None
+        if images is None:
+            lowered = program.lower_task(
+                task, replicas=replicas, on_device=on_device
+            )
+        else:
+            lowered = program.lower_with_crops(
+                task, replicas=replicas, side=images.shape[1]
+            )
+            self._images = DeviceImages(images, devices.local)
         self._variables = lowered.variables
         self._run = Executable(stablehlo(lowered.hlo), devices.devices)
         self._workers = devices.count, devices.index
@@ -59,7 +68,14 @@ class PjrtEngine:
         """Each step's batches of this process's replicas, on their devices."""
         while True:
             shares = [
-                [np.asarray(x) for x in tf.nest.flatten(next(batches))]
-                for _ in self._run.local
+                self._share(next(batches), place)
+                for place in range(len(self._run.local))
             ]
             yield [self._run.put(list(parts)) for parts in zip(*shares)]
+
+    def _share(self, batch, place):
+        """A replica's batch as arrays, a parameter of the step each."""
+        batch = tf.nest.map_structure(np.asarray, batch)
+        if self._images is not None:
+            batch["images"] = self._images.take(batch.pop("row"), place)
+        return tf.nest.flatten(batch)

@@ -5,9 +5,10 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from simclr import collectives
 from simclr import config as config_lib
-from simclr.data import batches
-from simclr.data.views import colour, device_crop, view_draws
+from simclr.data import batches, stored_batches
+from simclr.data.views import colour, device_crop, device_views
 from simclr.lowering import xla
 from simclr.messages.errors import InputError
 from simclr.models import dtypes
@@ -76,8 +77,7 @@ def lower_with_crops(task, *, replicas, side):
     """Lowers the step with all that comes before it but the images.
 
     Takes stored images and cuts the views out itself
-    (data/views/device_crop.py).
-    Everything else that is random is what the input batches would draw.
+    (data/views/device_views.py).
 
     Args:
         task: a task that was built outside any strategy.
@@ -85,8 +85,7 @@ def lower_with_crops(task, *, replicas, side):
         side: S of the stored images, pixels.
 
     Returns:
-        Program, whose batch is "extents" int32 [n, 2], "images" uint8
-        [n, S, S, 3], "label" and "replaced" int32 [n] and "step" int64 [].
+        Program, whose batch is that of stored_batches.batch_spec.
 
     Raises:
         InputError: as lower_task, or an operation of the views that has no form
@@ -94,48 +93,28 @@ def lower_with_crops(task, *, replicas, side):
     """
     config = task.config
     colour.require_compiled(config.augment)
-    if config.model.extra_planes:
-        raise InputError(
-            "Stored images have three channels: model.extra_planes must be 0."
-        )
     n = _rows_of_a_replica(config, replicas)
 
     def step(batch):
-        place = tf.distribute.get_replica_context().replica_id_in_sync_group
-        numbers = {"seed": config.seed, "batch_size": config.batch_size}
-        draws = view_draws.draw(
-            batch["step"], views=config.augment.views, **numbers
-        )
-        draws["box"] = device_crop.draw(batch["step"], **numbers)
-        draws = {  # This replica's rows of the global batch's.
-            name: tf.slice(
-                x,
-                [place * n, *[0] * (len(x.shape) - 1)],
-                [n, task.views, *x.shape[2:]],
-            )
-            for name, x in draws.items()
-        }
-        views = device_crop.random_crops(
-            batch["images"],
-            batch["extents"],
-            draws.pop("box"),
-            draws["flip"],
+        share = device_views.with_views(
+            batch,
+            first_row=collectives.replica_id() * n,
+            seed=config.seed,
+            batch_size=config.batch_size,
             size=config.data.image_size,
-            views=config.augment.views[: task.views],
+            views=config.augment.views,
+            count=task.views,
         )
-        share = {f"view{i + 1}": view for i, view in enumerate(views)}
-        share |= {name: batch[name] for name in ("label", "replaced")}
-        return task.train_step(xla.InReplica(), share | {"draws": draws})
+        return task.train_step(xla.InReplica(), share)
 
-    images = {
-        "images": tf.TensorSpec([n, side, side, 3], tf.uint8),
-        "extents": tf.TensorSpec([n, 2], tf.int32),
-        "label": tf.TensorSpec([n], tf.int32),
-        "replaced": tf.TensorSpec([n], tf.int32),
-        "step": tf.TensorSpec([], tf.int64),
-    }
+    spec = stored_batches.batch_spec(
+        n,
+        side=side,
+        classes=task.num_classes if config.distill.cache else 0,
+        planes=config.model.extra_planes,
+    )
     return _lower(
-        step, images, replicas=replicas, precision=config.train.precision
+        step, spec, replicas=replicas, precision=config.train.precision
     )
 
 

@@ -53,3 +53,8 @@ def devices(kind="auto", count=0, *, everywhere=False):
 def local(devices):
     """Those of jax's devices that are this process's."""
     return [d for d in devices if d.process_index == d.client.process_index()]
+
+
+def memory(device):
+    """Bytes that a jax device has for arrays; None where it does not say."""
+    return (device.memory_stats() or {}).get("bytes_limit")

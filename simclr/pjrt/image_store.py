@@ -6,9 +6,30 @@ Needs jax and NumPy alone. Letters: R = replicas.
 import numpy as np
 
 from simclr.pjrt import files
+from simclr.pjrt.devices import memory
 
-# Of a device's memory, for the images. What does not fit stays on the host.
-_SHARE_FOR_IMAGES = 0.25
+
+class DeviceImages:
+    """A copy of all images on each of some devices.
+
+    Args:
+        images: uint8 [m, S, S, 3].
+        devices: list of jax devices.
+    """
+
+    def __init__(self, images, devices):
+        import jax
+
+        self._devices = devices
+        self._copies = [jax.device_put(images, d) for d in devices]
+        self._take = jax.jit(lambda images, rows: images[rows])
+
+    def take(self, rows, place=0):
+        """The images of `rows`, int [n], on one of the devices."""
+        import jax
+
+        rows = jax.device_put(rows.astype(np.int32), self._devices[place])
+        return self._take(self._copies[place], rows)
 
 
 class ImageStore:
@@ -18,22 +39,21 @@ class ImageStore:
         run: folder.
         name: "images" or "eval_images".
         devices: list of jax devices.
-        where: "device", "host" or "auto".
+        where: "device", "host", or "auto": on the device, if `share` of its
+            memory holds them.
+        share: float.
     """
 
-    def __init__(self, run, name, devices, where):
-        import jax
-
+    def __init__(self, run, name, devices, where, share=0.0):
         self._images = np.load(files.path(run, f"{name}.npy"), mmap_mode="r")
         self.rows = files.arrays(files.path(run, f"{name}_rows.npz"))
         self._devices = devices
-        room = (devices[0].memory_stats() or {}).get("bytes_limit", np.inf)
+        room = memory(devices[0]) or np.inf
         self.on_device = where == "device" or (
-            where == "auto" and self._images.nbytes < _SHARE_FOR_IMAGES * room
+            where == "auto" and self._images.nbytes <= share * room
         )
         if self.on_device:
-            self._copies = [jax.device_put(self._images, d) for d in devices]
-            self._take = jax.jit(lambda images, rows: images[rows])
+            self._copies = DeviceImages(self._images, devices)
 
     def __len__(self):
         return len(self._images)
@@ -47,11 +67,9 @@ class ImageStore:
         """Some images, on one of the devices."""
         import jax
 
-        device = self._devices[place]
         if self.on_device:
-            rows = jax.device_put(rows.astype(np.int32), device)
-            return self._take(self._copies[place], rows)
-        return jax.device_put(self._images[rows], device)
+            return self._copies.take(rows, place)
+        return jax.device_put(self._images[rows], self._devices[place])
 
     def batches(self, config, step, executable):
         """What the lowered step takes, from `step` on.

@@ -51,8 +51,8 @@ def main(argv=None):
         "--images",
         choices=["auto", "device", "host"],
         default="auto",
-        help="where the images lie; auto: on the device, if a quarter of its "
-        "memory holds them",
+        help="where the images lie; auto: on the device, if a part of its "
+        "memory (data.device_share, a quarter) holds them",
     )
     parser.add_argument("--max_hours", type=float, default=0.0)
     arguments = parser.parse_args(argv)
@@ -93,7 +93,8 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
             return ""
         old = step_loop.pop_sums(arrays)
         sums = {k: np.asarray(old.get(k, 0.0)) for k in signature["sums"]}
-        store = ImageStore(run, "images", devices, images)
+        share = config.data.device_share
+        store = ImageStore(run, "images", devices, images, share)
         where = "on the device" if store.on_device else "on the host"
         say(f"Images    {len(store):,} of {store.side} pixels, {where}")
         started = time.monotonic()

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from simclr import __version__
 from simclr import config as config_lib
-from simclr.data import batches
+from simclr.data import batches, stored_batches
 from simclr.data.images.reader import Reader
 from simclr.data.views import colour
-from simclr.engines import precisions
+from simclr.engines import image_place, precisions
 from simclr.engines.engine import make_engine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
@@ -57,15 +57,16 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
     reader = Reader(source)
     workers = Workers(strategy)
     chief = is_chief(strategy)
-    if chief:
-        say(f"Labels    {_labels(source)}")
-        for note in source.notes:
-            say(f"Note      {note}")
+    speak = say if chief else lambda text: None
+    speak(f"Labels    {_labels(source)}")
+    for note in source.notes:
+        speak(f"Note      {note}")
+    side = image_place.stored_side(config, reader, strategy, workdir)
     with contextlib.ExitStack() as stack:
         if chief:
             facts = facts_of(
                 source, class_names, strategy.num_replicas_in_sync, notes
-            )
+            ) | image_place.facts(side)
             stack.enter_context(run_folder.open_run(workdir, config, facts))
         with strategy.scope():
             task = kind(
@@ -96,24 +97,30 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
                 config, reader, strategy, workers, workdir, chief, step
             )
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
-        engine = make_engine(task, strategy, on_device=on_device)
-        steps = stack.enter_context(
-            engine.batches(
-                batches.training_batches(
-                    reader,
-                    replicas=strategy.num_replicas_in_sync,
-                    seed=config.seed,
-                    batch_size=config.batch_size,
-                    image_size=config.data.image_size,
-                    augment=config.augment,
-                    on_device=on_device,
-                    first_step=step,
-                    last_step=task.total_steps,
-                    views=kind.views,
-                    targets=targets,
-                )
-            )
+        made = dict(
+            replicas=strategy.num_replicas_in_sync,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            first_step=step,
+            last_step=task.total_steps,
+            views=kind.views,
+            targets=targets,
         )
+        images = None
+        if side:
+            images, rows = image_place.load(config, reader, side, speak)
+            datasets = stored_batches.stored_batches(reader, rows, **made)
+        else:
+            datasets = batches.training_batches(
+                reader,
+                image_size=config.data.image_size,
+                augment=config.augment,
+                on_device=on_device,
+                **made,
+            )
+        engine = make_engine(task, strategy, on_device=on_device, images=images)
+        del images  # They lie on the devices.
+        steps = stack.enter_context(engine.batches(datasets))
         return step_loop.run(
             config,
             engine,

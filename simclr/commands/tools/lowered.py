@@ -27,8 +27,6 @@ from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
 from simclr.storage.whole import whole_file, write_whole
 
-# A stored image's side, at most, to a view's: crops are seldom the whole image.
-_LARGER = 1.5
 _EMBEDDED = 256  # Images in one call of the encoder.
 
 
@@ -56,9 +54,13 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             "The teachers' cached answers do not come along: distill anew "
             "with --set distill.cache=False, and lower that run."
         )
+    if config.model.extra_planes:
+        raise InputError(
+            "Stored images have three channels: model.extra_planes must be 0."
+        )
     launch.require_readable(config, (), data=config.data)
     startup.start_tensorflow()
-    from simclr.data.images import array_file
+    from simclr.data.images import image_array
     from simclr.training import loop
     from simclr.training.tasks import TASKS
 
@@ -76,9 +78,9 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
         step, sums = loop.restore(task, class_names, workdir, chief=True)
         if not checkpoint.paths(run_folder.checkpoints(workdir)):
             checkpoint.save(run_folder.checkpoints(workdir), step, task.state)
-        side = side or array_file.side_of(
-            reader, round(_LARGER * config.data.image_size)
-        )
+        side = side or config.data.stored_size
+        if not side:
+            side, _ = image_array.side_for(reader, config.data.image_size)
         folder = os.path.join(workdir, "lowered")
         os.makedirs(folder, exist_ok=True)
         say(
@@ -225,7 +227,7 @@ def _write_scoring(folder, task, parts, stored, reader, side):
 
 
 def _readable(part, rows):
-    """The images of a Part that were stored themselves, by array_file.Rows."""
+    """The images of a Part that were stored themselves, by image_array.Rows."""
     kept = part.take(rows.replaced[part.rows] == 0)
     if not len(kept):
         raise InputError(f"None of the {len(part)} images can be read.")
@@ -243,10 +245,10 @@ def _write_program(folder, name, lowered):
 
 def _store(folder, name, reader, config, side):
     """Writes the images and their rows; returns the rows."""
-    from simclr.data.images import array_file
+    from simclr.data.images import image_array
 
     path = os.path.join(folder, f"{name}.npy")
-    rows = array_file.store(
+    rows = image_array.store(
         reader, path, side=side, view=config_lib.eval_image_size(config)
     )
     _write_arrays(folder, f"{name}_rows.npz", dataclasses.asdict(rows))

@@ -146,8 +146,12 @@ def on_device(augment, accelerator):
     return augment.place == "device"
 
 
-def require_compiled(augment):
+def require_compiled(augment, instead="augment.place=host"):
     """Stops where a device cannot apply all operations.
+
+    Args:
+        augment: config.Augment.
+        instead: str, the setting that keeps them on the host.
 
     Raises:
         InputError: XLA does not compile one.
@@ -155,7 +159,7 @@ def require_compiled(augment):
     for name in _uncompiled(augment):
         raise InputError(
             f"{name} has no form for a device, for XLA does not compile it: "
-            "say augment.place=host, or leave it out."
+            f"say {instead}, or leave it out."
         )
 
 

@@ -12,6 +12,8 @@ from simclr.storage.whole import whole_path
 
 # Images whose sizes tell how large the others are.
 _SAMPLE = 256
+# A stored image's side, at most, to a view's: crops are seldom the whole image.
+_LARGER = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,68 +25,106 @@ class Rows:
         boxes: int32 [m, 4], the part that evaluation sees (center_crop.seen).
         label: int32 [m], -1 for none.
         replaced: int32 [m], 1 where another image stands for an unreadable one.
+        found: int32 [m], the image that was stored.
+        reduced: bool [m], it was larger.
     """
 
     extents: np.ndarray
     boxes: np.ndarray
     label: np.ndarray
     replaced: np.ndarray
+    found: np.ndarray
+    reduced: np.ndarray
+
+    @classmethod
+    def of(cls, num):
+        """Rows of so many images, to be filled."""
+        return cls(
+            extents=np.zeros([num, 2], np.int32),
+            boxes=np.zeros([num, 4], np.int32),
+            label=np.zeros([num], np.int32),
+            replaced=np.zeros([num], np.int32),
+            found=np.zeros([num], np.int32),
+            reduced=np.zeros([num], bool),
+        )
 
 
-def side_of(reader, at_most):
-    """The side that holds a source's images, as far as a sample tells.
+def side_for(reader, view):
+    """The side to store a source's images at, where nobody says one.
 
     Args:
         reader: Reader of the source.
-        at_most: int, pixels; larger images will be reduced.
+        view: side of a training view, pixels.
 
     Returns:
-        int, pixels.
+        side: int, pixels: the largest image's, as far as a sample tells, up to
+            one and a half times a view's.
+        whole: bool, no image of the sample is reduced to it.
     """
     rows = np.linspace(0, len(reader.source) - 1, _SAMPLE).astype(int)
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        images = threads.map(reader.load_labelled, np.unique(rows))
-        largest = max(max(image.shape[:2]) for image, _, _ in images)
-    return min(largest, at_most)
+        opened = threads.map(reader.open, np.unique(rows))
+        largest = max(max(picture.shape) for picture, _ in opened)
+    most = round(_LARGER * view)
+    return min(largest, most), largest <= most
 
 
-def store(reader, path, *, side, view):
-    """Decodes every image into one .npy file.
+def load(reader, *, side, view):
+    """Decodes every image into memory.
 
     Images that are larger are reduced to fit, their shape kept; smaller ones
     stay as they are.
 
     Args:
         reader: Reader of the source.
-        path: .npy file to write, uint8 [m, side, side, 3].
         side: pixels.
         view: side of an evaluation's view, pixels.
 
     Returns:
-        Rows.
+        images: uint8 [m, side, side, 3].
+        rows: Rows.
 
     Raises:
         InputError: a hundred images in a row are unreadable.
     """
     num = len(reader.source)
+    images = np.zeros([num, side, side, 3], np.uint8)
+    return images, _fill(reader, images, view)
+
+
+def store(reader, path, *, side, view):
+    """`load` into one .npy file.
+
+    Args:
+        path: .npy file to write.
+        reader, side, view: as in `load`.
+
+    Returns:
+        Rows.
+
+    Raises:
+        InputError: as for `load`.
+    """
     with whole_path(path) as unfinished:
-        return _fill(reader, unfinished, num, side, view)
+        images = np.lib.format.open_memmap(
+            unfinished,
+            mode="w+",
+            dtype=np.uint8,
+            shape=(len(reader.source), side, side, 3),
+        )
+        rows = _fill(reader, images, view)
+        images.flush()
+    return rows
 
 
-def _fill(reader, path, num, side, view):
-    """Writes the images to `path`; returns Rows."""
-    images = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=(num, side, side, 3)
-    )
-    rows = Rows(
-        extents=np.zeros([num, 2], np.int32),
-        boxes=np.zeros([num, 4], np.int32),
-        label=np.zeros([num], np.int32),
-        replaced=np.zeros([num], np.int32),
-    )
+def _fill(reader, images, view):
+    """Puts every image into uint8 [m, side, side, 3]; returns Rows."""
+    num, side = images.shape[:2]
+    rows = Rows.of(num)
 
     def fill(row):
         image, label, found = reader.load_labelled(row)
+        rows.reduced[row] = max(image.shape[:2]) > side
         image = _fitting(image, side)
         height, width = image.shape[:2]
         images[row, :height, :width] = image
@@ -92,12 +132,12 @@ def _fill(reader, path, num, side, view):
         rows.boxes[row] = seen(height, width, view)
         rows.label[row] = label
         rows.replaced[row] = found != row
+        rows.found[row] = found
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         done = threads.map(fill, range(num))
         for _ in progress_bar(done, desc="Storing", total=num, unit="img"):
             pass
-    images.flush()
     return rows
 
 
