@@ -24,7 +24,7 @@ def make_engine(task, strategy, *, on_device, images=None):
         return PjrtEngine(task, strategy, on_device=on_device, images=images)
     stored = None
     if images is not None:
-        stored = StoredImages(images, task, strategy, on_device=on_device)
+        stored = StoredImages(images, task, strategy)
     return TensorFlowEngine(task, strategy, stored)
 
 

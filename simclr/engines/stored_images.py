@@ -17,11 +17,9 @@ class StoredImages:
         images: uint8 [m, S, S, 3].
         task: the task that is trained.
         strategy: tf.distribute strategy.
-        on_device: bool, leave colour to the step; else it is done here, image
-            by image, as is best on a CPU.
     """
 
-    def __init__(self, images, task, strategy, *, on_device):
+    def __init__(self, images, task, strategy):
         self._strategy = strategy
         self._copies = []
         for device in inputs.device_names(strategy):
@@ -30,11 +28,11 @@ class StoredImages:
         config = task.config
         n = config.batch_size // strategy.num_replicas_in_sync
 
-        # On a GPU XLA alone gathers uint8; on a CPU it takes a sixth of the
+        # On a GPU XLA alone gathers uint8; on a CPU it takes an eighth of the
         # time (BUILD_NOTES.md).
         @tf.function(jit_compile=True, autograph=False)
         def cut(images, row, extents, step, first_row):
-            return device_views.with_views(
+            found = device_views.with_views(
                 {
                     "images": tf.gather(images, row),
                     "extents": extents,
@@ -47,24 +45,20 @@ class StoredImages:
                 views=config.augment.views,
                 count=task.views,
             )
+            draws = found.pop("draws")
+            views = colour.colour_views(
+                list(found.values()), draws, config.augment
+            )
+            return dict(zip(found, views))
 
         def replica(images, batch):
             batch = dict(batch)
-            found = cut(
+            views = cut(
                 images,
                 *(batch.pop(name) for name in ("row", "extents", "step")),
                 collectives.replica_id() * n,
             )
-            if not on_device:
-                draws = found.pop("draws")
-                views = colour.colour_views(
-                    list(found.values()),
-                    draws,
-                    config.augment,
-                    one_by_one=True,
-                )
-                found = dict(zip(found, views))
-            return batch | found
+            return batch | views
 
         self._replica = replica
 
@@ -75,7 +69,7 @@ class StoredImages:
             batch: of data.stored_batches, of every replica.
 
         Returns:
-            The same with "view1", ... as data.batches has them.
+            The same with "view1", ... float32 in [0, 1], in their place.
         """
         count = len(self._copies)
         images = self._strategy.experimental_distribute_values_from_function(
