@@ -36,18 +36,16 @@ def stored_side(config, reader, strategy, workdir):
     """
     if checkpoint.paths(run_folder.checkpoints(workdir)):
         return run_folder.read_facts(workdir).get(_FACT, 0)
-    place, size = config.data.place, config.data.image_size
+    place, side = config.data.place, config.data.stored_size
     if place == "host" or (place == "auto" and not _can(config, strategy)):
         return 0
-    side, whole = config.data.stored_size, True
-    if not side:
-        side, whole = image_array.side_for(reader, size)
-    num_bytes = 3 * side * side * len(reader.source)
     room = memory.of_device(strategy)
     if place == "auto":
-        fits = num_bytes <= config.data.device_share * room
-        return side if whole and fits else 0
+        return _fitting(config, reader, config.data.device_share * room)
     _require(config, strategy)
+    if not side:
+        side, _ = image_array.side_for(reader, config.data.image_size)
+    num_bytes = _num_bytes(reader, side)
     if num_bytes > room:
         raise InputError(
             f"data.place=device: {len(reader.source):,} images of {side} "
@@ -108,6 +106,21 @@ def _require(config, strategy):
             "host; say --engine=pjrt, or data.place=host."
         )
     colour.require_compiled(config.augment, instead="data.place=host")
+
+
+def _fitting(config, reader, room):
+    """The side, where images fit and none is reduced unasked; else 0."""
+    side, size = config.data.stored_size, config.data.image_size
+    if _num_bytes(reader, side or size) > room:
+        return 0  # Without a look at images that may come from far.
+    whole = True
+    if not side:
+        side, whole = image_array.side_for(reader, size)
+    return side if whole and _num_bytes(reader, side) <= room else 0
+
+
+def _num_bytes(reader, side):
+    return 3 * side * side * len(reader.source)
 
 
 def _gigabytes(num_bytes):

@@ -21,8 +21,10 @@ class DeviceImages:
         import jax
 
         self._devices = devices
-        self._copies = [jax.device_put(images, d) for d in devices]
-        self._take = jax.jit(lambda images, rows: images[rows])
+        # A row an image: a TPU would fill the last axis of three up to 128.
+        shape, flat = images.shape[1:], images.reshape(len(images), -1)
+        self._copies = [jax.device_put(flat, d) for d in devices]
+        self._take = jax.jit(lambda flat, rows: flat[rows].reshape(-1, *shape))
 
     def take(self, rows, place=0):
         """The images of `rows`, int [n], on one of the devices."""

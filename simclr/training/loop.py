@@ -97,27 +97,18 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
                 config, reader, strategy, workers, workdir, chief, step
             )
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
-        made = dict(
+        datasets, images = _input(
+            config,
+            reader,
+            side,
+            speak,
+            on_device=on_device,
             replicas=strategy.num_replicas_in_sync,
-            seed=config.seed,
-            batch_size=config.batch_size,
             first_step=step,
             last_step=task.total_steps,
             views=kind.views,
             targets=targets,
         )
-        images = None
-        if side:
-            images, rows = image_place.load(config, reader, side, speak)
-            datasets = stored_batches.stored_batches(reader, rows, **made)
-        else:
-            datasets = batches.training_batches(
-                reader,
-                image_size=config.data.image_size,
-                augment=config.augment,
-                on_device=on_device,
-                **made,
-            )
         engine = make_engine(task, strategy, on_device=on_device, images=images)
         del images  # They lie on the devices.
         steps = stack.enter_context(engine.batches(datasets))
@@ -136,6 +127,35 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
             pace=Pace(workers),
             not_finite=functools.partial(_not_finite, task),
         )
+
+
+def _input(config, reader, side, speak, *, on_device, **options):
+    """What the steps take.
+
+    Args:
+        config: Config.
+        reader: Reader of the images.
+        side: of image_place.stored_side.
+        speak: function of a line of text.
+        on_device: as for batches.training_batches.
+        **options: as for both kinds of batches.
+
+    Returns:
+        datasets: function of a tf.distribute.InputContext to a Dataset.
+        images: uint8 [m, side, side, 3] to lie on the devices, or None.
+    """
+    options |= {"seed": config.seed, "batch_size": config.batch_size}
+    if side:
+        images, rows = image_place.load(config, reader, side, speak)
+        return stored_batches.stored_batches(reader, rows, **options), images
+    datasets = batches.training_batches(
+        reader,
+        image_size=config.data.image_size,
+        augment=config.augment,
+        on_device=on_device,
+        **options,
+    )
+    return datasets, None
 
 
 def _require_planes(source, config):

@@ -16,8 +16,8 @@ Replicas = Annotated[
 ]
 Side = Annotated[
     arguments.Count,
-    "Side of the stored images in pixels, larger ones are reduced; 0: up to "
-    "one and a half times a view's.",
+    "Side of the stored images in pixels, larger ones are reduced; 0: "
+    "data.stored_size, or up to one and a half times a view's.",
 ]
 
 

@@ -39,7 +39,7 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
         overrides: KEY=VALUE over the recipe.
         init: weights to start from, or "".
         replicas: R.
-        side: S of the stored images, pixels; 0: half as much again as a view.
+        side: S of the stored images, pixels; 0: as config.Data.stored_size.
         **images: fields of config.Data -> str, what the user says or "".
 
     Returns:
