@@ -28,7 +28,7 @@ def of_device(strategy):
     if not is_accelerator(strategy):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if isinstance(strategy, PjrtDevices):
-        limits = map(jax_devices.memory, strategy.devices)
+        limits = map(jax_devices.memory, strategy.local)
     else:
         known = tensorflow_limits()
         limits = [

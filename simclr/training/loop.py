@@ -75,7 +75,7 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
                 num_classes=len(class_names or ()),
             )
             step, sums = restore(task, class_names, workdir, chief)
-        _require_same_start(workers, step, config)
+        _require_same_start(workers, step, config, side)
         if step == task.total_steps and run_folder.is_finished(workdir):
             return ""
         stopper = stack.enter_context(Stopper(workers, max_hours))
@@ -231,14 +231,15 @@ def restore(task, class_names, workdir, chief):
     return 0, sums
 
 
-def _require_same_start(workers, step, config):
+def _require_same_start(workers, step, config, side):
     """Workers that do not share a disk would train apart without a word."""
     digest = hashlib.blake2b(config_lib.to_json(config).encode(), digest_size=2)
-    mine = [step, int(digest.hexdigest(), 16)]
+    mine = [step, int(digest.hexdigest(), 16), side]
     if np.any(workers.gather(mine) != np.float32(mine)):
         raise InputError(
-            "The workers do not start alike (same step, same config): the run "
-            "folder must lie on a disk that all of them share."
+            "The workers do not start alike (same step, same config, images "
+            "on the device or not): the run folder must lie on a disk that all "
+            "of them share, and data.place=auto takes like devices."
         )
 
 
