@@ -5,7 +5,8 @@ for any device; equal to about a millionth. Here an image stays in the cache, is
 changed where it lies, and what is not applied to it costs nothing. Views with
 an operation that has no form here are coloured by colour_one_by_one.
 
-An image x is float32 [s, s, 3] in [0, 1]; each form returns it, changed.
+An image x is float32 [s, s, 3] in [0, 1], and so is `spare`, whose values do not
+matter. Each form returns one of the two, with what x is to be.
 """
 
 import cv2
@@ -20,7 +21,9 @@ _GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
 _FAR = 5.0
 
 
-def jitter(x, draws, *, brightness, contrast, saturation, hue, brightness_rule):
+def jitter(
+    x, draws, *, spare, brightness, contrast, saturation, hue, brightness_rule
+):
     """jitter.jitter's: four operations in the order of this step and view."""
 
     def between(name, low, high):
@@ -46,7 +49,7 @@ def jitter(x, draws, *, brightness, contrast, saturation, hue, brightness_rule):
             rows += np.tile(mean * (1 - scale), x.shape[1])
             _clip(x)
         else:
-            hsv = cv2.cvtColor(x, cv2.COLOR_RGB2HSV)
+            hsv = cv2.cvtColor(x, cv2.COLOR_RGB2HSV, dst=spare)
             # The other one, where it comes next, does not come back between.
             parts = [name]
             if order[:1] in ([2], [3]):
@@ -63,12 +66,12 @@ def jitter(x, draws, *, brightness, contrast, saturation, hue, brightness_rule):
     return x
 
 
-def gray(x, _):
+def gray(x, _, *, spare):
     """gray.gray's."""
-    return cv2.transform(x, _GRAY)
+    return cv2.transform(x, _GRAY, dst=spare)
 
 
-def blur(x, draws, *, sigma):
+def blur(x, draws, *, spare, sigma):
     """blur.blur's: zeros beyond the edge."""
     low, high = sigma
     sigma = low + float(draws["sigma"]) * (high - low)
@@ -77,13 +80,16 @@ def blur(x, draws, *, sigma):
     kernel = np.float32(kernel / kernel.sum())
     near = min(radius, int(np.ceil(_FAR * sigma)))
     kernel = kernel[radius - near : radius + near + 1]
-    x = cv2.sepFilter2D(x, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
-    return _at_most_1(x)
+    zeros = cv2.BORDER_CONSTANT
+    cv2.sepFilter2D(x, -1, kernel, kernel, dst=spare, borderType=zeros)
+    return _at_most_1(spare)
 
 
-def solarize(x, _, *, threshold):
+def solarize(x, _, *, spare, threshold):
     """solarize.solarize's."""
-    return np.where(x >= np.float32(threshold), 1 - x, x)
+    np.subtract(1, x, out=spare)
+    np.copyto(x, spare, where=x >= np.float32(threshold))
+    return x
 
 
 FORMS = {"jitter": jitter, "gray": gray, "blur": blur, "solarize": solarize}
@@ -109,8 +115,9 @@ def colour_on_host(images, draws, steps):
     out = room(images.shape, np.float32)
 
     def fill(start):
+        # Two images stay in the cache; each operation may go from x to spare.
+        x, spare = np.empty((2, *images.shape[1:]), np.float32)
         for row in range(start, min(start + PART, len(images))):
-            x = out[row]
             np.copyto(x, images[row])
             x *= np.float32(1 / 255)
             for op, copy in steps:
@@ -119,9 +126,10 @@ def colour_on_host(images, draws, steps):
                         name: draws[draw_name(op.name, name, copy)][row]
                         for name in table.get(op.name).draws
                     }
-                    x = FORMS[op.name](x, own, **op.strengths)
-            if not np.shares_memory(x, out[row]):
-                out[row] = x
+                    done = FORMS[op.name](x, own, spare=spare, **op.strengths)
+                    if done is spare:
+                        x, spare = spare, x
+            out[row] = x
 
     each_part(fill, len(images))
     return out
