@@ -56,7 +56,7 @@ def watch():
         spent[name] = spent.get(name, 0) + now - last
         last = now
         with open(path, "a") as file:  # Its last line may be cut.
-            file.write(json.dumps(spent) + "\n")
+            print(json.dumps(spent), file=file)
         if name == "steps" and end == "traced":
             print("traced", flush=True)
 
