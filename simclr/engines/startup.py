@@ -1,6 +1,7 @@
 """TensorFlow before its first use: is it there, and does it keep quiet?"""
 
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -52,6 +53,18 @@ def _missing(names):
             del sys.modules[name]
 
 
+@contextlib.contextmanager
+def _uncollected():
+    """No garbage is looked for where millions of objects are made to stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def start_tensorflow():
     """Imports TensorFlow with the settings that it reads once, at import.
 
@@ -64,8 +77,10 @@ def start_tensorflow():
     if "tensorflow" in sys.modules:
         return
     be_quiet(debug=os.environ.get(_LOG_LEVEL, _SILENT) != _SILENT)
-    with _missing(_left_out):
+    with _missing(_left_out), _uncollected():
         _import_tensorflow()
+    if _left_out:
+        gc.freeze()  # What was imported stays: it is not looked through again.
 
 
 def _import_tensorflow():
