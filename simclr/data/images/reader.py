@@ -73,6 +73,10 @@ class Reader:
         label = np.int32(-1 if labels is None else labels[found])
         return image, label, np.int64(found)
 
+    def is_kept(self, index):
+        """Whether an image lies in memory, decoded."""
+        return int(index) in self._cache
+
     def open(self, index):
         """Reads an image as far as its size, or the next that has one.
 

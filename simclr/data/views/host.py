@@ -24,6 +24,10 @@ _PART_BYTES = 32 << 20
 # A view is cut out of at least so many times its side: what libjpeg reduces is
 # smoother than what the published resize, which only skips pixels, makes of it.
 _ENOUGH = 2
+# Smaller views of decoded images are the work of one thread: several would wait
+# for each other's interpreter (CIFAR-10 on two cores: half the CPU time and two
+# thirds of the seconds).
+SEVERAL_THREADS = 64
 
 
 def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
@@ -57,13 +61,14 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
         while part := _open(reader, index, rows):
             _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
 
-    each_part(fill, num)
+    alone = size < SEVERAL_THREADS and reader.is_kept(index[0])
+    each_part(fill, num, threads=1 if alone else os.cpu_count())
     return views, found
 
 
-def each_part(work, num):
+def each_part(work, num, threads):
     """Does work(start) for the rows from start on, PART of num, in threads."""
-    list(_threads().map(work, range(0, num, PART)))
+    list(_pool(threads).map(work, range(0, num, PART)))
 
 
 def _open(reader, index, rows):
@@ -143,7 +148,7 @@ def batches_at_once(n):
 
 
 @functools.cache
-def _threads():
+def _pool(threads):
     return concurrent.futures.ThreadPoolExecutor(
-        os.cpu_count(), thread_name_prefix="views"
+        threads, thread_name_prefix="views"
     )

@@ -5,15 +5,17 @@ for any device; equal to about a millionth. Here an image stays in the cache, is
 changed where it lies, and what is not applied to it costs nothing. Views with
 an operation that has no form here are coloured by colour_one_by_one.
 
-An image x is float32 [s, s, 3] in [0, 1], and so is `spare`, whose values do not
-matter. Each form returns one of the two, with what x is to be.
+An image x is float32 [s, s, 3] in [0, 1], and so is `spare`, whose values do
+not matter. Each form returns one of the two, with what x is to be.
 """
+
+import os
 
 import cv2
 import numpy as np
 
 from simclr.data.views import table
-from simclr.data.views.host import PART, each_part, room
+from simclr.data.views.host import PART, SEVERAL_THREADS, each_part, room
 from simclr.data.views.view_draws import draw_name
 
 _GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
@@ -131,7 +133,10 @@ def colour_on_host(images, draws, steps):
                         x, spare = spare, x
             out[row] = x
 
-    each_part(fill, len(images))
+    side = images.shape[1]
+    each_part(
+        fill, len(images), 1 if side < SEVERAL_THREADS else os.cpu_count()
+    )
     return out
 
 
