@@ -88,6 +88,11 @@ Replicas = Annotated[
     Count,
     "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
 ]
+Profile = Annotated[
+    bool,
+    "Trace ten steps into the run folder's profile/ and say where their time "
+    "went: waiting for input, device, host.",
+]
 Callbacks = Annotated[
     Callable | tuple[Callable, ...],
     "A function, or several, called with each row of metrics, a dict; one that "

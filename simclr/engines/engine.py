@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from simclr.engines import inputs
+from simclr.engines import inputs, trace
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.engines.pjrt_engine import PjrtEngine
 from simclr.engines.stored_images import StoredImages
@@ -38,12 +38,12 @@ class TensorFlowEngine:
             batches.
     """
 
+    traced = staticmethod(trace.tensorflow)
+
     def __init__(self, task, strategy, stored=None):
-        # AutoGraph would rewrite all that a step calls, for seconds.
-        @tf.function(autograph=False)
-        def train_steps(iterators, count, sums):
+        def steps(take, count, sums):
             def one(i, sums, norms, first_bad):
-                batch = inputs.take(iterators, strategy)
+                batch = take()
                 if stored is not None:
                     batch = stored.views(batch)
                 result = task.train_step(strategy, batch)
@@ -70,7 +70,21 @@ class TensorFlowEngine:
             )
             return found
 
-        self._train_steps, self._strategy = train_steps, strategy
+        # AutoGraph would rewrite all that a step calls, for seconds.
+        @tf.function(autograph=False)
+        def train_steps(iterators, count, sums):
+            return steps(lambda: inputs.take(iterators, strategy), count, sums)
+
+        @tf.function(autograph=False)
+        def train_step(batch, sums):
+            return steps(lambda: batch, tf.constant(1), sums)
+
+        @tf.function(autograph=False)
+        def take(iterators):
+            return inputs.take(iterators, strategy)
+
+        self._train_steps, self._train_step = train_steps, train_step
+        self._take, self._strategy = take, strategy
 
     def batches(self, datasets):
         """The inputs.Batches of what data.batches or stored_batches gives."""
@@ -93,6 +107,14 @@ class TensorFlowEngine:
                 finite; -1 when all were.
         """
         return self._train_steps(batches.iterators, tf.constant(count), sums)
+
+    def take(self, batches):
+        """The next batch, once it is there, for `train_step`."""
+        return self._take(batches.iterators)
+
+    def train_step(self, batch, sums):
+        """One step on a batch; see `train_steps`."""
+        return self._train_step(batch, sums)
 
     def no_sums(self, sums):
         """Zeros in the place of `sums`."""

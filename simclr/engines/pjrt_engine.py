@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from simclr.engines import trace
 from simclr.engines.inputs import Batches
 from simclr.lowering import program
 from simclr.pjrt.executable import Executable, stablehlo
@@ -23,6 +24,8 @@ class PjrtEngine:
         images: uint8 [m, S, S, 3], all of them, to lie on the devices; None:
             the views come with the batches. The step colours what it cuts out.
     """
+
+    traced = staticmethod(trace.jax)
 
     def __init__(self, task, devices, *, on_device, images=None):
         replicas = devices.num_replicas_in_sync
@@ -58,6 +61,17 @@ class PjrtEngine:
         """Some steps; see TensorFlowEngine.train_steps."""
         [iterator] = batches.iterators
         return self._steps.train_steps(self._on_devices(iterator), count, sums)
+
+    def take(self, batches):
+        """See TensorFlowEngine.take; the batch is on the devices, too."""
+        import jax
+
+        [iterator] = batches.iterators
+        return jax.block_until_ready(next(self._on_devices(iterator)))
+
+    def train_step(self, batch, sums):
+        """See TensorFlowEngine.train_step."""
+        return self._steps.train_steps(iter([batch]), 1, sums)
 
     def pull(self):
         """Brings the state to the task's variables."""

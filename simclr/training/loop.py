@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import math
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.views import colour
 from simclr.engines import image_place, precisions
 from simclr.engines.engine import make_engine
+from simclr.engines.profiled import ProfiledEngine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
@@ -29,7 +31,16 @@ from simclr.training.recorder import Recorder, SilentRecorder
 from simclr.training.tasks import TASKS
 
 
-def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
+def train(
+    config,
+    workdir,
+    strategy,
+    *,
+    max_hours=0.0,
+    profile=False,
+    notes=(),
+    callbacks=(),
+):
     """Trains `config` to its last step, resuming from `workdir` if it can.
 
     Args:
@@ -37,6 +48,8 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
         workdir: the run folder.
         strategy: tf.distribute strategy, or PjrtDevices.
         max_hours: save and stop after so many hours; 0 for no limit.
+        profile: trace some steps into the run folder, and say where their time
+            went.
         notes: lines on how the config came about, kept in run.json.
         callbacks: functions, called with each row of metrics, a dict, on the
             chief; one that returns True saves the run and stops it.
@@ -111,6 +124,10 @@ def train(config, workdir, strategy, *, max_hours=0.0, notes=(), callbacks=()):
         )
         engine = make_engine(task, strategy, on_device=on_device, images=images)
         del images  # They lie on the devices.
+        if profile:
+            folder = os.path.join(workdir, "profile") if chief else ""
+            engine = ProfiledEngine(engine, folder, say)
+            stack.callback(engine.close)
         steps = stack.enter_context(engine.batches(datasets))
         return step_loop.run(
             config,

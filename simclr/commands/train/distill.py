@@ -51,6 +51,7 @@ def distill(
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
+    profile: arguments.Profile = False,
     callbacks: arguments.Callbacks = (),
     quiet: arguments.Quiet = False,
     **settings: arguments.Settings,
@@ -124,6 +125,7 @@ def distill(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        profile=profile,
         callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",

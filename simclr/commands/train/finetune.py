@@ -48,6 +48,7 @@ def finetune(
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
+    profile: arguments.Profile = False,
     callbacks: arguments.Callbacks = (),
     quiet: arguments.Quiet = False,
     **settings: arguments.Settings,
@@ -137,6 +138,7 @@ def finetune(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        profile=profile,
         callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",

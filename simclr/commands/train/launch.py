@@ -211,6 +211,7 @@ def train(
     notes,
     overrides,
     max_hours,
+    profile=False,
     recipe=None,
     callbacks=(),
     following=(),
@@ -223,7 +224,7 @@ def train(
         devices: Devices.
         notes: list of str on how the config came about.
         overrides: list of KEY=VALUE.
-        max_hours, callbacks: see loop.train.
+        max_hours, profile, callbacks: see loop.train.
         recipe: Config of the recipe, or None.
         following: commands that may come next, list of str.
 
@@ -250,6 +251,7 @@ def train(
         workdir,
         devices.strategy,
         max_hours=max_hours,
+        profile=profile,
         notes=notes,
         callbacks=callbacks,
     )

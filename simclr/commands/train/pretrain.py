@@ -38,6 +38,7 @@ def pretrain(
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
+    profile: arguments.Profile = False,
     callbacks: arguments.Callbacks = (),
     quiet: arguments.Quiet = False,
     **settings: arguments.Settings,
@@ -98,6 +99,7 @@ def pretrain(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        profile=profile,
         callbacks=callbacks,
         following=[
             f"simclr evaluate {workdir}",
