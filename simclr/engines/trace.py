@@ -31,20 +31,19 @@ def jax(folder):
         InputError: this jax has no profiler.
     """
     import jax
+    from tensorflow.python.profiler import trace as tensorflow_trace
 
-    if not hasattr(jax.profiler, "ProfileOptions"):
-        raise InputError(
-            "This jax has no profiler that can be used here: leave out "
-            "--profile."
-        )
-    options = jax.profiler.ProfileOptions()
-    # Python's own calls would be traced by hooks that break TensorFlow's.
-    options.python_tracer_level = 0
-    jax.profiler.start_trace(folder, profiler_options=options)
+    if not hasattr(jax.profiler, "start_trace"):
+        raise InputError("This jax has no profiler: leave out --profile.")
+    # jax's profiler puts a bool where TensorFlow has a function.
+    enabled = tensorflow_trace.enabled
+    jax.profiler.start_trace(folder)
+    tensorflow_trace.enabled = enabled
     try:
         yield
     finally:
         jax.profiler.stop_trace()
+        tensorflow_trace.enabled = enabled
 
 
 def busy_s(folder):
