@@ -13,7 +13,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from simclr.commands.train.pretrain import pretrain
 from simclr.config import Train
-from simclr.engines import profiled, trace
+from simclr.engines.profiling import profiled, trace
 from simclr.runs import metrics
 from simclr.training import loop
 from tests import tiny

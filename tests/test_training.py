@@ -217,10 +217,13 @@ def test_somebody_elses_config_is_left_alone(photos, tmp_path):
 def test_workers_that_do_not_start_alike_are_stopped(photos, tmp_path):
     workers = Workers(ONE())
     config = tiny.config(photos)
-    loop._require_same_start(workers, 3, config)
-    workers.gather = lambda mine: np.float32([mine, [0, mine[1]]])
-    with pytest.raises(ValueError, match="must lie on a disk"):
-        loop._require_same_start(workers, 3, config)
+    loop._require_same_start(workers, 3, config, 24)
+    for other in ([0, 1, 1], [1, 0, 1], [1, 1, 0]):  # Step, config, side.
+        workers.gather = lambda mine, other=other: np.float32(
+            [mine, np.multiply(mine, other)]
+        )
+        with pytest.raises(ValueError, match="must lie on a disk"):
+            loop._require_same_start(workers, 3, config, 24)
 
 
 def test_a_device_call_takes_about_five_seconds():

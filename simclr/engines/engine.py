@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
-from simclr.engines import inputs, trace
+from simclr.engines import inputs
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.engines.pjrt_engine import PjrtEngine
+from simclr.engines.profiling import trace
 from simclr.engines.stored_images import StoredImages
 
 

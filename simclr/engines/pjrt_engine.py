@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from simclr.engines import trace
 from simclr.engines.inputs import Batches
+from simclr.engines.profiling import trace
 from simclr.lowering import program
 from simclr.pjrt.executable import Executable, stablehlo
 from simclr.pjrt.image_store import DeviceImages

@@ -16,7 +16,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.views import colour
 from simclr.engines import image_place, precisions
 from simclr.engines.engine import make_engine
-from simclr.engines.profiled import ProfiledEngine
+from simclr.engines.profiling.profiled import ProfiledEngine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
 from simclr.messages.counts import counted

@@ -16,7 +16,7 @@ import dataclasses
 import os
 import time
 
-from simclr.engines import trace
+from simclr.engines.profiling import trace
 
 # Steps that compile and fill what is made ahead; then those that are traced.
 WARM_UP, STEPS = 3, 10
