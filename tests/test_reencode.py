@@ -101,16 +101,20 @@ def test_quality_counts():
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_shards_hold_the_smaller_images(tmp_path, file_format):
     source = ListSource(list(ODD.values()), labels=range(len(ODD)))
-    prepared = prepare(
-        source,
-        str(tmp_path / "out"),
-        file_format=file_format,
-        shard_bytes=4000,
-        side=60,
-        quality=80,
-        image_size=48,
-        progress=False,
-    )
+
+    def made():
+        return prepare(
+            source,
+            str(tmp_path / "out"),
+            file_format=file_format,
+            shard_bytes=4000,
+            side=60,
+            quality=80,
+            image_size=48,
+            progress=False,
+        )
+
+    prepared = made()
     assert prepared.num_shards > 1
     assert prepared.source_bytes == sum(map(len, ODD.values()))
     assert prepared.image_bytes < prepared.num_bytes
@@ -123,17 +127,7 @@ def test_shards_hold_the_smaller_images(tmp_path, file_format):
     assert prepared.image_bytes == sum(sizes)
     assert prepared.crop_loss.crops == 4 * len(ODD)
     # A run again only reads what it wrote.
-    again = prepare(
-        source,
-        str(tmp_path / "out"),
-        file_format=file_format,
-        shard_bytes=4000,
-        side=60,
-        quality=80,
-        image_size=48,
-        progress=False,
-    )
-    assert again == prepared
+    assert made() == prepared
 
 
 def test_another_side_goes_into_another_folder(tmp_path):

@@ -7,7 +7,7 @@ import runpy
 import traceback
 
 from simclr.config.rules import get, validate
-from simclr.config.schema import Config
+from simclr.config.schema import Augment, Config
 from simclr.config.values import from_dict, keys, replace
 from simclr.messages.errors import InputError
 from simclr.models import backbones
@@ -120,14 +120,12 @@ def _heard(config, given):
     if not listed or None in lists:
         return config
     kept = {"place", "view1", "view2"}
-    kept |= {key.removeprefix("augment.") for key in given}
-    augment = type(config.augment)(
-        **{
-            field.name: getattr(config.augment, field.name)
-            for field in dataclasses.fields(config.augment)
-            if field.name in kept
-        }
-    )
+    kept |= {
+        key.removeprefix("augment.")
+        for key in given
+        if key.startswith("augment.")
+    }
+    augment = Augment(**{key: getattr(config.augment, key) for key in kept})
     return dataclasses.replace(config, augment=augment)
 
 

@@ -1,9 +1,10 @@
 """What happens to the pixels of a cropped view: jitter, gray, blur, ...
 
-One implementation runs in two places. On an accelerator `colour` works on whole
-batches inside the compiled step. On a CPU `colour_one_by_one` compiles a loop
-over single images: an image stays in the cache, and what is not applied to it
-is not computed.
+On an accelerator `colour` works on whole batches inside the compiled step. On a
+host it is an image at a time, which stays in the cache, and what is not applied
+to it is not computed: by NumPy and OpenCV where all operations of a view have a
+form there (host_colour.py), which compiles nothing; otherwise by
+`colour_one_by_one`, `colour` in a loop that XLA compiles.
 """
 
 import functools
@@ -91,8 +92,8 @@ def colour_views(views, draws, augment, *, one_by_one=False):
             static shape.
         draws: view_draws.draw's dict for these rows, [n, v, ...].
         augment: config.Augment.
-        one_by_one: Loop over the images, as is best on a CPU, instead of
-            working on all at once, as is best inside a step on an accelerator.
+        one_by_one: An image at a time, as is best on a host, instead of all
+            at once, as is best inside a step on an accelerator.
 
     Returns:
         tuple of v views: [n, s, s, 3] in [0, 1], float32 or the type of float

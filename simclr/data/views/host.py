@@ -62,12 +62,19 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
             _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
 
     alone = size < SEVERAL_THREADS and reader.is_kept(index[0])
-    each_part(fill, num, threads=1 if alone else os.cpu_count())
+    each_part(fill, num, alone=alone)
     return views, found
 
 
-def each_part(work, num, threads):
-    """Does work(start) for the rows from start on, PART of num, in threads."""
+def each_part(work, num, *, alone):
+    """Does work(start) for the rows from start on, PART of num, in threads.
+
+    Args:
+        work: function of an int.
+        num: how many rows there are.
+        alone: bool, in one thread of them.
+    """
+    threads = 1 if alone else os.cpu_count()
     list(_pool(threads).map(work, range(0, num, PART)))
 
 
