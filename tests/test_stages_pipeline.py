@@ -90,6 +90,8 @@ def test_ends_with_a_table_of_all_stages(done):
     for row in rows:
         assert 0 <= row["top1"] <= 1
         assert row["parameters"] > 0 and row["images_per_second"] > 0
+        assert row["minutes"] > 0
+    assert 0 <= rows[0]["raw_pixels"] <= 1
     sizes = {row["name"]: row["parameters"] for row in rows}
     assert sizes["student"] > sizes["teacher"] == sizes["supervised"]
     assert (done / "stages.png").stat().st_size > 1000
