@@ -7,7 +7,8 @@ from simclr.messages.errors import InputError
 from simclr.models import backbones
 
 _CHOICES = {
-    "task": ("pretrain", "finetune", "distill"),
+    "task": ("pretrain", "finetune", "distill", "distill_encoder"),
+    "distill_encoder.target": ("similarities", "features"),
     "data.place": ("auto", "host", "device"),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
@@ -28,6 +29,10 @@ _POSITIVE = (
     "model.head_dim",
     "loss.temperature",
     "distill.temperature",
+    "distill_encoder.queue",
+    "distill_encoder.dims",
+    "distill_encoder.temperature",
+    "distill_encoder.teacher_temperature",
     "loss.weight",
     "optimizer.base_lr",
     "train.log_steps",
@@ -46,6 +51,7 @@ _NOT_NEGATIVE = (
     "model.head_hidden",
     "loss.block",
     "negatives.size",
+    "distill_encoder.contrast",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",

@@ -139,6 +139,25 @@ class Distill(Typed, prefix="distill."):
 
 
 @dataclasses.dataclass(frozen=True)
+class DistillEncoder(Typed, prefix="distill_encoder."):
+    """Whose features a student learns without labels, and how."""
+
+    # A run, an import, or a frozen encoder in a file (.keras, .onnx, or the
+    # folder of a SavedModel).
+    teacher: str = ""
+    preprocessing: str = ""  # Of pixels for a file (simclr/frozen/).
+    # "similarities" to the teacher's features of other images (SEED), or the
+    # "features" themselves, by their cosine.
+    target: str = "similarities"
+    queue: int = 8192  # Images compared with; a set of fewer: all of them.
+    dims: int = 256  # Principal components of the teacher's features.
+    temperature: float = 0.1  # Of the student's similarities.
+    teacher_temperature: float = 0.05
+    mirror: bool = True  # The teacher also sees each image mirrored.
+    contrast: float = 0.0  # Weight of the objective of pretraining beside it.
+
+
+@dataclasses.dataclass(frozen=True)
 class Loss(Typed, prefix="loss."):
     """The objective."""
 
@@ -204,7 +223,8 @@ class Config(Typed):
     epochs: float = 100.0
     batch_size: int = 256  # Global.
     seed: int = 0
-    task: str = "pretrain"  # What to train: or "finetune", "distill".
+    # What to train: or "finetune", "distill", "distill_encoder".
+    task: str = "pretrain"
     init: str = ""  # Weights to start from: a run folder or a checkpoint.
     data: Data = Data()
     augment: Augment = Augment()
@@ -213,5 +233,20 @@ class Config(Typed):
     negatives: Negatives = Negatives()
     classifier: Classifier = Classifier()
     distill: Distill = Distill()
+    distill_encoder: DistillEncoder = DistillEncoder()
     optimizer: Optimizer = Optimizer()
     train: Train = Train()
+
+    @property
+    def classifies(self):
+        """Whether what is trained names classes; else it is an encoder."""
+        return self.task in ("finetune", "distill")
+
+    @property
+    def origins(self):
+        """Whose weights it begins with or learns from, a list of paths."""
+        teachers = {
+            "distill": self.distill.teachers,
+            "distill_encoder": (self.distill_encoder.teacher,),
+        }
+        return [x for x in (self.init, *teachers.get(self.task, ())) if x]

@@ -1,11 +1,12 @@
 """Several stages in one recipe: `simclr pipeline` runs them one by one.
 
 A recipe holds `pipeline = Pipeline(...)`. Stages have names, and a later one
-points at an earlier one by its name where a config has a run's path: in `init`
-and in `distill.teachers`.
+points at an earlier one by its name where a config has a run's path: in `init`,
+`distill.teachers` and `distill_encoder.teacher`.
 """
 
 import dataclasses
+import os
 
 from simclr import config as config_lib
 from simclr.config import Config
@@ -87,11 +88,26 @@ def linked(config, folders):
         folders: dict of name -> run folder of the stages before it; what is no
             name there is a run folder itself.
     """
-    teachers = tuple(folders.get(x, x) for x in config.distill.teachers)
+    return with_origins(config, lambda path: folders.get(path, path))
+
+
+def with_origins(config, place):
+    """A config that begins with and learns from what lies at other paths.
+
+    Args:
+        config: Config.
+        place: function of a path, "" for none, to another.
+    """
+    learned = config.distill_encoder
     return dataclasses.replace(
         config,
-        init=folders.get(config.init, config.init),
-        distill=dataclasses.replace(config.distill, teachers=teachers),
+        init=place(config.init),
+        distill=dataclasses.replace(
+            config.distill, teachers=tuple(map(place, config.distill.teachers))
+        ),
+        distill_encoder=dataclasses.replace(
+            learned, teacher=place(learned.teacher)
+        ),
     )
 
 
@@ -120,11 +136,11 @@ def _require_order(path, stages):
     for name, config in stages.items():
         if not isinstance(config, Config):
             raise InputError(f"{path}: stage {name!r} is no Config.")
-        wanted = [config.init] if config.init else []
-        for other in (*wanted, *config.distill.teachers):
-            if other not in before:
+        for other in config.origins:
+            if other not in before and not os.path.exists(other):
                 raise InputError(
                     f"{path}: stage {name!r} builds on {other!r}, which is no "
-                    f"stage before it ({', '.join(before) or 'none'})."
+                    f"stage before it ({', '.join(before) or 'none'}) and no "
+                    "file or folder."
                 )
         before.append(name)

@@ -10,12 +10,22 @@ import dataclasses
 
 import numpy as np
 
-from simclr.config import Augment, Classifier, Optimizer, Train
+from simclr.config import Augment, Classifier, Optimizer, Train, suggest
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 _STEPS, _STUDENT_STEPS = 750, 2000
 _PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
+# Of a student of features: it is to see what its teacher saw of the image.
+GENTLE = Augment(
+    crop_area=(0.3, 1.0),
+    brightness=0.3,
+    contrast=0.3,
+    saturation=0.0,
+    hue=0.0,
+    gray_prob=0.0,
+    blur_probs=(0.0, 0.0),
+)
 # Of the augmentation these tasks keep crop and flip (the paper, Section 3.1).
 CROP_AND_FLIP = Augment(jitter_prob=0.0, gray_prob=0.0, blur_probs=(0.0, 0.0))
 
@@ -122,6 +132,56 @@ def distill(start, source, *, accelerator, replicas):
         "optimizer": "SGD 0.1, decay 5e-4",
         "distill": "the teacher's labels alone (alpha 1) at temperature 1",
         "model": "the teacher's net; --set model.... for another",
+    }
+
+
+def distill_encoder(source, *, accelerator, replicas, precision="float32"):
+    """A config for a student of a frozen encoder, without labels.
+
+    Args:
+        source, accelerator, replicas, precision: as for suggest.suggest.
+
+    Returns:
+        (Config, dict): as from suggest.suggest.
+
+    Raises:
+        InputError: as suggest.suggest.
+    """
+    config, notes = suggest.suggest(
+        source, accelerator=accelerator, replicas=replicas, precision=precision
+    )
+    count = len(source)
+    batch_size = min(
+        _batch_size(count, replicas, accelerator), config.batch_size
+    )
+    if not accelerator:
+        batch_size = min(batch_size, 128)
+    seen = 50e6 if accelerator else 0.25e6
+    epochs = float(np.clip(round(seen / count), 2, 400 if accelerator else 100))
+    config = dataclasses.replace(
+        config,
+        task="distill_encoder",
+        epochs=epochs,
+        batch_size=batch_size,
+        augment=GENTLE,
+        model=dataclasses.replace(config.model, head_layers=0),
+        optimizer=Optimizer(
+            name="sgd",
+            base_lr=0.1,
+            lr_scaling="none",
+            weight_decay=5e-4,
+            warmup_epochs=min(5.0, epochs / 20),
+        ),
+        train=_train(config, epochs),
+    )
+    left = ("", "data.image_size", "model", "train.precision")
+    return config, {name: notes[name] for name in left} | {
+        "batch_size": f"batch {batch_size}",
+        "epochs": f"{counted(epochs, 'epoch')}: {epochs * count:,.0f} images "
+        "seen; --set epochs=... for more",
+        "augment": "crops of 0.3 to 1 of the area, light and contrast",
+        "distill_encoder": "the teacher's similarities to "
+        f"{min(count, config.distill_encoder.queue):,} images",
     }
 
 

@@ -1,5 +1,7 @@
 """A config in words, for tables and pictures."""
 
+import os
+
 from simclr.losses import objectives
 
 
@@ -13,4 +15,6 @@ def method(config):
         return objectives.words(config.loss.name)
     if config.task == "distill":
         return "distilled"
+    if config.task == "distill_encoder":
+        return f"student of {os.path.basename(config.distill_encoder.teacher)}"
     return "fine-tuned" if config.init else "supervised"

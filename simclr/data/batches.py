@@ -95,14 +95,14 @@ def training_batches(
 
 
 def batch_spec(
-    rows, *, image_size, on_device, augment, views=2, classes=0, planes=0
+    rows, *, image_size, on_device, augment, views=2, target_dims=0, planes=0
 ):
     """What one replica gets of a batch of `training_batches`.
 
     Args:
         rows: n, images per replica.
         image_size, on_device, augment, views: as in `training_batches`.
-        classes: k, where targets come along; 0: none do.
+        target_dims: k, where targets come along; 0: none do.
         planes: p, of a source that has them.
 
     Returns:
@@ -120,8 +120,8 @@ def batch_spec(
             name: tf.TensorSpec([rows, views, *x.shape[2:]], x.dtype)
             for name, x in draws.items()
         }
-    if classes:
-        spec["target"] = tf.TensorSpec([rows, classes], tf.float32)
+    if target_dims:
+        spec["target"] = tf.TensorSpec([rows, target_dims], tf.float32)
     if planes:
         spec["planes"] = tf.TensorSpec([rows, planes], tf.float32)
     return spec

@@ -95,13 +95,13 @@ def stored_batches(
     return dataset
 
 
-def batch_spec(n, *, side, classes=0, planes=0):
+def batch_spec(n, *, side, target_dims=0, planes=0):
     """What one replica gets, its images in the place of their rows.
 
     Args:
         n: images per replica.
         side: S of the stored images, pixels.
-        classes: k, where targets come along; 0: none do.
+        target_dims: k, where targets come along; 0: none do.
         planes: p, of a source that has them.
 
     Returns:
@@ -115,8 +115,8 @@ def batch_spec(n, *, side, classes=0, planes=0):
         "replaced": tf.TensorSpec([n], tf.int32),
         "step": tf.TensorSpec([], tf.int64),
     }
-    if classes:
-        spec["target"] = tf.TensorSpec([n, classes], tf.float32)
+    if target_dims:
+        spec["target"] = tf.TensorSpec([n, target_dims], tf.float32)
     if planes:
         spec["planes"] = tf.TensorSpec([n, planes], tf.float32)
     return spec

@@ -62,7 +62,7 @@ def lower_task(task, *, replicas, on_device=True):
         on_device=on_device,
         augment=config.augment,
         views=task.views,
-        classes=task.num_classes if config.distill.cache else 0,
+        target_dims=task.target_dims,
         planes=config.model.extra_planes,
     )
     return _lower(
@@ -110,7 +110,7 @@ def lower_with_crops(task, *, replicas, side):
     spec = stored_batches.batch_spec(
         n,
         side=side,
-        classes=task.num_classes if config.distill.cache else 0,
+        target_dims=task.target_dims,
         planes=config.model.extra_planes,
     )
     return _lower(

@@ -18,6 +18,14 @@ def arrays(file):
         return dict(zipped)
 
 
+def mapped(file):
+    """The array of an .npy file, not read before it is used; None for none."""
+    try:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        return None
+
+
 def compiled(run, program, devices):
     """A program of the signature, for devices: an Executable."""
     with open(path(run, program["file"]), "rb") as file:

@@ -49,6 +49,7 @@ class ImageStore:
     def __init__(self, run, name, devices, where, share=0.0):
         self._images = np.load(files.path(run, f"{name}.npy"), mmap_mode="r")
         self.rows = files.arrays(files.path(run, f"{name}_rows.npz"))
+        self._targets = files.mapped(files.path(run, f"{name}_target.npy"))
         self._devices = devices
         room = memory(devices[0]) or np.inf
         self.on_device = where == "device" or (
@@ -90,6 +91,10 @@ class ImageStore:
             batch["images"] = executable.join(
                 [self.take(rows, place) for place, rows in enumerate(shares)]
             )
+            if self._targets is not None:
+                batch["target"] = executable.put(
+                    [self._targets[rows].astype(np.float32) for rows in shares]
+                )
             batch["step"] = executable.put(np.int64(step))
             yield [batch[name] for name in sorted(batch)]
             step += 1

@@ -21,7 +21,7 @@ def describe(workdir):
     """
     config = run_folder.read_config(workdir)
     facts = run_folder.read_facts(workdir)
-    if config.task != "pretrain":
+    if config.classifies:
         return config, facts["classes"], len(facts["classes"])
     imported = facts.get("imported") or {}
     end = imported.get("probe_input")

@@ -142,8 +142,7 @@ def changed_origins(workdir, config):
 
 def _origins(config):
     """Dict of path -> digest of the weights that a run starts from."""
-    paths = filter(None, [config.init, *config.distill.teachers])
-    return {path: weights_digest(path) for path in paths}
+    return {path: weights_digest(path) for path in config.origins}
 
 
 def read_config(workdir):

@@ -27,7 +27,7 @@ class Cell:
     """A run of a grid.
 
     Attributes:
-        config: its Config. `init` and `distill.teachers` may be names of cells
+        config: its Config. its origins may be names of cells
             before it instead of run folders.
         place: dict of axis -> value, where the cell lies in the grid; columns
             of the table. Empty for a grid that is a list.
@@ -191,8 +191,7 @@ def _require_origins(cells):
     """A mistyped name stops the grid before its first hour."""
     before = []
     for name, cell in cells.items():
-        config = cell.config
-        for origin in filter(None, [config.init, *config.distill.teachers]):
+        for origin in cell.config.origins:
             if origin not in before and not os.path.exists(origin):
                 raise InputError(
                     f"{name} builds on {origin!r}, which is no cell before it "

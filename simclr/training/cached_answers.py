@@ -10,6 +10,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from simclr.engines.strategies import is_chief
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
 from simclr.messages.say import say
@@ -23,9 +24,7 @@ _NAME = "teacher_probabilities.npy"
 _KEY = "teacher_probabilities.json"  # What they are of.
 
 
-def cached_probabilities(
-    config, reader, strategy, workers, workdir, chief, step
-):
+def cached_probabilities(config, reader, strategy, workers, workdir, step):
     """Mean probabilities of the teachers for every image's centre, and of its
     mirror image.
 
@@ -39,13 +38,13 @@ def cached_probabilities(
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: workers.Workers.
         workdir: run folder.
-        chief: whether this process writes.
         step: int, where the run begins; at 0 nothing is taken over.
 
     Returns:
         float32 [m, k], mapped from the file: it need not fit into memory. The
         rows of images that cannot be read are 0.
     """
+    chief = is_chief(strategy)
     path, beside = (os.path.join(workdir, name) for name in (_NAME, _KEY))
     key = _key(config.distill, reader.source)
     shape = len(reader.source), len(classes.of_all(config.distill.teachers))

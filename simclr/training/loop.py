@@ -26,7 +26,7 @@ from simclr.runs import checkpoint, step_loop, weight_arrays
 from simclr.runs import folder as run_folder
 from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import Pace, Stopper
-from simclr.training import cached_answers, start
+from simclr.training import start
 from simclr.training.recorder import Recorder, SilentRecorder
 from simclr.training.tasks import TASKS
 
@@ -104,11 +104,7 @@ def train(
             on_row=functools.partial(_tell, callbacks, stopper),
         )
         stack.enter_context(recorder)
-        targets = None
-        if config.task == "distill" and config.distill.cache:
-            targets = cached_answers.cached_probabilities(
-                config, reader, strategy, workers, workdir, chief, step
-            )
+        targets = task.targets(reader, strategy, workers, workdir, step)
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
         datasets, images = _input(
             config,
@@ -119,7 +115,7 @@ def train(
             replicas=strategy.num_replicas_in_sync,
             first_step=step,
             last_step=task.total_steps,
-            views=kind.views,
+            views=task.views,
             targets=targets,
         )
         engine = make_engine(task, strategy, on_device=on_device, images=images)

@@ -244,6 +244,6 @@ def _known_baselines(monitor, workers, written):
 
 def _monitor(config, reader, class_names, task, strategy, workers):
     """What watches this kind of task; all workers have one."""
-    if config.task == "pretrain":
+    if not config.classifies:
         return Monitor(config, reader, task, strategy, workers)
     return ClassifierMonitor(config, class_names, task, strategy, workers)

@@ -25,7 +25,7 @@ from simclr.pjrt import executable
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
-from simclr.storage.whole import whole_file, write_whole
+from simclr.storage.whole import whole_file, whole_path, write_whole
 
 _EMBEDDED = 256  # Images in one call of the encoder.
 
@@ -49,18 +49,16 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
         InputError: bad input, or a step that XLA cannot run.
     """
     config, workdir, notes = _config(recipe, workdir, overrides, init, **images)
-    if config.task == "distill" and config.distill.cache:
-        raise InputError(
-            "The teachers' cached answers do not come along: distill anew "
-            "with --set distill.cache=False, and lower that run."
-        )
     if config.model.extra_planes:
         raise InputError(
             "Stored images have three channels: model.extra_planes must be 0."
         )
     launch.require_readable(config, (), data=config.data)
     startup.start_tensorflow()
+    import tensorflow as tf
+
     from simclr.data.images import image_array
+    from simclr.engines.workers import Workers
     from simclr.training import loop
     from simclr.training.tasks import TASKS
 
@@ -76,6 +74,10 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             num_classes=len(class_names or ()),
         )
         step, sums = loop.restore(task, class_names, workdir, chief=True)
+        strategy = tf.distribute.get_strategy()
+        targets = task.targets(
+            reader, strategy, Workers(strategy), workdir, step
+        )
         if not checkpoint.paths(run_folder.checkpoints(workdir)):
             checkpoint.save(run_folder.checkpoints(workdir), step, task.state)
         side = side or config.data.stored_size
@@ -97,6 +99,8 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
             "step": _write_step(folder, task, replicas, side),
         }
         stored = {"images": _store(folder, "images", reader, config, side)}
+        if targets is not None:
+            _write_targets(folder, targets, stored["images"])
         UnreadableImages(reader, workdir, config.data.max_bad_share).check()
         if parts is not None and parts.score is not None:
             if eval_reader is not None:
@@ -126,7 +130,7 @@ def _config(recipe, workdir, overrides, init, **images):
     if recipe:
         known = isinstance(recipe, Config)
         config = given = recipe if known else config_lib.read(recipe)
-        if config.task != "pretrain":
+        if config.classifies:
             raise InputError(
                 f"{recipe} is for simclr {config.task}: start that, stop it, "
                 "and say simclr lower --workdir=RUN."
@@ -171,7 +175,7 @@ def _write_step(folder, task, replicas, side):
 
 def _parts(config, reader):
     """What kNN fits on and scores: Parts or None, and the held-out Reader."""
-    if config.task != "pretrain":
+    if config.classifies:
         return None, None
     eval_reader = None
     if config.data.eval_source:
@@ -257,6 +261,20 @@ def _store(folder, name, reader, config, side):
         f"pixels, {os.path.getsize(path) / 1e6:,.0f} MB)"
     )
     return rows
+
+
+def _write_targets(folder, targets, rows):
+    """What comes with each stored image, [m, d], by image_array.Rows."""
+    path = os.path.join(folder, "images_target.npy")
+    with whole_path(path) as file:
+        out = np.lib.format.open_memmap(
+            file, "w+", dtype=targets.dtype, shape=targets.shape
+        )
+        # Of the image that was stored, as the label is.
+        for start in range(0, len(targets), _EMBEDDED):
+            some = rows.found[start : start + _EMBEDDED]
+            out[start : start + len(some)] = targets[some]
+        out.flush()
 
 
 def _write_arrays(folder, name, arrays):

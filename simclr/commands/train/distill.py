@@ -1,6 +1,5 @@
-"""`simclr distill`: a student that learns a teacher's labels."""
+"""`simclr distill`: a student that learns a teacher's labels or features."""
 
-import dataclasses
 import os
 from typing import Annotated
 
@@ -8,15 +7,18 @@ from simclr import config as config_lib
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.data.sources.registry import open_source
-from simclr.messages.errors import InputError
 
 Teacher = Annotated[
     tuple[str, ...],
-    "A run of finetune or distill, or an import with a classifier; "
-    "repeatable: several are averaged. Default: the recipe's.",
+    "A run or an import, whose classes the student learns if it has some "
+    "(repeatable: several are averaged), else its features; or a frozen "
+    "encoder in a file (.keras, .onnx, a SavedModel's folder). Default: the "
+    "recipe's.",
     arguments.PATH,
     arguments.REPEATABLE,
+]
+Preprocessing = Annotated[
+    arguments.Text, "How a teacher in a file takes its pixels."
 ]
 Data = Annotated[arguments.Data, "Default: the recipe's, or the teacher's."]
 EvalData = Annotated[
@@ -40,6 +42,7 @@ def distill(
     config: Recipe = "",
     *,
     teacher: Teacher = (),
+    preprocessing: Preprocessing = "",
     init: Init = "",
     data: Data = "",
     labels: arguments.Labels = "",
@@ -56,7 +59,7 @@ def distill(
     quiet: arguments.Quiet = False,
     **settings: arguments.Settings,
 ):
-    """Trains a student on a teacher's labels for all images.
+    """Trains a student on a teacher's labels, or features, for all images.
 
     Returns:
         Run; its `stopped` says why it ended early, saved, or is "".
@@ -65,60 +68,38 @@ def distill(
         InputError: bad input, before any work.
         FloatingPointError: the loss or a gradient was not finite.
     """
-    from simclr.commands.train import launch, train_data
-    from simclr.config import suggest_tasks
-    from simclr.runs import classes
-    from simclr.runs import folder as run_folder
+    from simclr.commands.train import launch, students, train_data
 
     overrides = launch.overrides(set, settings)
-    recipe, origin = launch.read_recipe(config, "distill", overrides)
+    recipe, origin = launch.read_recipe(config, students.TASKS, overrides)
     train_data.require_there(data, eval_data)
-    teachers = tuple(
-        map(launch.absolute_run, _teachers(teacher, recipe, overrides))
-    )
-    init = launch.absolute_run(init)
-    start = run_folder.read_config(init) if init else None
-    workdir = workdir or os.path.join(
-        "runs", f"{os.path.basename(teachers[0])}_distilled"
-    )
-    classes.of_all(teachers)  # What is no classifier stops it here.
-    images = train_data.resolve(
+    wanted = students.wanted(recipe, overrides, teacher, preprocessing)
+    name = os.path.splitext(os.path.basename(wanted.teachers[0]))[0]
+    workdir = workdir or os.path.join("runs", f"{name}_distilled")
+    prepare = students.of_labels
+    if wanted.task == "distill_encoder":
+        prepare = students.of_encoder
+    chosen, notes, devices = prepare(
+        wanted,
         recipe,
-        teachers[0],
-        same_classes=True,
+        origin,
+        overrides,
+        workdir=workdir,
+        init=launch.absolute_run(init),
+        take=lambda: take_devices(strategy, replicas, engine),
         source=data,
         labels=labels,
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    launch.require_readable(recipe, overrides, data=images, init=init)
-    devices = take_devices(strategy, replicas, engine)
-    teacher_config, _, _ = classes.describe(teachers[0])
-    chosen, notes = launch.chosen(
-        recipe,
-        origin,
-        workdir,
-        overrides,
-        lambda: suggest_tasks.distill(
-            start or teacher_config,
-            open_source(images.source),
-            accelerator=devices.accelerator,
-            replicas=devices.replicas,
-        ),
+    following = [f"simclr evaluate {workdir}"]
+    following.append(
+        f"simclr predict {workdir} IMAGES"
+        if chosen.classifies
+        else f"simclr finetune --init={workdir}, with --labels=labels.csv"
     )
-    chosen = dataclasses.replace(
-        chosen,
-        data=train_data.sized(images, chosen),
-        init=init or chosen.init,
-        distill=dataclasses.replace(chosen.distill, teachers=teachers),
-    )
-    if start:  # Its weights fit its own net alone.
-        chosen = dataclasses.replace(
-            chosen, model=start.model, classifier=start.classifier
-        )
-    chosen = launch.absolute(config_lib.override(chosen, overrides))
     return launch.train(
-        chosen,
+        launch.absolute(config_lib.override(chosen, overrides)),
         workdir,
         devices,
         notes=notes,
@@ -127,24 +108,5 @@ def distill(
         max_hours=max_hours,
         profile=profile,
         callbacks=callbacks,
-        following=[
-            f"simclr evaluate {workdir}",
-            f"simclr predict {workdir} IMAGES",
-        ],
+        following=following,
     )
-
-
-def _teachers(given, recipe, overrides):
-    """The teachers' runs: --set's, else --teacher's or the recipe's."""
-    config = recipe or config_lib.Config(task="distill")
-    if given:
-        config = dataclasses.replace(
-            config, distill=dataclasses.replace(config.distill, teachers=given)
-        )
-    config = config_lib.override(
-        config,
-        [o for o in overrides if config_lib.split(o)[0] == "distill.teachers"],
-    )
-    if not config.distill.teachers:
-        raise InputError("There is no teacher: say --teacher=RUN.")
-    return config.distill.teachers

@@ -13,7 +13,7 @@ from simclr import config as config_lib
 from simclr.commands.definition import overrides_of
 from simclr.commands.run import Run
 from simclr.commands.train import train_data
-from simclr.config import Config, Model
+from simclr.config import Config, Model, stages
 from simclr.config import values as config_values
 from simclr.config.rules import check_values
 from simclr.data.sources import registry
@@ -64,7 +64,8 @@ def read_recipe(given, task, overrides):
 
     Args:
         given: Config, path of a recipe, or "".
-        task: str, the config.task that it must have.
+        task: str, the config.task that it must have; or a tuple of those that
+            it may have.
         overrides: KEY=VALUE over it.
 
     Returns:
@@ -83,9 +84,10 @@ def read_recipe(given, task, overrides):
     built = isinstance(given, Config)
     name = "the Config" if built else given
     recipe = given if built else config_lib.read(given)
-    if recipe.task != task:
+    tasks = (task,) if isinstance(task, str) else task
+    if recipe.task not in tasks:
         raise InputError(
-            f"{name} is a recipe for simclr {recipe.task}, not {task}."
+            f"{name} is a recipe for simclr {recipe.task}, not {tasks[0]}."
         )
     config_lib.override(recipe, overrides)
     return recipe, [f"recipe {name}"]
@@ -174,15 +176,8 @@ def require_readable(recipe, overrides, *, data, init=""):
 
 def absolute(config):
     """A config whose images and runs are by absolute paths."""
-    return dataclasses.replace(
-        config,
-        data=train_data.absolute(config.data),
-        init=absolute_run(config.init),
-        distill=dataclasses.replace(
-            config.distill,
-            teachers=tuple(map(absolute_run, config.distill.teachers)),
-        ),
-    )
+    config = stages.with_origins(config, absolute_run)
+    return dataclasses.replace(config, data=train_data.absolute(config.data))
 
 
 def overruled(recipe, config, overrides):

@@ -81,7 +81,7 @@ def pipeline(
     }
     if label_fraction != said.label_fraction != 0:
         for name, stage in said.stages.items():
-            if stage.task != "pretrain":
+            if stage.classifies:
                 overruled[name].append(
                     f"overruled: label_fraction: {said.label_fraction:g} -> "
                     f"{label_fraction:g}"

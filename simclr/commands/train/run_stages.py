@@ -158,7 +158,7 @@ def _with_data(config, data, first, few):
     """A stage's config on its images; after the first they have few labels."""
     data = train_data.sized(data, config)
     same = (data.source, data.labels) == (first.source, first.labels)
-    if config.task != "pretrain" and same:
+    if config.classifies and same:
         data = dataclasses.replace(data, labels=few)
     return dataclasses.replace(config, data=data)
 
@@ -174,8 +174,8 @@ def _sizes(folders, strategy):
     models, functions, batches = {}, {}, {}
     rng = np.random.default_rng(0)
     for name, folder in folders.items():
-        encodes = run_folder.read_config(folder).task == "pretrain"
-        load_net = weights.load_encoder if encodes else weights.load_classifier
+        names = run_folder.read_config(folder).classifies
+        load_net = weights.load_classifier if names else weights.load_encoder
         net = load_net(folder, strategy)
         models[name] = net.models
         functions[name] = Infer(net.model, strategy)

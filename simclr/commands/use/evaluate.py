@@ -58,7 +58,7 @@ def evaluate(
     from simclr.runs import folder as run_folder
 
     if classifier is None:
-        classifier = run_folder.read_config(run).task != "pretrain"
+        classifier = run_folder.read_config(run).classifies
     if classifier:
         classes.describe(run)  # What is none stops it here.
     train_data.require_there(data, eval_data)

@@ -77,7 +77,7 @@ def score(
     part = Part(Reader(source), rows, source.labels[rows])
     of = scored.named(data, eval_data)
     identity = scored.identity(workdir, of=of, score=part)
-    imported = config.task == "pretrain"
+    imported = not config.classifies
     suffix = "_classifier" if imported else ""
     if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
@@ -223,7 +223,7 @@ def _labelled(source, allowed, max_images, seed):
 
 
 def _subtitle(scores, source, config, trained):
-    imported = config.task == "pretrain"
+    imported = not config.classifies
     kind = "imported" if imported else words.method(config)
     top5 = scores["top5"]
     parts = [] if top5 is None else [f"top-5 {report.cell(top5, 'top5')}"]

@@ -98,7 +98,7 @@ def score(
         workdir, of=of, fit=parts.fit, score=parts.score, look=parts.look
     )
     identity["baselines"] = list(baselines)
-    suffix = "" if config.task == "pretrain" else "_features"
+    suffix = "_features" if config.classifies else ""
     if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
         suffix += scored.suffix(

@@ -11,6 +11,8 @@ from simclr.runs import folder as run_folder
 _KINDS = {
     ("pretrain", False): "linear probe",
     ("pretrain", True): "linear probe",
+    ("distill_encoder", False): "linear probe",
+    ("distill_encoder", True): "linear probe",
     ("finetune", False): "supervised",
     ("finetune", True): "fine-tuned",
     ("distill", False): "distilled",
@@ -49,7 +51,7 @@ def score_run(run, out, *, strategy, images, rest=""):
         "images": None,
     }
     try:
-        if config.task == "pretrain":
+        if not config.classifies:
             results = evaluate_encoder.score(
                 run,
                 strategy,
@@ -75,7 +77,7 @@ def score_run(run, out, *, strategy, images, rest=""):
     if not is_chief(strategy):
         return None
     trained = results["rows"][-1]
-    if config.task == "pretrain":
+    if not config.classifies:
         row |= {
             "top1": trained.get("linear_top1"),
             "knn": trained.get("knn_top1"),

@@ -11,6 +11,7 @@ from simclr.losses.distillation import distillation
 from simclr.messages.errors import InputError
 from simclr.models import classifier, dtypes
 from simclr.runs import classes, weights
+from simclr.training import cached_answers
 from simclr.training.tasks.task import Task
 
 
@@ -69,6 +70,19 @@ class Distill(Task):
         self.classifier = classifier.build(self.config, num_classes)
         self.linear = self.classifier.models["classifier"]
         return self.classifier.models
+
+    @property
+    def target_dims(self):
+        """k, where the teachers' cached probabilities come with a batch."""
+        return self.num_classes if self.config.distill.cache else 0
+
+    def targets(self, reader, strategy, workers, workdir, step):
+        """The teachers' cached probabilities, if they are; see Task.targets."""
+        if not self.config.distill.cache:
+            return None
+        return cached_answers.cached_probabilities(
+            self.config, reader, strategy, workers, workdir, step
+        )
 
     def losses(self, views, batch):
         """Cross entropy with the teachers' probabilities, and the labels."""

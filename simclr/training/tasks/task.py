@@ -53,6 +53,7 @@ class Task:
     """
 
     views = 2  # Of an image, in a batch.
+    target_dims = 0  # Numbers of an image that come with it; 0: none do.
 
     def __init__(self, config, *, num_examples, num_classes=0):
         keras.utils.set_random_seed(config.seed)
@@ -146,6 +147,22 @@ class Task:
             scalars: dict of scalars by `self.scalars`, of which the same holds.
         """
         raise NotImplementedError
+
+    def targets(self, reader, strategy, workers, workdir, step):
+        """What comes with each image: a teacher's answers, say.
+
+        Args:
+            reader: Reader of the training images.
+            strategy: tf.distribute strategy, or PjrtDevices.
+            workers: workers.Workers, who all take part.
+            workdir: run folder.
+            step: int, where the run begins or goes on.
+
+        Returns:
+            [images, target_dims] array, or None: nothing does.
+        """
+        del reader, strategy, workers, workdir, step
+        return None
 
     def words(self, scalar):
         """What people read for one of `scalars`: its name, where that does."""

@@ -1,0 +1,170 @@
+"""The task distill_encoder: a student learns a frozen encoder, without labels.
+
+Shapes: n = images per replica, f = features of the student, d = dimensions of
+what it learns, q = images in the queue.
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from simclr.data.sources.registry import open_source
+from simclr.losses import encoder_distillation, objectives
+from simclr.models.backbones import build_encoder
+from simclr.models.dtypes import float32_or_wider
+from simclr.models.heads import build_head
+from simclr.training import teacher_features
+from simclr.training.tasks.task import Task
+
+
+class DistillEncoder(Task):
+    """A student of a teacher's similarities (SEED, 2101.04731) or features.
+
+    The teacher has seen each image once (simclr/training/teacher_features.py);
+    the student sees it cropped and coloured, so it learns, too, what the
+    teacher never saw. With distill_encoder.contrast the objective of
+    pretraining is beside it, of two views.
+    """
+
+    @classmethod
+    def open_data(cls, config):
+        """All of them, with or without labels."""
+        if config.distill_encoder.contrast:
+            objectives.check(config.loss.name, negatives=False)
+        source = open_source(config.data.source, labels=config.data.labels)
+        return source, source.class_names
+
+    @property
+    def views(self):
+        """One of an image; two for the objective of pretraining."""
+        return 2 if self.config.distill_encoder.contrast else 1
+
+    @property
+    def target_dims(self):
+        """d: the teacher's features come with a batch."""
+        return self.config.distill_encoder.dims
+
+    def build(self, num_classes):
+        """Encoder, the linear layer to the teacher's features, the queue."""
+        del num_classes
+        wanted = self.config.distill_encoder
+        self.scalars = ("loss", "cosine")
+        self.encoder = build_encoder(
+            self.config.model, self.config.data.image_size
+        )
+        features = self.encoder.output["h"].shape[-1]
+        self.regressor = _regressor(features, wanted.dims)
+        models = {"encoder": self.encoder, "regressor": self.regressor}
+        self.queue = None
+        if wanted.target == "similarities":
+            self.scalars += ("divergence",)
+            size = min(wanted.queue, self.num_examples)
+            self.queue = models["queue"] = FixedQueue(size, wanted.dims)
+        if wanted.contrast:
+            self.head = models["head"] = build_head(self.config.model, features)
+            self.scalars += (
+                "contrast",
+                *objectives.scalars(self.config.loss.name),
+            )
+        return models
+
+    def targets(self, reader, strategy, workers, workdir, step):
+        """The teacher's features of all images; they fill the queue at step 0.
+
+        Args:
+            As of Task.targets.
+
+        Returns:
+            float16 [images, d].
+        """
+        found = teacher_features.targets(
+            self.config, reader, strategy, workers, workdir
+        )
+        if self.queue is not None and step == 0:
+            self.queue.features.assign(
+                teacher_features.queue_of(
+                    found, self.queue.features.shape[0], self.config.seed
+                )
+            )
+        return found
+
+    def losses(self, views, batch):
+        """What the student lacks of the teacher, and the contrast beside it."""
+        h = [self.encoder(view, training=True)["h"] for view in views[:1]]
+        if len(views) == 2:
+            both = self.encoder(tf.concat(views, 0), training=True)["h"]
+            h = tf.split(both, 2)
+        student = self.regressor(tf.concat(h, 0))
+        teacher = tf.concat([batch["target"]] * len(h), 0)
+        total, scalars = self._distilled(student, teacher)
+        cosine = encoder_distillation.mean_cosine(student, teacher)
+        scalars = {"loss": total, "cosine": cosine, **scalars}
+        if len(views) == 2:
+            contrast, more = self._contrast(*h)
+            total += self.config.distill_encoder.contrast * contrast
+            scalars |= {**more, "loss": total, "contrast": contrast}
+        return total, scalars
+
+    def _distilled(self, student, teacher):
+        wanted = self.config.distill_encoder
+        if self.queue is None:
+            return encoder_distillation.feature_distillation(
+                student=student, teacher=teacher
+            )
+        return encoder_distillation.similarity_distillation(
+            student=student,
+            teacher=teacher,
+            queue=tf.convert_to_tensor(self.queue.features),
+            temperature=wanted.temperature,
+            teacher_temperature=wanted.teacher_temperature,
+            own=self.queue.features.shape[0] < self.num_examples,
+        )
+
+    def _contrast(self, h1, h2):
+        """The objective of pretraining, from features [n, f] of two views."""
+        loss = self.config.loss
+        z = self.head(tf.concat([h1, h2], 0), training=True)["z"]
+        step = tf.cast(
+            tf.convert_to_tensor(self.optimizer.iterations), tf.int32
+        )
+        value, scalars = objectives.call(
+            loss.name,
+            *tf.split(z, 2),
+            temperature=loss.temperature,
+            trade_off=loss.trade_off,
+            block=loss.block,
+            seed=tf.stack([self.config.seed, step]),
+        )
+        return loss.weight * value, scalars
+
+    def words(self, scalar):
+        """What the cosine is of."""
+        return {"cosine": "cosine to the teacher"}.get(scalar, scalar)
+
+
+class FixedQueue(keras.layers.Layer):
+    """The teacher's features that similarities are to; they stay.
+
+    A checkpoint keeps them: a run goes on where its teacher is gone.
+
+    Args:
+        size: q.
+        dims: d.
+    """
+
+    def __init__(self, size, dims):
+        super().__init__(dtype=float32_or_wider(), name="queue")
+        self.features = self.add_weight(
+            shape=(size, dims),
+            initializer="zeros",
+            trainable=False,
+            name="features",
+        )
+        self.built = True
+
+
+def _regressor(features, dims):
+    """The linear layer from h to the teacher's features, built."""
+    found = layers.Dense(dims, dtype=float32_or_wider(), name="regressor")
+    found.build((None, features))
+    return found

@@ -1,0 +1,187 @@
+"""A frozen teacher's features of all images, computed once and kept.
+
+They lie beside the run folder, in teacher_features/, for every student of the
+same teacher and the same images: the vectors as inference/shards.py keeps them,
+and the students' targets, their principal components.
+
+Letters: m = images, n = images in a shard, f = features, d = dimensions.
+"""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from simclr.engines.strategies import is_chief
+from simclr.inference import shards
+from simclr.inference.forward import Infer
+from simclr.messages.errors import InputError
+from simclr.messages.say import say
+from simclr.runs import weights
+from simclr.storage.whole import whole_path
+
+_FOLDER = "teacher_features"
+_PRECISION = "float16"  # A unit vector's numbers to 0.0005.
+
+
+def targets(config, reader, strategy, workers, workdir):
+    """The teacher's features of every image, as a student learns them.
+
+    All workers share the work and the disk. What is there already is not
+    computed again.
+
+    Args:
+        config: Config of the student.
+        reader: Reader of the training images.
+        strategy: tf.distribute strategy, or PjrtDevices.
+        workers: workers.Workers.
+        workdir: the student's run folder.
+
+    Returns:
+        float16 [m, d], mapped from the file: rows of length 1, and 0 for images
+        that cannot be read. d is distill_encoder.dims; a teacher with fewer
+        features has zeros behind them, which change no cosine.
+
+    Raises:
+        InputError: there is no such teacher, or it does not fit the images.
+    """
+    wanted = config.distill_encoder
+    teacher = _Teacher(wanted, strategy)
+    of = {
+        "encoder": teacher.digest,
+        "mirror": wanted.mirror,
+        "image_size": teacher.image_size,
+        "fingerprint": reader.source.fingerprint(),
+    }
+    key = hashlib.blake2b(json.dumps(of).encode(), digest_size=8).hexdigest()
+    folder = os.path.join(
+        os.path.dirname(os.path.abspath(workdir)), _FOLDER, key
+    )
+    path = os.path.join(folder, f"targets_{wanted.dims}.npy")
+    chief = is_chief(strategy)
+    # The chief's word counts: others may look while it writes.
+    if not workers.gather([float(os.path.exists(path))])[0, 0]:
+        if chief:
+            say(f"Teacher   {teacher.words} looks at each image once: {folder}")
+        vectors = shards.write_shards(
+            folder,
+            teacher.look,
+            reader,
+            of={"encoder": of["encoder"], "mirror": of["mirror"]},
+            image_size=teacher.image_size,
+            dtype=_PRECISION,
+            workers=workers,
+        )
+        if chief:
+            with whole_path(path) as file:
+                _write_components(file, vectors, reader.source, wanted.dims)
+        workers.gather([0.0])
+    elif chief:
+        say(f"Teacher   {teacher.words}, from {folder}")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def queue_of(features, size, seed):
+    """The images that similarities are to.
+
+    Args:
+        features: [m, d], of `targets`.
+        size: q.
+        seed: int, chooses them.
+
+    Returns:
+        float32 [q, d]: images that can be read, each once as far as there are
+        enough of them.
+    """
+    readable = np.flatnonzero(_readable(features))
+    order = np.random.default_rng(seed).permutation(readable)
+    return np.asarray(features[np.resize(order, size)], np.float32)
+
+
+class _Teacher:
+    """A frozen encoder, of a run or in a file.
+
+    Attributes:
+        look: from images to features, as inference.features.stream takes it.
+        image_size: side of the images that it is shown, pixels.
+        digest: str, tells its weights from others.
+        words: str, for people.
+    """
+
+    def __init__(self, wanted, strategy):
+        if not wanted.teacher:
+            raise InputError("There is no teacher: say --teacher=ENCODER.")
+        trained = weights.load_encoder(wanted.teacher, strategy)
+        self.image_size = trained.image_size
+        self.digest = shards.digest(trained.model)
+        self.words = f"{wanted.teacher}, step {trained.step}"
+        self.look = Infer(
+            _both(trained.model) if wanted.mirror else trained.model, strategy
+        )
+        self.look.channels = trained.model.input_shape[-1]
+
+
+def _both(model):
+    """The mean of a net's features of an image and its mirror image."""
+
+    def look(x):
+        h = model(tf.concat([x, tf.reverse(x, [2])], 0), training=False)
+        return tf.add_n(tf.split(h, 2)) / 2
+
+    return look
+
+
+def _write_components(path, vectors, source, dims):
+    """The principal components of vectors, as targets [m, d].
+
+    Two passes over the shards: the mean and the covariance, then the
+    components. In float64, so that a million images add up.
+    """
+    count, total, products = 0, 0.0, 0.0
+    for h, _ in _parts(vectors):
+        count += len(h)
+        total = total + h.sum(0)
+        products = products + h.T @ h
+    if not count:
+        raise InputError(f"None of the {len(source)} images can be read.")
+    mean = total / count
+    covariance = products / count - np.outer(mean, mean)
+    axes = np.linalg.eigh(covariance)[1][:, ::-1][:, :dims]  # [f, d]
+    out = np.lib.format.open_memmap(
+        path, "w+", dtype=_PRECISION, shape=(len(source), dims)
+    )
+    for h, rows in _parts(vectors, source):
+        z = (h - mean) @ axes
+        z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+        out[rows, : z.shape[1]] = z
+    out.flush()
+
+
+def _parts(vectors, source=None):
+    """Shards that hold something: float64 [n, f], and their rows if asked."""
+    left_out = vectors.unreadable() if source is not None else {}
+    first = 0
+    for h, names in vectors:
+        rows = None
+        if source is not None:
+            last = first + vectors.manifest["images_per_shard"]
+            rows = [
+                row
+                for row in range(first, min(last, len(source)))
+                if source.id(row) not in left_out
+            ]
+            first = last
+        if names:
+            yield np.asarray(h, np.float64), rows
+
+
+def _readable(features):
+    """Which rows are of images that could be read, bool [m]."""
+    found = np.zeros(len(features), bool)
+    for start in range(0, len(features), 1 << 14):
+        found[start : start + (1 << 14)] = np.any(
+            features[start : start + (1 << 14)], axis=1
+        )
+    return found
