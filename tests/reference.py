@@ -130,3 +130,17 @@ def swd(z1, z2, prior, w, unit, trade_off):
         gap = np.sort(z @ direction) - np.sort(prior @ direction)
         distribution += np.mean(gap**2) / len(w)
     return np.mean((z1 - z2) ** 2) / 2 + trade_off * distribution
+
+
+def similarity_distillation(
+    student, teacher, queue, temperature, teacher_temperature, own
+):
+    """Eq. 3 to 5 of SEED (Fang et al. 2021), one image at a time."""
+    losses = []
+    for s, t in zip(student, teacher):
+        s, t = s / np.linalg.norm(s), t / np.linalg.norm(t)
+        others = [q / np.linalg.norm(q) for q in queue] + [t] * own
+        p = np.exp([q @ t / teacher_temperature for q in others])
+        q = np.exp([q @ s / temperature for q in others])
+        losses.append(-np.sum(p / p.sum() * np.log(q / q.sum())))
+    return np.mean(losses)

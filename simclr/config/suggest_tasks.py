@@ -55,7 +55,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
     epochs = float(np.clip(round(_STEPS * batch_size / count), 30, 200)) * (
         3 if from_scratch else 1
     )
-    layer = min(1, max(0, start.model.head_layers - 1))
+    layer = min(1, max(0, _head_layers(start) - 1))
     if from_scratch:
         optimizer = Optimizer(
             name="sgd", base_lr=0.1, weight_decay=5e-4, warmup_epochs=5.0
@@ -164,7 +164,6 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
         epochs=epochs,
         batch_size=batch_size,
         augment=GENTLE,
-        model=dataclasses.replace(config.model, head_layers=0),
         optimizer=Optimizer(
             name="sgd",
             base_lr=0.1,
@@ -183,6 +182,13 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
         "distill_encoder": "the teacher's similarities to "
         f"{min(count, config.distill_encoder.queue):,} images",
     }
+
+
+def _head_layers(start):
+    """How many layers the run's projection head has; 0: it trained none."""
+    if start.task == "distill_encoder" and not start.distill_encoder.contrast:
+        return 0
+    return start.model.head_layers
 
 
 def _gentle(batch_size):

@@ -145,7 +145,7 @@ class DistillEncoder(Task):
 class FixedQueue(keras.layers.Layer):
     """The teacher's features that similarities are to; they stay.
 
-    A checkpoint keeps them: a run goes on where its teacher is gone.
+    A checkpoint keeps them, so a lowered step has them as its state.
 
     Args:
         size: q.

@@ -1,0 +1,298 @@
+"""A student of an encoder: its targets, its steps, its command."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import simclr
+from simclr import __main__ as cli
+from simclr.config import DistillEncoder, Optimizer, Train
+from simclr.data.images.reader import Reader
+from simclr.data.sources.registry import open_source
+from simclr.engines.workers import Workers
+from simclr.inference import shards
+from simclr.inference.features import embed
+from simclr.messages.errors import InputError
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
+from simclr.training import loop, teacher_features
+from tests import tiny, tiny_classifier, tiny_encoder
+from tests.conftest import four_replicas
+from tests.test_lower import run_pyz
+from tests.test_training import final_arrays, losses, rows, stop_after
+
+__all__ = ["stop_after"]
+ONE = tf.distribute.get_strategy
+WANTED = DistillEncoder(dims=8, queue=40)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def teacher(photos, tmp_path_factory):
+    return tiny_encoder.write(tmp_path_factory.mktemp("teacher"), photos)
+
+
+def student(photos, teacher, **changes):
+    """A Config; changes are of distill_encoder, or whole parts."""
+    own = {f.name for f in dataclasses.fields(DistillEncoder)}
+    wanted = {k: v for k, v in changes.items() if k in own}
+    rest = {k: v for k, v in changes.items() if k not in own}
+    return tiny.config(
+        photos,
+        **{
+            "task": "distill_encoder",
+            "distill_encoder": dataclasses.replace(
+                WANTED, teacher=teacher, **wanted
+            ),
+            "optimizer": Optimizer(
+                name="sgd", base_lr=0.5, weight_decay=1e-4, warmup_epochs=0
+            ),
+            **rest,
+        },
+    )
+
+
+def targets(config, workdir):
+    reader = Reader(open_source(config.data.source))
+    strategy = ONE()
+    found = teacher_features.targets(
+        config, reader, strategy, Workers(strategy), str(workdir)
+    )
+    return found, reader
+
+
+def test_targets_are_the_principal_components(photos, teacher, tmp_path):
+    """Of the features of each image and its mirror image, less their mean."""
+    found, reader = targets(student(photos, teacher), tmp_path / "run")
+    trained = weights.load_encoder(teacher)
+
+    def both(x):
+        return (trained.model(x) + trained.model(x[:, :, ::-1])) / 2
+
+    _, h = embed(both, reader, image_size=trained.image_size)
+    h = h.astype(np.float64) - h.mean(0)
+    u, s, _ = np.linalg.svd(h, full_matrices=False)
+    z = u[:, :8] * s[:8]
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    assert found.shape == (64, 8) and found.dtype == np.float16
+    np.testing.assert_allclose(found @ found.T, z @ z.T, atol=0.01)
+
+
+def test_few_features_have_zeros_behind_them(photos, teacher, tmp_path):
+    found, _ = targets(student(photos, teacher, dims=100), tmp_path / "run")
+    assert found.shape == (64, 100)
+    assert not found[:, 64:].any()
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-2)
+
+
+def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
+    """By all students beside each other, also after a kill half-way."""
+    written = []
+    write = shards._write
+
+    def killed(folder, index, *rest):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(index)
+        write(folder, index, *rest)
+
+    monkeypatch.setattr(shards, "_SHARD", 16)
+    monkeypatch.setattr(shards, "_write", killed)
+    monkeypatch.setattr(
+        shards.write_shards,
+        "__kwdefaults__",
+        shards.write_shards.__kwdefaults__ | {"images_per_shard": 16},
+    )
+    config = student(photos, teacher)
+    with pytest.raises(KeyboardInterrupt):
+        targets(config, tmp_path / "run")
+    monkeypatch.setattr(
+        shards,
+        "_write",
+        lambda folder, i, *rest: written.append(i) or write(folder, i, *rest),
+    )
+    first, _ = targets(config, tmp_path / "run")
+    assert written == [0, 1, 2, 3]
+    again, _ = targets(config, tmp_path / "another run")
+    fewer, _ = targets(student(photos, teacher, dims=4), tmp_path / "third")
+    assert written == [0, 1, 2, 3]
+    np.testing.assert_array_equal(first, again)
+    assert fewer.shape == (64, 4)
+
+
+def test_another_teacher_or_other_images_are_looked_at_anew(
+    photos, teacher, tmp_path
+):
+    other = tiny_encoder.write(tmp_path / "other", photos, seed=2)
+    fewer = tiny.write_photos(tmp_path / "fewer", count=32)
+    for config in (
+        student(photos, teacher),
+        student(photos, teacher, mirror=False),
+        student(photos, other),
+        student(fewer, teacher),
+    ):
+        targets(config, tmp_path / "runs" / "run")
+    folders = os.listdir(tmp_path / "runs" / "teacher_features")
+    assert len(folders) == 4
+
+
+def test_an_image_that_cannot_be_read_has_no_features(teacher, tmp_path):
+    photos = tiny.write_photos(tmp_path / "photos", count=40)
+    (photos / "cat" / "002.png").write_bytes(b"no image")
+    found, _ = targets(student(photos, teacher), tmp_path / "run")
+    assert np.flatnonzero(~found.any(1)).tolist() == [1]  # Of cat's, second.
+    queue = teacher_features.queue_of(found, 40, seed=0)
+    assert np.linalg.norm(queue, axis=1).min() > 0.9
+
+
+def test_the_queue_is_each_image_once(photos, teacher, tmp_path):
+    found, _ = targets(student(photos, teacher), tmp_path / "run")
+    queue = teacher_features.queue_of(found, 64, seed=0)
+    assert queue.dtype == np.float32
+    assert {tuple(q) for q in queue} == {
+        tuple(x) for x in found.astype(np.float32)
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},  # A queue smaller than the set.
+        {"queue": 1000, "contrast": 0.5},
+        {"target": "features"},
+    ],
+)
+def test_four_replicas_follow_one(photos, teacher, tmp_path, changes):
+    """In float64: the gradient is that of one big batch."""
+    config = student(
+        photos,
+        teacher,
+        epochs=1,
+        train=Train(precision="float64", log_steps=1, eval_epochs=0),
+        **changes,
+    )
+    curves = []
+    for name, strategy in (("one", ONE()), ("four", four_replicas())):
+        loop.train(config, str(tmp_path / name), strategy)
+        curves.append([row for row in rows(tmp_path / name) if "loss" in row])
+    assert len(curves[0]) == 5
+    for one, four in zip(*curves):
+        for key in one:
+            np.testing.assert_allclose(one[key], four[key], rtol=1e-8)
+
+
+def test_goes_on_to_the_same_bits(
+    photos, teacher, tmp_path, stop_after, monkeypatch
+):
+    """The queue is in the checkpoint, the targets beside the runs."""
+    config = student(photos, teacher)
+    loop.train(config, str(tmp_path / "whole"), ONE())
+    stop_after(3)
+    assert loop.train(config, str(tmp_path / "run"), ONE()) == "a test"
+    monkeypatch.undo()
+    assert loop.train(config, str(tmp_path / "run"), ONE()) == ""
+    whole = final_arrays(tmp_path / "whole")
+    assert whole["queue/queue/features"].shape == (40, 8)
+    for name, array in final_arrays(tmp_path / "run").items():
+        np.testing.assert_array_equal(whole[name], array, err_msg=name)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+def test_learns(photos, teacher, tmp_path):
+    config = student(photos, teacher, epochs=8)
+    loop.train(config, str(tmp_path / "run"), ONE())
+    curve = losses(tmp_path / "run")
+    assert np.mean(curve[-3:]) < np.mean(curve[:3])
+    cosines = [r["cosine"] for r in rows(tmp_path / "run") if "cosine" in r]
+    assert np.mean(cosines[-3:]) > np.mean(cosines[:3])
+    assert "knn" in rows(tmp_path / "run")[-1], "scored as an encoder is"
+
+
+def test_a_teacher_without_classes_teaches_its_features(
+    photos, teacher, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    small = ["--set=model.depth=10", "--set=model.width=0.125"]
+    small += ["--set=epochs=1", "--set=batch_size=16"]
+    command = ["distill", f"--teacher={teacher}", f"--workdir={run}"]
+    assert cli.main([*command, *small]) == 0
+    said = capsys.readouterr().err
+    assert "cosine to the teacher" in said
+    assert f"simclr finetune --init={run}" in said
+    config = run_folder.read_config(str(run))
+    assert config.task == "distill_encoder"
+    assert config.distill_encoder.teacher == teacher
+    assert config.data.source == str(photos)
+    results = simclr.evaluate(str(run), quiet=True)
+    assert "knn_top1" in results["rows"][-1]
+    tuned = simclr.finetune(
+        init=str(run),
+        workdir=str(tmp_path / "tuned"),
+        epochs=1,
+        quiet=True,
+    )
+    assert tuned.config.classifier.from_layer == 0, "there is no trained head"
+
+
+def test_a_classifier_can_teach_its_features(photos, tmp_path):
+    """Where the user says so; by itself it teaches its classes."""
+    taught = tiny_classifier.write(tmp_path / "taught", photos)
+    run = simclr.distill(
+        teacher=taught,
+        workdir=str(tmp_path / "run"),
+        set=("task=distill_encoder", "epochs=0.5", "model.width=0.125"),
+        quiet=True,
+    )
+    assert run.config.task == "distill_encoder"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--teacher=/no/such"], "There is no teacher at /no/such."),
+        ([], "There is no teacher: say --teacher=ENCODER."),
+    ],
+)
+def test_no_teacher(arguments, message, capsys):
+    assert cli.main(["distill", *arguments]) != 0
+    assert message in capsys.readouterr().err
+
+
+def test_two_encoders_are_refused(teacher):
+    with pytest.raises(InputError, match="One encoder can be the teacher"):
+        simclr.distill(teacher=(teacher, teacher), workdir="/nowhere")
+
+
+def write_recipe(path, config):
+    path.write_text(
+        "from simclr import config as c\n"
+        f"config = c.from_json({simclr.config.to_json(config)!r})\n"
+    )
+    return path
+
+
+@pytest.mark.slow
+def test_lowered_it_trains_without_tensorflow(photos, teacher, tmp_path):
+    """As on TensorFlow's own devices but for the order of the images."""
+    pytest.importorskip("jax")
+    train = Train(log_steps=1, eval_epochs=100.0, precision="float64")
+    config = student(photos, teacher, epochs=8, train=train)
+    recipe = write_recipe(tmp_path / "recipe.py", config)
+    run = str(tmp_path / "run")
+    command = ["lower", f"--config={recipe}", f"--workdir={run}", "--side=27"]
+    assert cli.main(command) == 0
+    signature = run_folder.read_json(f"{run}/lowered", "signature.json")
+    assert "queue/queue/features" in signature["step"]["state"]
+    run_pyz(run)
+    curve = losses(run)
+    assert len(curve) == 32
+    assert np.mean(curve[-5:]) < np.mean(curve[:5])
+    step, arrays = checkpoint.read_newest(run_folder.checkpoints(run))
+    assert step == 32 and arrays["queue/queue/features"].any()
