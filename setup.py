@@ -19,6 +19,8 @@ _TPU = [
 ]
 # Only to read PyTorch's files (simclr import).
 _TORCH = ["torch>=2.6"]
+# Only to run encoders in ONNX files (a baseline, a teacher).
+_ONNX = ["onnxruntime>=1.19"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
 # Neither is made for Python 3.10.
@@ -28,8 +30,10 @@ _AOT = [
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
 _TEST = [
+    *_ONNX,
     "ipykernel>=6",
     "nbclient>=0.10",
+    "onnx>=1.16",  # Makes the files that tests run.
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.9",
@@ -65,8 +69,9 @@ setuptools.setup(
         "tpu": _TPU,
         "aot": _AOT,
         "torch": _TORCH,
+        "onnx": _ONNX,
         "test": _TEST,
-        "all": _CPU + _AOT + _TORCH + _TEST,
+        "all": _CPU + _AOT + _TORCH + _ONNX + _TEST,
     },
     entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},
 )

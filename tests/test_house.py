@@ -12,7 +12,7 @@ PACKAGE = ROOT / "simclr"
 FLOORS = (
     *("collectives", "messages", "storage"),
     *("data", "losses", "optimizers", "models"),
-    *("evaluation", "pictures", "config", "published", "runs"),
+    *("evaluation", "pictures", "config", "published", "runs", "frozen"),
     *("pjrt", "tpu", "lowering", "engines", "inference"),
     *("doctor", "training", "studies", "explore", "export"),
     *("commands", "cli", "__main__"),

@@ -1,0 +1,1 @@
+"""Encoders that others trained, in a file, run as they are."""
