@@ -59,6 +59,7 @@ _NOT_NEGATIVE = (
     "train.microbatch",
     "train.eval_epochs",
     "data.eval_image_size",
+    "distill_encoder.teacher_size",
     "data.stored_size",
 )
 _SHARES = (

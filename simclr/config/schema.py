@@ -145,7 +145,8 @@ class DistillEncoder(Typed, prefix="distill_encoder."):
     # A run, an import, or a frozen encoder in a file (.keras, .onnx, or the
     # folder of a SavedModel).
     teacher: str = ""
-    preprocessing: str = ""  # Of pixels for a file (simclr/frozen/).
+    preprocessing: str = ""  # Of pixels for a file (docs/frozen_encoders.md).
+    teacher_size: int = 0  # Side of what it sees, pixels; 0: its own.
     # "similarities" to the teacher's features of other images (SEED), or the
     # "features" themselves, by their cosine.
     target: str = "similarities"

@@ -145,6 +145,11 @@ def _origins(config):
     return {path: weights_digest(path) for path in config.origins}
 
 
+def is_run(path):
+    """Whether a path is a run folder."""
+    return os.path.isfile(os.path.join(path, "config.json"))
+
+
 def read_config(workdir):
     """The Config of a run folder.
 

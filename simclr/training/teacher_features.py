@@ -15,10 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.engines.strategies import is_chief
+from simclr.frozen.encoder import open_encoder
 from simclr.inference import shards
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
+from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.storage.whole import whole_path
 
@@ -113,24 +115,35 @@ class _Teacher:
     def __init__(self, wanted, strategy):
         if not wanted.teacher:
             raise InputError("There is no teacher: say --teacher=ENCODER.")
+        if run_folder.is_run(wanted.teacher):
+            self._of_run(wanted, strategy)
+        else:
+            self._in_file(wanted)
+        self.image_size = wanted.teacher_size or self.image_size
+
+    def _of_run(self, wanted, strategy):
         trained = weights.load_encoder(wanted.teacher, strategy)
         self.image_size = trained.image_size
         self.digest = shards.digest(trained.model)
         self.words = f"{wanted.teacher}, step {trained.step}"
-        self.look = Infer(
-            _both(trained.model) if wanted.mirror else trained.model, strategy
-        )
+
+        def both(x):
+            h = trained.model(tf.concat([x, tf.reverse(x, [2])], 0))
+            return tf.add_n(tf.split(h, 2)) / 2
+
+        self.look = Infer(both if wanted.mirror else trained.model, strategy)
         self.look.channels = trained.model.input_shape[-1]
 
+    def _in_file(self, wanted):
+        encoder = open_encoder(wanted.teacher, wanted.preprocessing)
+        self.image_size = encoder.image_size
+        self.digest = encoder.digest
+        self.words = encoder.words
 
-def _both(model):
-    """The mean of a net's features of an image and its mirror image."""
+        def both(x):
+            return (encoder(x) + encoder(x[:, :, ::-1])) / 2
 
-    def look(x):
-        h = model(tf.concat([x, tf.reverse(x, [2])], 0), training=False)
-        return tf.add_n(tf.split(h, 2)) / 2
-
-    return look
+        self.look = both if wanted.mirror else encoder
 
 
 def _write_components(path, vectors, source, dims):

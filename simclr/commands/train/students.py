@@ -5,12 +5,12 @@ hands on those, any other encoder its features.
 """
 
 import dataclasses
-import os
 
 from simclr import config as config_lib
 from simclr.commands.train import launch, train_data
 from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
+from simclr.frozen import files
 from simclr.messages.errors import InputError
 from simclr.runs import checkpoint, classes
 from simclr.runs import folder as run_folder
@@ -133,7 +133,7 @@ def of_encoder(
         InputError: bad input.
     """
     [teacher] = wanted.teachers
-    run = teacher if _is_run(teacher) else ""
+    run = teacher if run_folder.is_run(teacher) else ""
     if run and not checkpoint.paths(run_folder.checkpoints(run)):
         raise InputError(f"{run} has no checkpoint yet.")
     if not (run or recipe or given["source"]):
@@ -179,15 +179,10 @@ def _begun(chosen, images, init, start):
     return chosen
 
 
-def _is_run(path):
-    return os.path.isfile(os.path.join(path, "config.json"))
-
-
 def _names_classes(path):
     """Whether a teacher is a classifier; InputError where it is no encoder."""
-    if not _is_run(path):
-        if not os.path.exists(path):
-            raise InputError(f"There is no teacher at {path}.")
+    if not run_folder.is_run(path):
+        files.require(path)
         return False
     try:
         classes.describe(path)
