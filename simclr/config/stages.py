@@ -120,7 +120,7 @@ def with_pretrained(pipeline, config):
         pipeline: Pipeline.
         config: Config of the run.
     """
-    nets = [c.model for c in pipeline.stages.values() if c.task == "pretrain"]
+    nets = [c.model for c in pipeline.stages.values() if not c.classifies]
     stages = {
         name: dataclasses.replace(stage, model=config.model)
         if stage.model in nets
@@ -128,6 +128,51 @@ def with_pretrained(pipeline, config):
         for name, stage in pipeline.stages.items()
     }
     return dataclasses.replace(pipeline, stages=stages)
+
+
+def with_teacher(pipeline, path):
+    """The pipeline whose encoders learn from another one, all of them.
+
+    Args:
+        pipeline: Pipeline.
+        path: absolute, of a run, an import or a frozen encoder.
+
+    Raises:
+        InputError: no stage learns from an encoder.
+    """
+    taught = [
+        name
+        for name, stage in pipeline.stages.items()
+        if stage.task == "distill_encoder"
+    ]
+    if not taught:
+        raise InputError(
+            "--teacher is for a stage of distill_encoder, and the recipe has "
+            "none."
+        )
+    stages = dict(pipeline.stages)
+    for name in taught:
+        stages[name] = dataclasses.replace(
+            stages[name],
+            distill_encoder=dataclasses.replace(
+                stages[name].distill_encoder, teacher=path
+            ),
+        )
+    return dataclasses.replace(pipeline, stages=stages)
+
+
+def require_teachers(path, pipeline):
+    """Stops where a stage learns from an encoder that nobody named.
+
+    Raises:
+        InputError: one does.
+    """
+    for name, stage in pipeline.stages.items():
+        wanted = stage.distill_encoder.teacher
+        if stage.task == "distill_encoder" and not wanted:
+            raise InputError(
+                f"{path}: stage {name!r} has no teacher: say --teacher=ENCODER."
+            )
 
 
 def _require_order(path, stages):

@@ -18,6 +18,10 @@ Pretrained = Annotated[
     arguments.Path,
     "A pretrained run, or import, in place of the recipe's first stage.",
 ]
+Teacher = Annotated[
+    arguments.Path,
+    "An encoder, for stages of distill_encoder: a run, an import, or a file.",
+]
 Set = Annotated[arguments.Set, "STAGE.KEY=VALUE is for one stage."]
 Workdir = Annotated[
     arguments.Workdir, "Default: runs/NAME_pipeline after the recipe."
@@ -34,6 +38,7 @@ def pipeline(
     eval_data: EvalData = "",
     eval_labels: arguments.EvalLabels = "",
     pretrained: Pretrained = "",
+    teacher: Teacher = "",
     set: Set = (),
     workdir: Workdir = "",
     max_hours: arguments.MaxHours = 0.0,
@@ -54,10 +59,19 @@ def pipeline(
         FloatingPointError: the loss or a gradient was not finite.
     """
     from simclr.commands.train import launch, train_data
-    from simclr.config.stages import load, with_pretrained
+    from simclr.config.stages import (
+        load,
+        require_teachers,
+        with_pretrained,
+        with_teacher,
+    )
     from simclr.runs import folder as run_folder
 
-    said = stages = load(recipe, set)
+    said = load(recipe, set)
+    if teacher:
+        said = with_teacher(said, launch.absolute_run(teacher))
+    require_teachers(recipe, said)
+    stages = said
     train_data.require_there(data, eval_data)
     pretrained = launch.absolute_run(pretrained)
     if pretrained:

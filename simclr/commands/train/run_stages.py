@@ -114,7 +114,7 @@ def run(
         given={
             name: pretrained
             for name, config in pipeline.stages.items()
-            if pretrained and config.task == "pretrain"
+            if pretrained and not config.classifies
         },
         images=_images_now,
         max_hours=max_hours,

