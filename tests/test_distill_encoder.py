@@ -18,7 +18,8 @@ from simclr.inference.features import embed
 from simclr.messages.errors import InputError
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
-from simclr.training import loop, teacher_features
+from simclr.training import loop
+from simclr.training.teachers import features as teacher_features
 from tests import tiny, tiny_classifier, tiny_encoder
 from tests.conftest import four_replicas
 from tests.test_lower import run_pyz

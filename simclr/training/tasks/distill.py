@@ -11,8 +11,8 @@ from simclr.losses.distillation import distillation
 from simclr.messages.errors import InputError
 from simclr.models import classifier, dtypes
 from simclr.runs import classes, weights
-from simclr.training import cached_answers
 from simclr.training.tasks.task import Task
+from simclr.training.teachers import probabilities
 
 
 class Distill(Task):
@@ -80,7 +80,7 @@ class Distill(Task):
         """The teachers' cached probabilities, if they are; see Task.targets."""
         if not self.config.distill.cache:
             return None
-        return cached_answers.cached_probabilities(
+        return probabilities.cached_probabilities(
             self.config, reader, strategy, workers, workdir, step
         )
 

@@ -13,14 +13,14 @@ from simclr.losses import encoder_distillation, objectives
 from simclr.models.backbones import build_encoder
 from simclr.models.dtypes import float32_or_wider
 from simclr.models.heads import build_head
-from simclr.training import teacher_features
 from simclr.training.tasks.task import Task
+from simclr.training.teachers import features as teacher_features
 
 
 class DistillEncoder(Task):
     """A student of a teacher's similarities (SEED, 2101.04731) or features.
 
-    The teacher has seen each image once (simclr/training/teacher_features.py);
+    The teacher has seen each image once (simclr/training/teachers/features.py);
     the student sees it cropped and coloured, so it learns, too, what the
     teacher never saw. With distill_encoder.contrast the objective of
     pretraining is beside it, of two views.

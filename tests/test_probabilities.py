@@ -11,8 +11,8 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.runs import checkpoint, classes, weights
 from simclr.runs import folder as run_folder
-from simclr.training import cached_answers
 from simclr.training.tasks import Distill as DistillTask
+from simclr.training.teachers import probabilities
 from tests import tiny, tiny_classifier
 
 
@@ -27,7 +27,7 @@ def test_a_teacher_trained_again_to_the_same_step_is_another(tmp_path):
 
     def key(value):
         checkpoint.save(folder, 5, {"w": np.full(2, value)})
-        return cached_answers._key(distill, NoImages())
+        return probabilities._key(distill, NoImages())
 
     assert key(0.0) == key(0.0) != key(1.0)
 
@@ -49,7 +49,7 @@ def test_teachers_agree_on_classes_by_name(tmp_path):
     def cached(*teachers):
         p = np.zeros([9, 3], np.float32)
         settings = dataclasses.replace(distill, teachers=teachers)
-        cached_answers.write_probabilities(p, settings, reader, strategy)
+        probabilities.write_probabilities(p, settings, reader, strategy)
         return p
 
     # The two have the same weights, so what they call a class differs.

@@ -1,0 +1,1 @@
+"""What teachers say of all images, computed once and kept."""
