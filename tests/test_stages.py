@@ -19,6 +19,7 @@ from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
 from simclr.training import loop
 from simclr.training.tasks import Distill as DistillTask
+from simclr.training.teachers import probabilities
 from tests import tiny
 from tests.conftest import four_replicas
 

