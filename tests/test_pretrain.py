@@ -1,5 +1,6 @@
 """`simclr pretrain`: the recipe it picks, the names and paths it keeps."""
 
+import dataclasses
 import json
 import os
 
@@ -11,6 +12,7 @@ from simclr.config import validate
 from simclr.config.suggest import suggest
 from simclr.data.sources.registry import absolute, open_source
 from simclr.runs import folder as run_folder
+from simclr.training.tasks import Pretrain
 from tests import tiny
 from tests.images import ListSource, encoded
 
@@ -142,3 +144,14 @@ def test_choices_that_a_setting_replaces_are_not_told(tmp_path):
     assert told == ["100 images", "100 epochs"]
     said = launch.in_force(["epochs=1", "seed=3", "epochs=2"])
     assert said == {"epochs": "epochs=2", "seed": "seed=3"}
+
+
+def test_few_images_are_told_of_published_encoders(tmp_path):
+    """Not where the run starts from weights."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    config = tiny.config(photos)
+    told, _ = Pretrain.open_data(config)
+    assert any("64 images are few" in note for note in told.notes)
+    started = dataclasses.replace(config, init=str(tmp_path / "run"))
+    source, _ = Pretrain.open_data(started)
+    assert not any("few" in note for note in source.notes)

@@ -17,6 +17,8 @@ from simclr.training import gradient_cache
 from simclr.training.negatives import MomentumNegatives
 from simclr.training.tasks.task import Task
 
+_FEW = 100_000  # Images; with millions training from scratch is right.
+
 
 class Pretrain(Task):
     """SimCLR pretraining (Chen et al. 2020, Algorithm 1).
@@ -40,6 +42,14 @@ class Pretrain(Task):
                 f"the {len(source)} images of {source.name}: too many "
                 "images would be their own negatives."
             )
+        if not config.init and len(source) < _FEW:
+            source.notes = [
+                *source.notes,
+                f"{len(source):,} images are few to train from scratch on; a "
+                "student of a published encoder is often far better in the "
+                "same time: simclr distill --teacher=ENCODER "
+                "(docs/students.md has figures, and where to get one)",
+            ]
         return source, source.class_names
 
     def build(self, num_classes):
