@@ -144,3 +144,26 @@ def similarity_distillation(
         q = np.exp([q @ s / temperature for q in others])
         losses.append(-np.sum(p / p.sum() * np.log(q / q.sum())))
     return np.mean(losses)
+
+
+def vicreg(z1, z2, invariance, variance, covariance):
+    """Eq. 1 to 6 of Bardes, Ponce and LeCun 2022, as the paper scales them.
+
+    The last three are its lambda, mu and nu; gamma is 1, epsilon 1e-4.
+    """
+    z1, z2 = np.float64(z1), np.float64(z2)
+    n, d = z1.shape
+    loss = 0.0
+    for i in range(n):
+        loss += invariance * np.sum((z1[i] - z2[i]) ** 2) / n
+    for z in (z1, z2):
+        mean = z.mean(0)
+        for j in range(d):
+            var = np.sum((z[:, j] - mean[j]) ** 2) / (n - 1)
+            loss += variance * max(0, 1 - np.sqrt(var + 1e-4)) / d
+        c = sum(np.outer(row - mean, row - mean) for row in z) / (n - 1)
+        for i in range(d):
+            for j in range(d):
+                if i != j:
+                    loss += covariance * c[i, j] ** 2 / d
+    return loss

@@ -74,6 +74,8 @@ def test_overrides_keep_their_types():
         ("epochs=nan", "epochs takes a number"),
         ("train.microbatch=-1", "must be >= 0"),
         ("loss.trade_off=-0.1", "must be >= 0"),
+        ("loss.coefficients=(25, -1, 1)", "-1.0, 1.0.; it must be >= 0"),
+        ("loss.coefficients=25", "loss.coefficients takes 3 numbers"),
         ("augment.blur_probs=0.5", "takes 2 numbers"),
         ("augment.blur_probs=(2, 0)", "must lie in"),
         ("augment.crop_area=(0.5, 0.1)", "smallest <= largest"),

@@ -33,6 +33,10 @@ CASES = {
         "loss": Loss(name="barlow_twins"),
         "model": dataclasses.replace(tiny.CONFIG.model, joint_views=False),
     },
+    "vicreg": {
+        "loss": Loss(name="vicreg"),
+        "optimizer": dataclasses.replace(tiny.CONFIG.optimizer, name="sgd"),
+    },
 }
 
 
@@ -125,6 +129,7 @@ def plain_steps(case):
     "case",
     [
         "nt_xent with a memory",
+        "vicreg",
         pytest.param("barlow_twins, views apart", marks=pytest.mark.slow),
     ],
 )

@@ -60,6 +60,7 @@ def pairs(n=16):
     [
         ("nt_xent", lars),
         pytest.param("barlow_twins", sgd, marks=pytest.mark.slow),
+        pytest.param("vicreg", sgd, marks=pytest.mark.slow),
         pytest.param("swd_normal", sgd, marks=pytest.mark.slow),
     ],
 )
@@ -131,6 +132,7 @@ def test_saved_mixed_and_trained_on(tmp_path):
         ("nt_xent", {"negatives": None}, "no option 'negatives'"),
         ("nt_xent", {"temperature": 0.0}, "temperature=0.0"),
         ("swd_normal", {"trade_off": -1.0}, "trade_off=-1.0"),
+        ("vicreg", {"coefficients": (1, 1, -1)}, r"\(1, 1, -1\) must be"),
     ],
 )
 def test_bad_values_are_errors_at_once(name, options, message):

@@ -17,6 +17,7 @@ from tests.objectives import on_replicas, views
 OFFERED = {
     "temperature",
     "trade_off",
+    "coefficients",
     "seed",
     "block",
     "negatives",
@@ -66,6 +67,8 @@ def test_pretraining_hands_over_the_config():
     assert contrast(temperature=0.5)[1] != loss
     barlow = contrast(name="barlow_twins")
     assert contrast(name="barlow_twins", trade_off=1.0)[1] > barlow[1]
+    vicreg = contrast(name="vicreg")
+    assert contrast(name="vicreg", coefficients=(25, 25, 2))[1] > vicreg[1]
     first = contrast(name="swd_normal")
     assert contrast(name="swd_normal") == first
     task.optimizer.iterations.assign(1)

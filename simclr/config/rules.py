@@ -56,6 +56,7 @@ _NOT_NEGATIVE = (
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
     "loss.trade_off",
+    "loss.coefficients",
     "train.microbatch",
     "train.eval_epochs",
     "data.eval_image_size",
@@ -104,9 +105,13 @@ def check_seed(seed):
 
 def check_share(name, value):
     """Raises InputError for what is no share; of a tuple, any part of it."""
-    for one in value if isinstance(value, tuple) else (value,):
-        if not 0 <= one <= 1:
-            raise InputError(f"{name} is {value}; it must lie in [0, 1].")
+    if not all(0 <= one <= 1 for one in _all_of(value)):
+        raise InputError(f"{name} is {value}; it must lie in [0, 1].")
+
+
+def _all_of(value):
+    """A tuple's values, or the one that it is."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def check_values(config):
@@ -119,7 +124,7 @@ def check_values(config):
             raise InputError(f"{key} is {get(config, key)}; it must be > 0.")
     for key in _NOT_NEGATIVE:
         value = get(config, key)
-        if value is not None and value < 0:
+        if value is not None and min(_all_of(value)) < 0:
             raise InputError(f"{key} is {value}; it must be >= 0.")
     for key in _SHARES:
         check_share(key, get(config, key))

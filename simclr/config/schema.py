@@ -166,6 +166,8 @@ class Loss(Typed, prefix="loss."):
     temperature: float = 0.1
     # Lambda of Barlow Twins and of the generalized losses; None: as published.
     trade_off: float | None = None
+    # VICReg's lambda, mu, nu: of invariance, variance and covariance.
+    coefficients: tuple[float, float, float] = (25.0, 25.0, 1.0)
     # Rows of NT-Xent's logits held at a time; 0: all; None: what is faster.
     block: int | None = None
     weight: float = 1.0  # The published code's loss is 2x the paper's mean.

@@ -19,6 +19,7 @@ _MODULES = {
     "swd_hypercube": "generalized",
     "swd_hypersphere": "generalized",
     "swd_normal": "generalized",
+    "vicreg": "vicreg",
 }
 
 __all__ = [*_MODULES]

@@ -12,6 +12,7 @@ Its keyword-only arguments are its options, and it gets those that it names:
 
     temperature: loss.temperature.
     trade_off: loss.trade_off; its default where that is None.
+    coefficients: loss.coefficients.
     block: loss.block, rows of the logits held at a time; its default where that
         is None.
     seed: int32 [2], the same on every replica and new in every step, for what
@@ -35,6 +36,7 @@ OBJECTIVES = {
     "swd_hypersphere": "generalized",
     "swd_hypercube": "generalized",
     "swd_normal": "generalized",
+    "vicreg": "vicreg",
 }
 # What papers call those whose name does not say it.
 _WORDS = {
@@ -44,6 +46,7 @@ _WORDS = {
     "swd_hypersphere": "sliced Wasserstein (hypersphere)",
     "swd_hypercube": "sliced Wasserstein (hypercube)",
     "swd_normal": "sliced Wasserstein (normal)",
+    "vicreg": "VICReg",
 }
 
 

@@ -123,6 +123,7 @@ class Pretrain(Task):
             z2,
             temperature=loss.temperature,
             trade_off=loss.trade_off,
+            coefficients=loss.coefficients,
             block=loss.block,
             seed=tf.stack([self.config.seed, step]),
             **(self.negatives.loss_arguments() if self.negatives else {}),
