@@ -257,7 +257,7 @@ def test_a_classifier_can_teach_its_features(photos, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--teacher=/no/such"], "There is no teacher at /no/such."),
+        (["--teacher=/no/such"], "There is no /no/such."),
         ([], "There is no teacher: say --teacher=ENCODER."),
     ],
 )

@@ -122,20 +122,9 @@ class DistillEncoder(Task):
 
     def _contrast(self, h1, h2):
         """The objective of pretraining, from features [n, f] of two views."""
-        loss = self.config.loss
         z = self.head(tf.concat([h1, h2], 0), training=True)["z"]
-        step = tf.cast(
-            tf.convert_to_tensor(self.optimizer.iterations), tf.int32
-        )
-        value, scalars = objectives.call(
-            loss.name,
-            *tf.split(z, 2),
-            temperature=loss.temperature,
-            trade_off=loss.trade_off,
-            block=loss.block,
-            seed=tf.stack([self.config.seed, step]),
-        )
-        return loss.weight * value, scalars
+        value, scalars = self.objective(*tf.split(z, 2))
+        return self.config.loss.weight * value, scalars
 
     def words(self, scalar):
         """What the cosine is of."""

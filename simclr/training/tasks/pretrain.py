@@ -113,22 +113,9 @@ class Pretrain(Task):
 
     def contrast(self, z1, z2):
         """The objective from projections [n, d], and its scalars."""
-        loss = self.config.loss
-        step = tf.cast(
-            tf.convert_to_tensor(self.optimizer.iterations), tf.int32
-        )
-        value, scalars = objectives.call(
-            loss.name,
-            z1,
-            z2,
-            temperature=loss.temperature,
-            trade_off=loss.trade_off,
-            coefficients=loss.coefficients,
-            block=loss.block,
-            seed=tf.stack([self.config.seed, step]),
-            **(self.negatives.loss_arguments() if self.negatives else {}),
-        )
-        return loss.weight * value, {"loss": value, **scalars}
+        more = self.negatives.loss_arguments() if self.negatives else {}
+        value, scalars = self.objective(z1, z2, **more)
+        return self.config.loss.weight * value, {"loss": value, **scalars}
 
     def labelled(self, batch):
         """How many of the global batch's images have a label, over R.
