@@ -23,6 +23,7 @@ from simclr.training.teachers import features as teacher_features
 from tests import tiny, tiny_classifier, tiny_encoder
 from tests.conftest import four_replicas
 from tests.test_lower import run_pyz
+from tests.test_pjrt import assert_same_run, train
 from tests.test_training import final_arrays, losses, rows, stop_after
 
 __all__ = ["stop_after"]
@@ -277,6 +278,28 @@ def write_recipe(path, config):
         f"config = c.from_json({simclr.config.to_json(config)!r})\n"
     )
     return path
+
+
+@pytest.mark.slow
+def test_same_run_by_pjrt(photos, teacher, tmp_path):
+    """From the same targets; those that PJRT finds are the same, but for
+    float16."""
+    pytest.importorskip("jax")
+    exact = Train(log_steps=1, eval_epochs=3, precision="float64")
+    config = student(
+        photos, teacher, epochs=6.25, batch_size=8, train=exact, contrast=0.5
+    )
+    recipe = write_recipe(tmp_path / "recipe.py", config)
+    pjrt = ("--engine=pjrt", "--replicas=4")
+    folders = [tmp_path / "run", tmp_path / "again", tmp_path / "apart" / "run"]
+    for folder, flags in zip(folders, ((), pjrt, pjrt)):
+        train(recipe, folder, *flags, command="distill")
+    assert_same_run(*folders[:2])
+    one, other = (
+        np.load(next(run.parent.glob("teacher_features/*/targets_8.npy")))
+        for run in folders[1:]
+    )
+    np.testing.assert_allclose(one @ one.T, other @ other.T, atol=0.01)
 
 
 @pytest.mark.slow

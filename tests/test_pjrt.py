@@ -37,10 +37,10 @@ def write_recipe(path, photos, **changes):
     return path
 
 
-def train(recipe, workdir, *flags, status=0):
+def train(recipe, workdir, *flags, status=0, command="pretrain"):
     """A run, to its end or to where it stops; returns what it said."""
     done = subprocess.run(
-        [sys.executable, "-m", "simclr", "pretrain", f"--config={recipe}"]
+        [sys.executable, "-m", "simclr", command, f"--config={recipe}"]
         + [f"--workdir={workdir}", "--strategy=cpu", *flags],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         capture_output=True,
