@@ -316,7 +316,7 @@ def test_lowered_it_trains_without_tensorflow(photos, teacher, tmp_path):
     assert "queue/queue/features" in signature["step"]["state"]
     run_pyz(run)
     curve = losses(run)
-    assert len(curve) == 32
+    assert len(curve) == 33
     assert np.mean(curve[-5:]) < np.mean(curve[:5])
     step, arrays = checkpoint.read_newest(run_folder.checkpoints(run))
-    assert step == 32 and arrays["queue/queue/features"].any()
+    assert step == 33 and arrays["queue/queue/features"].any()
