@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 from simclr import __main__ as cli
 from simclr.cli.page import page
@@ -128,6 +129,26 @@ def test_tensorflow_is_imported_without_what_no_command_uses(monkeypatch):
     startup.start_tensorflow()
     assert seen == {"tensorflow": None}  # Its import would fail.
     assert "colorsys" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("onednn", "gpus", "said"),
+    [(False, [], True), (True, [], False), (False, ["one"], False)],
+)
+def test_a_tensorflow_that_is_slow_on_a_cpu_is_told_of(
+    onednn, gpus, said, monkeypatch, capsys
+):
+    """Somebody imported it before simclr could set what it reads then."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    monkeypatch.setattr(_pywrap_util_port, "IsMklEnabled", lambda: onednn)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    startup._say_if_slow.cache_clear()
+    startup.start_tensorflow()
+    startup.start_tensorflow()
+    text = capsys.readouterr().err
+    assert text.count("TF_ENABLE_ONEDNN_OPTS=1") == said
+    startup._say_if_slow.cache_clear()
 
 
 def test_check_and_prepare_need_no_tensorflow(tmp_path):

@@ -1,6 +1,7 @@
 """TensorFlow before its first use: is it there, and does it keep quiet?"""
 
 import contextlib
+import functools
 import gc
 import importlib
 import logging
@@ -9,6 +10,7 @@ import sys
 import tempfile
 
 from simclr.messages.extras import require_tensorflow
+from simclr.messages.say import say
 
 _LOG_LEVEL, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 # What TensorFlow and Keras import where it is installed, for functions that no
@@ -68,19 +70,38 @@ def _uncollected():
 def start_tensorflow():
     """Imports TensorFlow with the settings that it reads once, at import.
 
-    Where somebody has imported it already, it stays as it is.
+    Where somebody has imported it already, it stays as it is; a line says if
+    that makes a CPU slow.
 
     Raises:
         InputError: it is not installed.
     """
     require_tensorflow()
     if "tensorflow" in sys.modules:
+        _say_if_slow()
         return
     be_quiet(debug=os.environ.get(_LOG_LEVEL, _SILENT) != _SILENT)
     with _missing(_left_out), _uncollected():
         _import_tensorflow()
     if _left_out:
         gc.freeze()  # What was imported stays: it is not looked through again.
+
+
+@functools.cache
+def _say_if_slow():
+    """Says once that a CPU's steps take twice as long as they need."""
+    # No public function tells; without this one there is nothing to say.
+    with contextlib.suppress(ImportError, AttributeError):
+        from tensorflow.python.util import _pywrap_util_port
+
+        tensorflow = sys.modules["tensorflow"]
+        gpus = tensorflow.config.list_physical_devices("GPU")
+        if not (gpus or _pywrap_util_port.IsMklEnabled()):
+            say(
+                "Note      TensorFlow was imported without oneDNN: on this CPU "
+                "training may take twice as long. Set TF_ENABLE_ONEDNN_OPTS=1 "
+                "before the import."
+            )
 
 
 def _import_tensorflow():
