@@ -108,3 +108,21 @@ def calibration_error(logits, labels, num_bins):
             confidence, right = np.mean(inside, axis=0)
             total += len(inside) / len(rows) * abs(right - confidence)
     return total
+
+
+def neighbour_agreement(h, other, k):
+    """Share of the k nearest that two nets have in common, image by image."""
+    shares = []
+    for i in range(len(h)):
+        sets = []
+        for features in (h, other):
+            cosines = []
+            for j in range(len(features)):
+                if j != i:
+                    cosine = features[i] @ features[j]
+                    cosine /= np.linalg.norm(features[i])
+                    cosine /= np.linalg.norm(features[j])
+                    cosines.append((-cosine, j))
+            sets.append({j for _, j in sorted(cosines)[:k]})
+        shares.append(len(sets[0] & sets[1]) / len(sets[0]))
+    return np.mean(shares)

@@ -214,7 +214,10 @@ def test_learns(photos, teacher, tmp_path):
     assert np.mean(curve[-3:]) < np.mean(curve[:3])
     cosines = [r["cosine"] for r in rows(tmp_path / "run") if "cosine" in r]
     assert np.mean(cosines[-3:]) > np.mean(cosines[:3])
-    assert "knn" in rows(tmp_path / "run")[-1], "scored as an encoder is"
+    last = rows(tmp_path / "run")[-1]
+    assert "knn" in last, "scored as an encoder is"
+    # Of the neighbours of 64 images 10 in 63 agree by chance.
+    assert 0.2 < last["agreement"] <= 1
 
 
 def test_a_teacher_without_classes_teaches_its_features(

@@ -59,6 +59,12 @@ LabelFraction = Annotated[
     "Use this share of the labels, as many of each class, chosen by the seed "
     "and written to labels.csv in the run folder; 0: all.",
 ]
+Preprocessing = Annotated[
+    Text,
+    "How encoders in files take their images, such as 'imagenet, size=224, "
+    "output=image_embeds' (docs/frozen_encoders.md); default: as a JSON file "
+    "beside each says, or its own first layers.",
+]
 Run = Annotated[Path, "A run folder."]
 Init = Annotated[Path, "Weights to start from: a run folder or a checkpoint."]
 Set = Annotated[

@@ -13,6 +13,7 @@ FIGURES = (
     ("uniformity", "uniformity"),
     ("feature std", "feature_std"),
 )
+_AGREEMENT = ("agreement", "agreement")
 _NAME = (("features", "name"), ("dims", "dims"))
 STAGES = (
     ("stage", "name"),
@@ -66,11 +67,13 @@ def health_table(rows):
     """What needs no labels, as lines: see results_table.
 
     Args:
-        rows: dicts with "name" and what health.health gives; rows without any
-            of it (raw pixels) are left out.
+        rows: dicts with "name" and what health.health gives, and "agreement"
+            with the trained encoder (share in [0, 1]); rows without any of it
+            are left out.
     """
-    rows = [row for row in rows if any(key in row for _, key in FIGURES)]
-    return _table(rows, (*_NAME, *FIGURES))
+    columns = (*FIGURES, _AGREEMENT)
+    rows = [row for row in rows if any(key in row for _, key in columns)]
+    return _table(rows, (*_NAME, *columns))
 
 
 def stages_table(rows):

@@ -91,6 +91,7 @@ def train(
         _require_same_start(workers, step, config, side)
         if step == task.total_steps and run_folder.is_finished(workdir):
             return ""
+        targets = task.targets(reader, strategy, workers, workdir, step)
         stopper = stack.enter_context(Stopper(workers, max_hours))
         recorder = (Recorder if chief else SilentRecorder)(
             config,
@@ -104,7 +105,6 @@ def train(
             on_row=functools.partial(_tell, callbacks, stopper),
         )
         stack.enter_context(recorder)
-        targets = task.targets(reader, strategy, workers, workdir, step)
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
         datasets, images = _input(
             config,

@@ -8,6 +8,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.evaluation import health, knn
 from simclr.evaluation.accuracy import top_k_accuracy
+from simclr.evaluation.agreement import neighbour_agreement
 from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode
@@ -62,6 +63,10 @@ class Monitor:
             image_size=config.data.image_size,
             augment=config.augment,
         )
+        # A teacher's features, [images, d]; what is looked at may be others.
+        self._learned = None
+        if self._parts.look.reader is reader:
+            self._learned = task.learned
         self._pair_count = min(_PAIRS, len(reader.source))
         self._untrained = functools.partial(
             baselines.untrained, config, strategy
@@ -93,7 +98,8 @@ class Monitor:
 
         Returns:
             scores: dict of floats: health.health's, and "knn", the top-1
-                accuracy of weighted kNN with k = 20, where there are labels.
+                accuracy of weighted kNN with k = 20, where there are labels;
+                "agreement" of the neighbours with a teacher's.
             beside: dict of the untrained encoder's, as "untrained_knn", and
                 "raw_pixels_knn"; empty unless `with_baselines`, and where the
                 weights that the run started from are gone.
@@ -134,13 +140,18 @@ class Monitor:
             progress=False,
         )
         self.scored, _ = found.get("score", (None, None))
+        look, look_h = found["look"]
         scores = {name: {} for name in nets}
         for name, encoder in encoders.items():
             view1, view2 = (
                 features.in_batches(encoder, view, self._workers)
                 for view in self._pairs
             )
-            scores[name] = health.health(found["look"][1][name], view1, view2)
+            scores[name] = health.health(look_h[name], view1, view2)
+            if self._learned is not None:
+                scores[name]["agreement"] = neighbour_agreement(
+                    look_h[name], self._learned[look.rows]
+                )
         if "fit" in found:
             for name in nets:
                 scores[name]["knn"] = _knn(*found["fit"], *found["score"], name)

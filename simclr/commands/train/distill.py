@@ -17,9 +17,6 @@ Teacher = Annotated[
     arguments.PATH,
     arguments.REPEATABLE,
 ]
-Preprocessing = Annotated[
-    arguments.Text, "How a teacher in a file takes its pixels."
-]
 Data = Annotated[arguments.Data, "Default: the recipe's, or the teacher's."]
 EvalData = Annotated[
     arguments.EvalData, "Default: the recipe's, or the teacher's."
@@ -42,7 +39,7 @@ def distill(
     config: Recipe = "",
     *,
     teacher: Teacher = (),
-    preprocessing: Preprocessing = "",
+    preprocessing: arguments.Preprocessing = "",
     init: Init = "",
     data: Data = "",
     labels: arguments.Labels = "",

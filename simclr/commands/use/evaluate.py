@@ -6,6 +6,8 @@ from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.evaluation import MAX_IMAGES
+from simclr.frozen.files import SPELLINGS
+from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 Data = Annotated[
@@ -22,10 +24,17 @@ MaxImages = Annotated[
     "Fit kNN and the probe on, and score, at most so many images; 0: all.",
 ]
 Baselines = Annotated[bool, "Also score raw pixels and the untrained encoder."]
+Baseline = Annotated[
+    tuple[str, ...],
+    f"Another encoder to score beside the run: {SPELLINGS}, or a run folder; "
+    "repeatable.",
+    arguments.PATH,
+    arguments.REPEATABLE,
+]
 Classifier = Annotated[
     bool | None,
     "Score the classifier (accuracy, confusion, calibration), not the encoder. "
-    "Default: in runs of finetune and distill.",
+    "Default: in runs of finetune and distill, without a `baseline`.",
 ]
 
 
@@ -39,6 +48,8 @@ def evaluate(
     eval_labels: arguments.EvalLabels = "",
     max_images: MaxImages = MAX_IMAGES,
     baselines: Baselines = True,
+    baseline: Baseline = (),
+    preprocessing: arguments.Preprocessing = "",
     classifier: Classifier = None,
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
@@ -51,14 +62,21 @@ def evaluate(
         dict, as written to results.json in the run folder.
 
     Raises:
-        InputError: no run, no checkpoint, or images that cannot be scored.
+        InputError: no run, no checkpoint, images that cannot be scored, or a
+            baseline that is no encoder.
     """
     from simclr.commands.train import train_data
     from simclr.runs import classes
     from simclr.runs import folder as run_folder
 
     if classifier is None:
-        classifier = run_folder.read_config(run).classifies
+        config = run_folder.read_config(run)
+        classifier = config.classifies and not baseline
+    if classifier and baseline:
+        raise InputError(
+            "--baseline is of encoders: say --noclassifier, which scores the "
+            "features of a classifier."
+        )
     if classifier:
         classes.describe(run)  # What is none stops it here.
     train_data.require_there(data, eval_data)
@@ -79,5 +97,10 @@ def evaluate(
 
     names = evaluate_encoder.BASELINES if baselines else ()
     return evaluate_encoder.score(
-        run, devices.strategy, baselines=names, **given
+        run,
+        devices.strategy,
+        baselines=names,
+        beside=baseline,
+        preprocessing=preprocessing,
+        **given,
     )

@@ -5,18 +5,16 @@ import os
 import time
 
 from simclr.commands.unreadable import list_unreadable
-from simclr.commands.use import scored
+from simclr.commands.use import compared, scored
+from simclr.commands.use.compared import RAW_PIXELS, TRAINED, UNTRAINED
 from simclr.config import words
-from simclr.data import batches
 from simclr.engines.strategies import is_chief
 from simclr.engines.workers import Workers
-from simclr.evaluation import MAX_IMAGES, health, knn, report
+from simclr.evaluation import MAX_IMAGES, agreement, health, knn, report
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import few, split
-from simclr.inference import features
 from simclr.inference.features import in_batches
-from simclr.inference.forward import Infer
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name
@@ -27,11 +25,7 @@ from simclr.runs import folder as run_folder
 from simclr.runs import metrics, weights
 from simclr.storage.whole import write_whole
 
-RAW_PIXELS, UNTRAINED = "raw pixels", "untrained encoder"
 BASELINES = (RAW_PIXELS, UNTRAINED)
-_PAIRS = 1024  # Images whose two views measure alignment.
-# A step that no run reaches: views it was not trained on.
-_NEVER_TRAINED = 1 << 40
 _LOOKED = 20_000  # Images whose health and neighbours are looked at.
 
 
@@ -45,6 +39,8 @@ def score(
     eval_labels="",
     max_images=MAX_IMAGES,
     baselines=BASELINES,
+    beside=(),
+    preprocessing="",
     out="",
     again=True,
 ):
@@ -61,6 +57,8 @@ def score(
         data, labels, eval_data, eval_labels, max_images: see
             `simclr evaluate --help`.
         baselines: those of BASELINES that are scored beside it.
+        beside, preprocessing: other nets that are, and how those in files take
+            their images; see compared.open_baselines.
         out: folder for the files, which are then called results.json and so
             on whatever the images; "": the run folder.
         again: whether to score what the files hold the score of already: the
@@ -97,7 +95,8 @@ def score(
     identity = scored.identity(
         workdir, of=of, fit=parts.fit, score=parts.score, look=parts.look
     )
-    identity["baselines"] = list(baselines)
+    others = compared.open_baselines(beside, preprocessing, strategy)
+    identity["baselines"] = [*baselines, *(net.digest for net in others)]
     suffix = "_features" if config.classifies else ""
     if (data or eval_data) and not out:
         results = os.path.join(workdir, f"results{suffix}")
@@ -114,40 +113,26 @@ def score(
     show(f"Images    {_words(parts)}")
     if parts.score is not None and parts.note:
         show(f"Note      {parts.note}.")
-    encoders = _encoders(trained, strategy, baselines)
-    view1, view2 = batches.sample_views(
-        reader,
-        seed=config.seed,
-        step=_NEVER_TRAINED,
-        count=min(_PAIRS, len(reader.source)),
-        image_size=config.data.image_size,
-        augment=config.augment,
-    )
+    if parts.score is None and not others:  # Pixels have no health.
+        baselines = [name for name in baselines if name != RAW_PIXELS]
+    *own, last = compared.of_run(trained, strategy, baselines)
+    nets = [*own, *others, last]
+    views = compared.views(nets, reader, config)
     workers = Workers(strategy)
-    found = _embed(encoders, parts, trained.image_size, workers, baselines)
+    found = compared.embed(nets, parts, workers)
     look, look_h = found["look"]
-    rows = {
-        name: {
-            "name": name,
-            "dims": h.shape[1],
-            **health.health(
-                h,
-                in_batches(encoders[name], view1, workers),
-                in_batches(encoders[name], view2, workers),
-            ),
-        }
-        for name, h in look_h.items()
-        if name in encoders
-    }
+    rows = {net.name: {"name": net.name} for net in nets}
+    for net in nets:
+        if net.name != RAW_PIXELS:
+            rows[net.name] |= _health(net, look_h, views, workers)
     if not is_chief(strategy):
         return None
     if parts.score is not None:
-        accuracies = _accuracies(*found["fit"], *found["score"])
-        names = [*(name for name in accuracies if name not in rows), *rows]
-        rows = {
-            name: {"name": name, **rows.get(name, {}), **accuracies[name]}
-            for name in names
-        }
+        for name, row in _accuracies(*found["fit"], *found["score"]).items():
+            rows[name] |= row
+    if others:
+        for name, share in _agreements(look_h).items():
+            rows[name]["agreement"] = share
     rows = list(rows.values())
 
     if parts.score is not None:
@@ -155,6 +140,8 @@ def score(
             show(f"Note      {note}.")
         show(f"{report.results_table(rows)}\n")
     show(report.health_table(rows))
+    if others:
+        show(_agreement_words(len(look)))
     for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
         show(f"Warning: {warning}")
     results = {
@@ -177,9 +164,9 @@ def score(
         title=_title(workdir, config, imported),
         subtitle=_subtitle(config, step, imported),
         part=look,
-        h=look_h["trained encoder"],
+        h=look_h[TRAINED],
         rows=rows,
-        views=(view1, view2),
+        views=views[config.data.image_size],
         history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
         seed=config.seed,
     )
@@ -221,31 +208,32 @@ def _subtitle(config, step, imported):
     )
 
 
-def _encoders(trained, strategy, baselines):
-    """Name -> function of a batch of images, the trained one last."""
-    nets = {"trained encoder": trained.model}
-    if UNTRAINED in baselines:
-        fresh = weights.encoder_from(trained.config, strategy=strategy)
-        nets = {UNTRAINED: fresh, **nets}
-    return {name: Infer(net, strategy) for name, net in nets.items()}
+def _health(net, h, views, workers):
+    """Figures of a net's features: a dict."""
+    view1, view2 = views[net.view_size]
+    return {
+        "dims": h[net.name].shape[1],
+        **health.health(
+            h[net.name],
+            in_batches(net.encoder, view1, workers),
+            in_batches(net.encoder, view2, workers),
+        ),
+    }
 
 
-def _embed(encoders, parts, image_size, workers, baselines):
-    """Every image once, though it may be of several parts.
+def _agreements(h):
+    """Of the trained encoder with each other net: dict of name -> share."""
+    others = {name: x for name, x in h.items() if name != TRAINED}
+    return agreement.agreements(h[TRAINED], others)
 
-    Returns:
-        dict of a part's name -> (the Part as far as it can be read, dict of
-        features h by the encoders' names).
-    """
-    nets = encoders
-    if RAW_PIXELS in baselines and parts.score is not None:
-        nets = {RAW_PIXELS: features.raw_pixels, **encoders}
-    names = [n for n in ("fit", "score", "look") if getattr(parts, n)]
-    return features.embed_parts(
-        nets,
-        {name: getattr(parts, name) for name in names},
-        image_size=image_size,
-        workers=workers,
+
+def _agreement_words(count):
+    """What the column of agreement is, in one line."""
+    k = agreement.NEIGHBOURS
+    return (
+        f"Agreement: of the {k} images nearest to each of {count:,} by the "
+        f"trained encoder, how many are so by the other, too; by chance "
+        f"{agreement.by_chance(count):.1%}"
     )
 
 

@@ -77,7 +77,7 @@ class DistillEncoder(Task):
         Returns:
             float16 [images, d].
         """
-        found = teacher_features.targets(
+        found = self.learned = teacher_features.targets(
             self.config, reader, strategy, workers, workdir
         )
         if self.queue is not None and step == 0:

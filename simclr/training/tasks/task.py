@@ -55,6 +55,7 @@ class Task:
 
     views = 2  # Of an image, in a batch.
     target_dims = 0  # Numbers of an image that come with it; 0: none do.
+    learned = None  # A teacher's features of all images, [images, d], or none.
 
     def __init__(self, config, *, num_examples, num_classes=0):
         keras.utils.set_random_seed(config.seed)
