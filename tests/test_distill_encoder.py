@@ -168,8 +168,8 @@ def test_the_queue_is_each_image_once(photos, teacher, tmp_path):
     "changes",
     [
         {},  # A queue smaller than the set.
-        {"queue": 1000, "contrast": 0.5},
-        {"target": "features"},
+        pytest.param({"queue": 1000, "contrast": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"target": "features"}, marks=pytest.mark.slow),
     ],
 )
 def test_four_replicas_follow_one(photos, teacher, tmp_path, changes):
