@@ -390,6 +390,19 @@ def test_keras_files_with_code_of_others_are_refused(tmp_path):
     refused(path, r"needs tests?.*Custom, which is not Keras's own")
 
 
+def test_layers_of_keras_applications_are_keras_own(tmp_path):
+    from keras.src.applications.convnext import LayerScale  # ConvNeXt's.
+
+    path = tmp_path / "net.keras"
+    encoder = open_encoder(
+        files.write_keras(path, first=[LayerScale(1.0, 3)]), "none"
+    )
+    images = files.images()
+    np.testing.assert_allclose(
+        encoder(images), files.expected(images), rtol=1e-4, atol=1e-4
+    )
+
+
 def test_a_named_function_of_python_is_not_called(tmp_path):
     """What Keras's own loader has let through in some of its versions."""
     good = files.write_keras(tmp_path / "good.keras")

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,15 +11,15 @@ from simclr import config as config_lib
 from simclr.config import Loss, Negatives, Train
 from simclr.engines.engine import TensorFlowEngine
 from simclr.models import backbones
-from simclr.models.batch_norm import BatchNorm
 from simclr.runs import metrics
 from simclr.training import loop
 from simclr.training.tasks import Pretrain, pretrain
-from tests import tiny
+from tests import tiny, tiny_step
 from tests.conftest import four_replicas
+from tests.tiny_step import BATCH, assert_same, run
 
 ONE = tf.distribute.get_strategy
-BATCH, MICRO = 16, 8
+MICRO = 8
 COUNT = BATCH // MICRO
 CASES = {
     "nt_xent with a memory": {
@@ -42,16 +41,7 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def small_encoder(monkeypatch):
-    """One convolution: a ResNet takes half a minute to trace here."""
-
-    def build_encoder(model, image_size):
-        x = inputs = keras.Input([16, 16, 3])
-        x = keras.layers.Conv2D(8, 3, 4, use_bias=False, name="conv")(x)
-        x = keras.layers.ReLU()(BatchNorm(name="bn")(x))
-        h = keras.layers.GlobalAveragePooling2D()(x)
-        return keras.Model(inputs, {"h": h})
-
-    monkeypatch.setattr(pretrain, "build_encoder", build_encoder)
+    monkeypatch.setattr(pretrain, "build_encoder", tiny_step.build_encoder)
 
 
 class OneGraph(Pretrain):
@@ -87,39 +77,6 @@ def build(kind, strategy, microbatch, changes):
     return task
 
 
-def batch_of(strategy, step):
-    rng = np.random.default_rng(step)
-    images = rng.random([2, BATCH, 16, 16, 3], np.float32)
-    label = np.int32(np.arange(BATCH) % 5 - 1)  # A fifth has none.
-
-    def of_replica(context):
-        n = BATCH // strategy.num_replicas_in_sync
-        start = context.replica_id_in_sync_group * n
-        return {
-            "view1": tf.constant(images[0, start : start + n]),
-            "view2": tf.constant(images[1, start : start + n]),
-            "label": tf.constant(label[start : start + n]),
-            "replaced": tf.zeros([n], tf.int32),
-        }
-
-    return strategy.experimental_distribute_values_from_function(of_replica)
-
-
-def run(task, strategy, steps=2):
-    """Scalars of each step, and all that the run leaves."""
-    train_step = tf.function(lambda batch: task.train_step(strategy, batch))
-    rows = []
-    for step in range(steps):
-        result = train_step(batch_of(strategy, step))
-        rows.append(
-            {
-                name: strategy.experimental_local_results(value)[0].numpy()
-                for name, value in result.items()
-            }
-        )
-    return rows, {name: v.numpy() for name, v in task.state.items()}
-
-
 @functools.cache
 def plain_steps(case):
     return run(build(OneGraph, ONE(), 0, CASES[case]), ONE())
@@ -137,21 +94,7 @@ def test_is_the_plain_step(strategy, case):
     """Values, gradients, weights and moving statistics, for two steps."""
     expected = plain_steps(case)
     ours = run(build(Pretrain, strategy, MICRO, CASES[case]), strategy)
-    for row, plain in zip(ours[0], expected[0], strict=True):
-        assert set(row) == set(plain)
-        for name in plain:
-            np.testing.assert_allclose(
-                row[name], plain[name], rtol=1e-7, atol=1e-10, err_msg=name
-            )
-    assert set(ours[1]) == set(expected[1])
-    for name, value in expected[1].items():
-        np.testing.assert_allclose(
-            ours[1][name],
-            value,
-            rtol=1e-6,
-            atol=1e-7 * np.abs(value).max(),
-            err_msg=name,
-        )
+    assert_same(ours, expected)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def by_the_paper(z1, z2, coefficients=PUBLISHED):
 
 
 def by_the_code(z1, z2):
-    """What the published code computes, from its text."""
+    """What the published code computes, in the words of NumPy."""
     z1, z2 = np.float64(z1), np.float64(z2)
     n, d = z1.shape
     loss = 25 * np.mean((z1 - z2) ** 2)

@@ -28,6 +28,7 @@ from simclr.config.schema import (
     Model,
     Negatives,
     Optimizer,
+    Start,
     Train,
 )
 from simclr.data.views.op import Op
@@ -45,6 +46,7 @@ __all__ = [
     "Negatives",
     "Op",
     "Optimizer",
+    "Start",
     "Train",
     "derive",
     "differences",

@@ -35,6 +35,7 @@ _POSITIVE = (
     "distill_encoder.teacher_temperature",
     "loss.weight",
     "optimizer.base_lr",
+    "optimizer.layer_decay",
     "train.log_steps",
     "train.checkpoint_epochs",
     "train.keep_checkpoints",
@@ -52,6 +53,8 @@ _NOT_NEGATIVE = (
     "loss.block",
     "negatives.size",
     "distill_encoder.contrast",
+    "start.head_epochs",
+    "start.anchor",
     "optimizer.weight_decay",
     "optimizer.warmup_epochs",
     "optimizer.bias_lr_factor",
@@ -69,6 +72,7 @@ _SHARES = (
     "negatives.final_momentum",
     "optimizer.momentum",
     "optimizer.final_lr_share",
+    "optimizer.layer_decay",
     "data.max_bad_share",
     "data.device_share",
     "augment.jitter_prob",
@@ -137,6 +141,8 @@ def validate(config):
     check_values(config)
     parts = ("none", *backbones.parts(config.model), "head")
     _require_choice(config, "classifier.freeze", parts)
+    _require_choice(config, "start.freeze", parts[:-1])
+    _check_start(config)
     if config.batch_size < 2:
         raise InputError(
             f"batch_size is {config.batch_size}; negatives come from the "
@@ -177,6 +183,31 @@ def validate(config):
         )
     _check_spelling(config.augment)
     return config
+
+
+def _check_start(config):
+    """Stops where there is no start to keep, or no way to."""
+    given = [
+        f"start.{field.name} is {getattr(config.start, field.name)!r}"
+        for field in dataclasses.fields(config.start)
+        if getattr(config.start, field.name) != field.default
+    ]
+    if not given:
+        return
+    if config.task != "pretrain":
+        raise InputError(
+            f"{given[0]}; it is for pretraining, not for {config.task}."
+        )
+    if config.negatives.size:
+        raise InputError(
+            f"{given[0]}, and negatives.size {config.negatives.size}: the "
+            "momentum encoder would not follow it."
+        )
+    if config.start.head_epochs and not config.model.head_layers:
+        raise InputError(
+            f"start.head_epochs is {config.start.head_epochs}, and "
+            "model.head_layers 0: there is no head to learn."
+        )
 
 
 def _require_choice(config, key, choices):

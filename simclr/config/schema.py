@@ -113,6 +113,21 @@ class Model(Typed, prefix="model."):
 
 
 @dataclasses.dataclass(frozen=True)
+class Start(Typed, prefix="start."):
+    """How pretraining that starts from weights (init) keeps what they know."""
+
+    head_epochs: float = 0.0  # At first the heads learn alone.
+    # "none", or the last part of the backbone that stays as it is, batch norm
+    # included; the names are those of classifier.freeze.
+    freeze: str = "none"
+    # The encoder's batch norm normalizes by the statistics that it came with.
+    freeze_norm: bool = False
+    # Weight of the mean of 1 - cosine of a view's features and those that the
+    # start gives it.
+    anchor: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Classifier(Typed, prefix="classifier."):
     """What finetune and distill put on the encoder, and what they train."""
 
@@ -199,6 +214,9 @@ class Optimizer(Typed, prefix="optimizer."):
     final_lr_share: float = 0.0  # Where the cosine ends, of the peak.
     # Of LARS: learning rate of biases and batch norm, times the others'.
     bias_lr_factor: float = 1.0
+    # Learning rate of a part of the backbone, times that of the part above it;
+    # the heads have the whole one.
+    layer_decay: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,6 +250,7 @@ class Config(Typed):
     data: Data = Data()
     augment: Augment = Augment()
     model: Model = Model()
+    start: Start = Start()
     loss: Loss = Loss()
     negatives: Negatives = Negatives()
     classifier: Classifier = Classifier()

@@ -10,7 +10,14 @@ import dataclasses
 
 import numpy as np
 
-from simclr.config import Augment, Classifier, Optimizer, Train, suggest
+from simclr.config import (
+    Augment,
+    Classifier,
+    Optimizer,
+    Start,
+    Train,
+    suggest,
+)
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
@@ -79,6 +86,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
         epochs=epochs,
         batch_size=batch_size,
         augment=_crops(start),
+        start=Start(),
         classifier=Classifier(from_layer=layer),
         optimizer=optimizer,
         train=_train(start, epochs),
@@ -114,6 +122,7 @@ def distill(start, source, *, accelerator, replicas):
         batch_size=batch_size,
         init="",
         augment=_crops(start),
+        start=Start(),
         classifier=dataclasses.replace(start.classifier, freeze="none"),
         optimizer=Optimizer(
             # Also where there are weights: a smaller rate gains nothing, this

@@ -16,7 +16,7 @@ from simclr.storage import json_text
 
 _KERAS = re.compile(
     r"keras(\.src)?(\.(layers|models|ops|initializers|regularizers|constraints"
-    r"|activations|dtype_policies|quantizers)(\.\w+)*)?"
+    r"|activations|dtype_policies|quantizers|applications)(\.\w+)*)?"
 )
 # Keras's own that hold the code, or the graph, of others.
 _OTHERS_CODE = {

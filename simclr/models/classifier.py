@@ -8,6 +8,7 @@ import dataclasses
 import tensorflow as tf
 
 from simclr.models import backbones, heads
+from simclr.models import parts as parts_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,21 +65,10 @@ def build(config, num_classes):
 
 
 def _freeze(models, parts, last):
-    """Stops training up to a part; its batch norm keeps its statistics too.
-
-    A layer with trainable=False runs its batch norm in inference mode, whatever
-    the call says. (The published TF2 code sets the flag on wrappers before
-    their layers exist, and goes on updating the statistics.)
-    """
-    if last == "none":
-        return
-    if last in (parts[-1], "head"):
-        models["encoder"].trainable = False
-    else:
-        frozen = parts[: parts.index(last) + 1]
-        for layer in models["encoder"].layers:
-            if layer.name.partition("_")[0] in frozen:
-                layer.trainable = False
+    """Stops training up to a part of the encoder, or up to the classifier."""
+    parts_of.freeze(
+        models["encoder"], parts, parts[-1] if last == "head" else last
+    )
     if last == "head" and "head" in models:
         models["head"].trainable = False
 

@@ -1,37 +1,67 @@
 """Optimizers of the training loop, which sums gradients by itself."""
 
 import keras
+import tensorflow as tf
 
 from simclr.messages.errors import InputError
 from simclr.optimizers.lars import LARS
 
 
-class _SummedGradients:
-    """Takes gradients that are summed over the replicas already.
+class _OfTheLoop:
+    """Takes gradients that are summed already, and has rates of variables.
 
     The loop sums them, because it logs and checks their norms; Keras would
     multiply them by the number of replicas by summing them again. The method
     is private in Keras: build_optimizer sees to it that it is there, and the
     test that 4 replicas train as 1 does sees to it that it is used.
+
+    Attributes:
+        lr_factor: function of a Keras variable to its share of the learning
+            rate, set before `build`.
     """
+
+    lr_factor = staticmethod(lambda variable: 1.0)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return list(grads_and_vars)
 
+    def build(self, variables):
+        super().build(variables)
+        self._factors = [self.lr_factor(v) for v in variables]
 
-class _LARS(_SummedGradients, LARS):
+    def update_step(self, gradient, variable, learning_rate):
+        factor = self._factors[self._get_variable_index(variable)]
+        if factor != 1:
+            learning_rate = learning_rate * factor
+        super().update_step(gradient, variable, learning_rate)
+
+
+class _LARS(_OfTheLoop, LARS):
     pass
 
 
-class _SGD(_SummedGradients, keras.optimizers.SGD):
+class _SGD(_OfTheLoop, keras.optimizers.SGD):
     pass
 
 
-class _Adam(_SummedGradients, keras.optimizers.Adam):
+class _Adam(_OfTheLoop, keras.optimizers.Adam):
     pass
 
 
-class _AdamW(_SummedGradients, keras.optimizers.AdamW):
+class _OwnRateDecays(keras.optimizers.AdamW):
+    """AdamW whose decay has the variable's own learning rate, too."""
+
+    def _apply_weight_decay(self, variables):
+        """Not here, where Keras has one rate for all of them."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self._use_weight_decay(variable):
+            rate = tf.cast(learning_rate, variable.dtype)
+            self.assign_sub(variable, variable * self.weight_decay * rate)
+        super().update_step(gradient, variable, learning_rate)
+
+
+class _AdamW(_OfTheLoop, _OwnRateDecays):
     pass
 
 
@@ -45,6 +75,7 @@ def build_optimizer(
     variant="classic",
     nesterov=False,
     excluded_lr_factor=1.0,
+    lr_factors=(),
 ):
     """An optimizer for gradients that are summed over the replicas already.
 
@@ -57,6 +88,8 @@ def build_optimizer(
         excluded: Keras variables that lars neither decays nor adapts, and that
             adamw does not decay.
         variant, nesterov, excluded_lr_factor: of lars; see LARS.
+        lr_factors: list of (Keras variable, float), shares of the learning
+            rate; that of the others is 1.
 
     Returns:
         A keras optimizer; call its `build(variables)` in the strategy's scope
@@ -81,15 +114,19 @@ def build_optimizer(
             excluded_lr_factor=excluded_lr_factor,
         )
         optimizer.exclude(excluded)
-        return optimizer
-    if name == "sgd":
-        return _SGD(learning_rate, momentum=momentum, nesterov=True, name=name)
-    if name == "adam":
-        return _Adam(learning_rate, name=name)
-    if name == "adamw":
+    elif name == "sgd":
+        optimizer = _SGD(
+            learning_rate, momentum=momentum, nesterov=True, name=name
+        )
+    elif name == "adam":
+        optimizer = _Adam(learning_rate, name=name)
+    elif name == "adamw":
         optimizer = _AdamW(learning_rate, weight_decay=weight_decay, name=name)
         optimizer.exclude_from_weight_decay(var_list=list(excluded))
-        return optimizer
-    raise InputError(
-        f"optimizer {name!r}; choose one of lars, sgd, adam, adamw."
-    )
+    else:
+        raise InputError(
+            f"optimizer {name!r}; choose one of lars, sgd, adam, adamw."
+        )
+    shares = {id(v): share for v, share in lr_factors}
+    optimizer.lr_factor = lambda variable: shares.get(id(variable), 1.0)
+    return optimizer

@@ -12,6 +12,7 @@ _LINE = 1.4  # Height of a line of text, in font sizes.
 # Levels to beat, measured once before the first step: dashed.
 _LEVELS = (
     ("untrained_knn", "kNN untrained"),
+    ("start_knn", "kNN at the start"),
     ("raw_pixels_knn", "kNN raw pixels"),
 )
 

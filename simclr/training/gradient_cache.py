@@ -141,7 +141,8 @@ class _Parts:
         Returns:
             dz: [k, 2, m, d], its gradient in this replica's.
             rows: scalar, labelled rows of the whole batch.
-            scalars: dict, as Task.losses returns it; the probe's are still 0.
+            scalars: dict, as Task.losses returns it; those that are sums over
+                images are still 0.
         """
         task = self._task
         with tf.GradientTape() as tape:
@@ -155,23 +156,21 @@ class _Parts:
 
     def no_gradients(self):
         """A zero for each variable."""
-        return [tf.zeros(v.shape, v.dtype) for v in self._task.variables]
+        return [tf.zeros(v.shape, v.dtype) for v in self._task.learning]
 
     def carry_back(self, batch, i, dz, rows, gradients, scalars):
-        """`gradients` and the probe's `scalars` with those of microbatch i."""
+        """`gradients` and the images' `scalars` with those of microbatch i."""
         task, rows_of_i = self._task, self._cut(batch, i)
         views = task.coloured(rows_of_i)
         with tf.GradientTape() as tape:
             h, *z = task.encode(views)
             total = tf.reduce_sum(tf.stack(z) * dz[i])
-            probe = task.probe(h, rows_of_i["label"], rows)
-            if probe:
-                total += task.scaled(
-                    probe["probe_loss"] / collectives.num_replicas()
-                )
-        own = tape.gradient(total, task.variables)
+            loss, found = task.by_image(h, views, rows_of_i["label"], rows)
+            if found:
+                total += task.scaled(loss / collectives.num_replicas())
+        own = tape.gradient(total, task.learning)
         gradients = [g + new for g, new in zip(gradients, own)]
-        scalars = {k: v + probe.get(k, 0) for k, v in scalars.items()}
+        scalars = {k: v + found.get(k, 0) for k, v in scalars.items()}
         return gradients, scalars
 
     def no_new_negatives(self):

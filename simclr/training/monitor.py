@@ -14,6 +14,7 @@ from simclr.inference import features
 from simclr.inference.forward import encode
 from simclr.messages.errors import InputError
 from simclr.pictures import sheets
+from simclr.runs import best
 from simclr.training import baselines
 
 # Images whose two views measure alignment, and those on the sheet of views.
@@ -71,6 +72,9 @@ class Monitor:
         self._untrained = functools.partial(
             baselines.untrained, config, strategy
         )
+        # What a run that starts from weights has before its first step is no
+        # untrained encoder.
+        self._first = best.START if config.init else "untrained_"
         self._place = baselines.place(
             config,
             self._parts,
@@ -100,9 +104,10 @@ class Monitor:
             scores: dict of floats: health.health's, and "knn", the top-1
                 accuracy of weighted kNN with k = 20, where there are labels;
                 "agreement" of the neighbours with a teacher's.
-            beside: dict of the untrained encoder's, as "untrained_knn", and
-                "raw_pixels_knn"; empty unless `with_baselines`, and where the
-                weights that the run started from are gone.
+            beside: dict of those of the encoder that the run began with, as
+                "untrained_knn", or "start_knn" where it starts from weights,
+                and "raw_pixels_knn"; empty unless `with_baselines`, and where
+                the weights that the run started from are gone.
         """
         encoders = {"trained": self._encode}
         if with_baselines:
@@ -118,7 +123,7 @@ class Monitor:
         beside = {}
         if "untrained" in scores:
             beside = {
-                f"untrained_{k}": v for k, v in scores["untrained"].items()
+                f"{self._first}{k}": v for k, v in scores["untrained"].items()
             }
             if "raw_pixels" in scores:
                 beside["raw_pixels_knn"] = scores["raw_pixels"]["knn"]

@@ -5,7 +5,7 @@ import os
 from simclr.evaluation.split import few
 from simclr.messages.counts import counted
 from simclr.messages.progress import Progress
-from simclr.runs import checkpoint, metrics
+from simclr.runs import best, checkpoint, metrics
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
 from simclr.training.classifier_monitor import ClassifierMonitor
@@ -66,6 +66,11 @@ class Recorder:
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
         written = _written_baselines(workdir)
+        self._comparison = None
+        if config.init and not config.classifies:
+            self._comparison = best.Comparison(_rows(workdir))
+            if step == 0:
+                self._keep_best(step)
         self._baselines = _known_baselines(self._monitor, workers, written)
         if self._baselines and not written:
             self._write_baselines()
@@ -118,20 +123,54 @@ class Recorder:
             self._baselines = baselines
             if baselines:
                 self._write_baselines()
+        self._compare(step, scores)
         self._write(step, **scores)
-        shown = "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
         beside = ", ".join(
             f"{name} {self._baselines[key]:.3f}"
             for key, name in names.items()
             if self._baselines.get(key) is not None
         )
-        shown += f" ({beside})" if beside else ""
-        self._bar.say(f"step {step}  {shown}")
+        beside = f" ({beside})" if beside else ""
+        self._bar.say(f"step {step}  {_in_a_line(scores)}{beside}")
+        if self._comparison:
+            if start := self._comparison.start:
+                self._bar.say(f"its start  {_in_a_line(start)}")
+            if worse := self._comparison.worse(scores):
+                self._bar.say(f"{worse} ({best.folder(self._workdir)}).")
 
     def finish(self, step):
         """Notes that the run is at its end."""
         run_folder.mark_finished(self._workdir, step)
+        if self._comparison and self._comparison.best_step not in (None, step):
+            self._bar.say(
+                f"Better than the last weights: step "
+                f"{self._comparison.best_step}'s, {best.folder(self._workdir)}"
+            )
+
+    def _compare(self, step, scores):
+        """Keeps the weights of a run from weights where they are its best.
+
+        Before the row is written: who is killed between scores again.
+        """
+        if self._comparison is None:
+            return
+        self._comparison.begin(self._baselines)
+        if self._comparison.add(step, scores):
+            self._keep_best(step)
+
+    def _keep_best(self, step):
+        """What is in the task's models now, but for a copy of the start."""
+        roles = set(self._task.models) - {"anchor_encoder"}
+        best.keep(
+            self._workdir,
+            step,
+            {
+                name: variable
+                for name, variable in self._task.state.items()
+                if name.partition("/")[0] in roles
+            },
+        )
 
     def _say_what_was_scored(self):
         """Held-out images that could not be read, and how few are left."""
@@ -229,10 +268,19 @@ class SilentRecorder:
 
 def _written_baselines(workdir):
     """The baselines that the run has written, a dict; empty for none."""
-    for row in metrics.read(os.path.join(workdir, "metrics.jsonl")):
-        if row["step"] == 0 and "untrained_effective_rank" in row:
+    names = {f"{first}effective_rank" for first in ("untrained_", best.START)}
+    for row in _rows(workdir):
+        if row["step"] == 0 and names & row.keys():
             return row
     return {}
+
+
+def _rows(workdir):
+    return metrics.read(os.path.join(workdir, "metrics.jsonl"))
+
+
+def _in_a_line(scores):
+    return "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
 
 
 def _known_baselines(monitor, workers, written):

@@ -16,8 +16,9 @@ def start_from(weights, models):
 
     The encoder must fit whole. Of the head and the probe, what has another
     shape (another number of classes, say) or is not there stays fresh. The
-    queue of negatives starts empty, its momentum nets equal to the others:
-    a run begins here, whatever the weights' own queue held.
+    queue of negatives starts empty; the momentum nets and the anchor start
+    equal to what they are copies of: a run begins here, whatever the weights'
+    own were.
 
     Args:
         weights: dict of "role/variable path" -> array; see runs.weight_arrays.
@@ -38,10 +39,10 @@ def start_from(weights, models):
     for role in models:
         if role == "encoder":
             continue
-        followed = role.removeprefix("momentum_")
-        if followed != role:  # Its models come before those that follow them.
-            start_equal(models[role], models[followed])
-            lines.append(f"{role}: starts as the {followed}")
+        _, _, copied = role.partition("_")
+        if copied:  # Models come before their copies.
+            start_equal(models[role], models[copied])
+            lines.append(f"{role}: starts as the {copied}")
             continue
         if role == "negatives":
             lines.append("negatives: starts empty")

@@ -7,14 +7,15 @@ classes.
 import tensorflow as tf
 
 from simclr import collectives
+from simclr.config import Start
 from simclr.data.sources.registry import open_source
 from simclr.losses import objectives
 from simclr.messages.errors import InputError
-from simclr.models import heads
+from simclr.models import backbones, heads, parts
 from simclr.models.backbones import build_encoder
 from simclr.models.heads import build_head
 from simclr.training import gradient_cache
-from simclr.training.negatives import MomentumNegatives
+from simclr.training.negatives import MomentumNegatives, start_equal
 from simclr.training.tasks.task import Task
 
 _FEW = 100_000  # Images; with millions training from scratch is right.
@@ -25,13 +26,24 @@ class Pretrain(Task):
 
     Where there are labels, an online linear probe learns beside it from
     features whose gradient is stopped. With negatives.size, projections of
-    earlier batches are negatives too (simclr/training/negatives.py).
+    earlier batches are negatives too (simclr/training/negatives.py). What
+    keeps a run near the weights that it starts from is config.Start's.
+
+    Attributes:
+        anchor: the encoder as it was at the start, or None. It is in the
+            checkpoints, so that a run needs nothing else to go on.
+        head_steps: steps at the start in which the heads learn alone.
     """
 
     @classmethod
     def open_data(cls, config):
         """All of them, with or without labels."""
         objectives.check(config.loss.name, negatives=config.negatives.size > 0)
+        if config.start != Start() and not config.init:
+            raise InputError(
+                "The settings start.* keep a run near the weights that it "
+                "starts from, and there are none: say --init=RUN."
+            )
         source = open_source(config.data.source, labels=config.data.labels)
         # Some anchors meet the projection that their own image left an epoch
         # ago, and are told to flee it. Epochs being shuffled, their share is
@@ -62,6 +74,17 @@ class Pretrain(Task):
         self.encoder = build_encoder(
             self.config.model, self.config.data.image_size
         )
+        parts.freeze(
+            self.encoder,
+            backbones.parts(self.config.model),
+            self.config.start.freeze,
+        )
+        self.head_steps = round(
+            self.config.start.head_epochs
+            * self.num_examples
+            / self.config.batch_size
+        )
+        self._heads_alone = False  # Whether such a step is being traced.
         features = self.encoder.output["h"].shape[-1]
         self.head = build_head(self.config.model, features)
         models = {"encoder": self.encoder, "head": self.head}
@@ -86,30 +109,78 @@ class Pretrain(Task):
                 total_steps=self.total_steps,
             )
             models |= self.negatives.models
+        self.anchor = None
+        if self.config.start.anchor:
+            self.anchor = build_encoder(
+                self.config.model, self.config.data.image_size
+            )
+            start_equal(self.anchor, self.encoder)
+            self.anchor.trainable = False
+            models["anchor_encoder"] = self.anchor
+            self.scalars += ("anchor",)
         return models
 
+    @property
+    def learning(self):
+        """All that is trained; the heads while they learn alone."""
+        if not self._heads_alone:
+            return self.variables
+        encoder = {id(v) for v in self.encoder.trainable_variables}
+        return [v for v in self.variables if id(v) not in encoder]
+
     def train_step(self, strategy, batch):
-        """One update; with train.microbatch by gradient caching."""
+        """One update; with train.microbatch by gradient caching.
+
+        Both kinds of step are one program: the count of steps, which is in the
+        checkpoints, says which it is. All replicas count alike, so they meet
+        in the same branch.
+        """
+        if not self.head_steps:
+            return self._train_step(strategy, batch)
+
+        def heads_alone():
+            self._heads_alone = True
+            try:
+                return self._train_step(strategy, batch)
+            finally:
+                self._heads_alone = False
+
+        step = tf.convert_to_tensor(self.optimizer.iterations)
+        return tf.cond(
+            step < self.head_steps,
+            heads_alone,
+            lambda: self._train_step(strategy, batch),
+        )
+
+    def _train_step(self, strategy, batch):
         if not self.config.train.microbatch:
             return super().train_step(strategy, batch)
         return gradient_cache.train_step(self, strategy, batch)
 
     def losses(self, views, batch):
-        """The contrast of the views, and the probe's loss."""
+        """The contrast of the views, and what is learned image by image."""
         h, z1, z2 = self.encode(views)
         total, scalars = self.contrast(z1, z2)
-        probe = self.probe(h, batch["label"], self.labelled(batch))
-        return total + probe.get("probe_loss", 0), scalars | probe
+        count = self.labelled(batch)
+        loss, found = self.by_image(h, views, batch["label"], count)
+        return total + loss, scalars | found
 
     def encode(self, views):
         """Features h [2n, f] and the projections of both views, [n, d] each."""
         if self.config.model.joint_views:
-            h = self.encoder(tf.concat(views, 0), training=True)["h"]
+            h = self._features(tf.concat(views, 0))
             z1, z2 = tf.split(self.head(h, training=True)["z"], 2)
             return h, z1, z2
-        h1, h2 = (self.encoder(view, training=True)["h"] for view in views)
+        h1, h2 = (self._features(view) for view in views)
         z1, z2 = (self.head(h, training=True)["z"] for h in (h1, h2))
         return tf.concat([h1, h2], 0), z1, z2
+
+    def _features(self, images):
+        """Features h of images, by an encoder that learns or is left alone."""
+        if self._heads_alone:
+            return tf.stop_gradient(self.encoder(images, training=False)["h"])
+        training = not self.config.start.freeze_norm
+        return self.encoder(images, training=training)["h"]
 
     def contrast(self, z1, z2):
         """The objective from projections [n, d], and its scalars."""
@@ -129,6 +200,38 @@ class Pretrain(Task):
         own = tf.reduce_sum(tf.cast(batch["label"] >= 0, tf.float32))
         [count] = collectives.sum_over_replicas([own])
         return count / collectives.num_replicas()
+
+    def by_image(self, h, views, label, count):
+        """What is learned image by image: the probe, and the anchor's pull.
+
+        Args:
+            h, label, count: as in `probe`.
+            views: tuple of the two views of these rows, [n, h, w, 3] each.
+
+        Returns:
+            loss: what it adds to the contrast; 0 when there is nothing.
+            scalars: dict, sums over the rows as `probe` has them, "anchor" for
+                the anchor's before its weight.
+        """
+        scalars = self.probe(h, label, count)
+        loss = scalars.get("probe_loss", 0)
+        if self.anchor is not None:
+            scalars["anchor"] = self._distance(h, views)
+            loss += self.config.start.anchor * scalars["anchor"]
+        return loss, scalars
+
+    def _distance(self, h, views):
+        """1 - cosine of features [2n, f] and the start's, over all 2n."""
+        if self._heads_alone:  # They are the start's.
+            return tf.zeros([], h.dtype)
+        start = self.anchor(tf.concat(views, 0), training=False)["h"]
+        cosine = tf.reduce_sum(
+            tf.math.l2_normalize(h, axis=1)
+            * tf.math.l2_normalize(start, axis=1),
+            axis=1,
+        )
+        rows = 2 * self.config.batch_size / collectives.num_replicas()
+        return tf.reduce_sum(1 - cosine) / rows
 
     def probe(self, h, label, count):
         """Scores of the online probe; the encoder feels nothing of it.

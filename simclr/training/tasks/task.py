@@ -11,7 +11,7 @@ from simclr import collectives
 from simclr.data import batches
 from simclr.data.views import colour
 from simclr.losses import objectives
-from simclr.models import backbones, dtypes
+from simclr.models import backbones, dtypes, parts
 from simclr.models.variables import named_variables
 from simclr.optimizers import (
     build_optimizer,
@@ -101,6 +101,11 @@ class Task:
             variant=config.optimizer.lars_variant,
             nesterov=config.optimizer.lars_nesterov,
             excluded_lr_factor=config.optimizer.bias_lr_factor,
+            lr_factors=parts.lr_factors(
+                self.models["encoder"],
+                backbones.parts(config.model),
+                config.optimizer.layer_decay,
+            ),
         )
         self.optimizer.build(self.variables)
         self.decayed = self._decayed_by_loss()
@@ -234,11 +239,16 @@ class Task:
         with tf.GradientTape() as tape:
             total, scalars = self.losses(views, batch)
             total = self.scaled(total / collectives.num_replicas())
-        gradients = tape.gradient(total, self.variables)
+        gradients = tape.gradient(total, self.learning)
         step = tf.convert_to_tensor(self.optimizer.iterations)
         result = self.update(gradients, scalars, batch)
         self.after_update(views, step)
         return result
+
+    @property
+    def learning(self):
+        """Those of `variables` that the step at hand moves, a list."""
+        return self.variables
 
     def scaled(self, loss):
         """This replica's share of the loss, as its gradient is taken."""
@@ -248,7 +258,7 @@ class Task:
         """Moves the variables, and says what a step did.
 
         Args:
-            gradients: list, one for each of `self.variables`, of this replica's
+            gradients: list, one for each of `self.learning`, of this replica's
                 share of the global batch's loss, `scaled`.
             scalars: dict, as `losses` returns them.
             batch: dict, as in `step`.
@@ -266,14 +276,14 @@ class Task:
             g + self.config.optimizer.weight_decay * tf.cast(v, g.dtype)
             if id(v) in decayed
             else g
-            for g, v in zip(gradients, self.variables)
+            for g, v in zip(gradients, self.learning)
         ]
         learning_rate = self.schedule(self.optimizer.iterations)
         before = [tf.identity(tf.convert_to_tensor(v)) for v in self.kernels]
         scaling = {}
         if self.loss_scale:
             loss_scale.apply(
-                self.optimizer, gradients, self.variables, take=taken
+                self.optimizer, gradients, self.learning, take=taken
             )
             scaling = {
                 "loss_scale": tf.identity(self.loss_scale.scale),
@@ -281,9 +291,9 @@ class Task:
             }
             self.loss_scale.follow(taken)
         else:
-            self.optimizer.apply(gradients, self.variables)
+            self.optimizer.apply(gradients, self.learning)
 
-        norms = tf.stack([tf.norm(g) for g in gradients])
+        norms = self._norms(gradients)
         scalars["replaced"] = tf.reduce_mean(
             tf.cast(batch["replaced"], norms.dtype)
         )
@@ -304,6 +314,12 @@ class Task:
             **scaling,
             "grad_norms": norms,
         }
+
+    def _norms(self, gradients):
+        """Of each of `variables`, [variables]; 0 where it does not learn."""
+        norms = {id(v): tf.norm(g) for v, g in zip(self.learning, gradients)}
+        still = tf.zeros([], gradients[0].dtype)
+        return tf.stack([norms.get(id(v), still) for v in self.variables])
 
     def coloured(self, batch):
         """The views as floats, coloured here when the host did not.
