@@ -101,11 +101,14 @@ def override(config, overrides):
     Raises:
         InputError: as for `load`, or an option of another backbone.
     """
-    given = []
+    given, net = [], config.model.name
     for text in overrides:
         key, value = split(text)
         config = replace(config, key, value)
         given.append(key)
+    if config.model.name != net and "model.normalization" not in given:
+        # What was settled was the other net's.
+        config = replace(config, "model.normalization", "auto")
     config = _settled(_heard(config, given))
     for key in given:
         if key.startswith("model."):
