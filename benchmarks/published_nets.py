@@ -141,6 +141,7 @@ def write_originals(folder):
 
 def compare(folder):
     """Prints the table of the imports."""
+    from simclr.config import Config, Data, override
     from simclr.published import detect
     from simclr.published.files import opened
     from simclr.runs import weights
@@ -154,9 +155,8 @@ def compare(folder):
         source = opened.read(str(path))
         fit = detect.detect(source)
         arrays = fit.read(source)
-        config = weights.config_lib.override(
-            weights.config_lib.Config(model=fit.model), []
-        )
+        data = Data(image_size=fit.net.image_size)
+        config = override(Config(data=data, model=fit.model), [])
         net = weights.encoder_from(config, arrays)
         ours = net(drawn_weights.images(size_of(name), count=2)).numpy()
         theirs = np.load(folder / f"{name}.features.npy.npz")["h"]

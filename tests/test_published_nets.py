@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from simclr.config import Config, override
+from simclr.config import Config, Data, override
 from simclr.models.encoders import vit
 from simclr.models.encoders.positions import resized_places
 from simclr.published import detect
@@ -31,7 +31,8 @@ def imported(path):
     """(Fit, the net with the file's weights) of a file."""
     source = opened.read(str(path))
     fit = detect.detect(source)
-    config = override(Config(model=fit.model), [])
+    data = Data(image_size=fit.net.image_size)
+    config = override(Config(data=data, model=fit.model), [])
     return source, fit, weights.encoder_from(config, fit.read(source))
 
 
