@@ -13,6 +13,7 @@ from simclr.config.load import (
     load,
     override,
     read,
+    settled,
     split,
     to_json,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "one_branch",
     "override",
     "read",
+    "settled",
     "split",
     "to_json",
     "validate",

@@ -88,7 +88,9 @@ def _require_own_config(workdir):
 def _require_same(workdir, config, facts):
     old = read_facts(workdir)
     older.require_current(workdir, old)
-    changes = config_lib.differences(read_config(workdir), config)
+    changes = config_lib.differences(
+        read_config(workdir), config_lib.settled(config)
+    )
     if changes:
         raise InputError(
             f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "

@@ -156,7 +156,7 @@ def is_done(config, workdir, images=None):
     """
     return (
         run_folder.is_finished(workdir)
-        and run_folder.read_config(workdir) == config
+        and run_folder.read_config(workdir) == config_lib.settled(config)
         and not run_folder.changed_origins(workdir, config)
         and (
             images is None
