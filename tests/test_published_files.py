@@ -51,7 +51,7 @@ def test_safetensors_are_as_their_package_writes_them(tmp_path):
     arrays = {
         "a.weight": np.float32([[1, 2, 3]]),
         "b.weight": np.float16([1.5]),
-        "c.num_batches_tracked": np.int64(7),
+        "c.num_batches_tracked": np.array(7),
     }
     path = tmp_path / "w.safetensors"
     weight_files.write_safetensors(path, arrays)
