@@ -39,8 +39,8 @@ def position_embedding(rows, columns, dim, temperature=10_000.0):
 def resized_places(places, grid, rows, columns):
     """A learned embedding of square images' patches, for images of any size.
 
-    By DINO's rule (vision_transformer.py, interpolate_pos_encoding): bicubic,
-    without smoothing where it shrinks, places outside as those at the edge.
+    By the rule of DINO's code (interpolate_pos_encoding): bicubic, without
+    smoothing where it shrinks, places outside as those at the edge.
 
     Args:
         places: [grid * grid, d].
