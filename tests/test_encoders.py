@@ -11,7 +11,7 @@ from simclr import config as config_lib
 from simclr.config import Config
 from simclr.lowering import xla
 from simclr.models import backbones
-from simclr.models.encoders import vit
+from simclr.models.encoders import positions, vit
 from simclr.models.encoders.resnet import BLOCKS
 from simclr.models.variables import count_parameters
 from simclr.optimizers import no_decay_variables
@@ -256,7 +256,7 @@ def test_is_the_net_of_keras_applications(name):
 
 def test_vit_is_attention_over_patches():
     """Two of its layers in NumPy: places of patches, and attention."""
-    places = vit.position_embedding(2, 3, 8).numpy().reshape(2, 3, 8)
+    places = positions.position_embedding(2, 3, 8).numpy().reshape(2, 3, 8)
     omega = np.array([1, 1e-2])
     for row in range(2):
         for column in range(3):

@@ -95,9 +95,10 @@ def test_no_operation_touches_them():
         assert len(np.unique(view[..., :3])) > 100
 
 
-def test_the_stem_takes_them_as_they_are():
+@pytest.mark.parametrize("normalization", ["imagenet", "caffe"])
+def test_the_stem_takes_them_as_they_are(normalization):
     model = Model(depth=10, width=0.125, stem="cifar", extra_planes=K)
-    model = dataclasses.replace(model, normalization="imagenet")
+    model = dataclasses.replace(model, normalization=normalization)
     net = build_encoder(model)
     assert net.input_shape == (None, None, None, 3 + K)
     [scale] = [x for x in net.layers if x.name == "normalization"]

@@ -9,9 +9,9 @@ import pytest
 
 from simclr.models.encoders.resnet import resnet
 from simclr.published import detect
+from simclr.published.files.source import Source
 from simclr.published.names import STYLES, canonical, table
 from simclr.published.resnet_layers import Net, names_and_shapes
-from simclr.published.weights_file import Source
 from tests import published, published_files
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -10,7 +10,8 @@ import tensorflow as tf
 from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
 from simclr.models.variables import named_variables
-from simclr.published import detect, projection_layers, tensorflow_checkpoint
+from simclr.published import detect, projection_layers
+from simclr.published.files import tensorflow_checkpoint
 from simclr.published.probe_input import probe_input
 from simclr.published.resnet_layers import Net
 from simclr.runs import checkpoint

@@ -9,7 +9,8 @@ import pytest
 from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import projection_head
 from simclr.models.variables import named_variables
-from simclr.published import detect, torch_checkpoint
+from simclr.published import detect
+from simclr.published.files import state_dict, torch_checkpoint
 from simclr.published.resnet_layers import Net
 from simclr.runs import checkpoint
 from tests import published_files
@@ -48,8 +49,8 @@ def full_checkpoint():
 
 
 def detected(state):
-    source = torch_checkpoint.from_shapes(
-        {k: v.shape for k, v in state.items()}
+    source = state_dict.source(
+        "PyTorch checkpoint", {k: v.shape for k, v in state.items()}
     )
     return source, detect.detect(source)
 
@@ -69,7 +70,7 @@ def test_linear_head_is_the_fc():
     state = {**backbone(), **published_files.torch_values(FC)}
     _, fit = detected(state)
     assert fit.num_classes == 1000
-    kernel = torch_checkpoint.to_ours(state[fit.paths["probe/probe/kernel"]])
+    kernel = state_dict.to_ours(state[fit.paths["probe/probe/kernel"]])
     np.testing.assert_array_equal(kernel[5, 7], state["fc.weight"][7, 5])
 
 
@@ -78,7 +79,7 @@ def test_every_value_has_its_place():
     _, fit = detected(state)
     key = fit.paths["encoder/group2_block1_conv2/kernel"]
     assert key == "layer2.0.conv2.weight"
-    ours, theirs = torch_checkpoint.to_ours(state[key]), state[key]
+    ours, theirs = state_dict.to_ours(state[key]), state[key]
     assert ours.shape == (3, 3, 128, 128)
     assert ours[0, 2, 5, 9] == theirs[9, 5, 0, 2]
     shortcut = fit.paths["encoder/group4_block1_shortcut_bn/moving_variance"]
@@ -96,7 +97,7 @@ def test_full_checkpoint_has_the_projector():
     checkpoint.assign(
         named_variables(head=head),
         {
-            path: torch_checkpoint.to_ours(state[key])
+            path: state_dict.to_ours(state[key])
             for path, key in fit.paths.items()
             if path.startswith("head/")
         },
@@ -127,8 +128,7 @@ def test_what_is_missing_is_listed_by_its_name():
 
 
 def test_without_torch_one_line_says_what_to_install(tmp_path, monkeypatch):
-    find_spec = "simclr.published.torch_checkpoint.importlib.util.find_spec"
-    monkeypatch.setattr(find_spec, lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install simclr\[torch\]"):
         torch_checkpoint.read(str(tmp_path / "resnet50.pth"))
 

@@ -66,7 +66,11 @@ Preprocessing = Annotated[
     "beside each says, or its own first layers.",
 ]
 Run = Annotated[Path, "A run folder."]
-Init = Annotated[Path, "Weights to start from: a run folder or a checkpoint."]
+Init = Annotated[
+    Path,
+    "Weights to start from: a run folder, a checkpoint, a file that others "
+    "published, or imagenet (docs/pretrained.md).",
+]
 Set = Annotated[
     tuple[str, ...],
     "KEY=VALUE over the recipe; repeatable. In Python also a dict.",

@@ -13,6 +13,7 @@ from simclr.config.load import (
     load,
     override,
     read,
+    settled,
     split,
     to_json,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "one_branch",
     "override",
     "read",
+    "settled",
     "split",
     "to_json",
     "validate",

@@ -101,12 +101,15 @@ def override(config, overrides):
     Raises:
         InputError: as for `load`, or an option of another backbone.
     """
-    given = []
+    given, net = [], config.model.name
     for text in overrides:
         key, value = split(text)
         config = replace(config, key, value)
         given.append(key)
-    config = _settled(_heard(config, given))
+    if config.model.name != net and "model.normalization" not in given:
+        # What was settled was the other net's.
+        config = replace(config, "model.normalization", "auto")
+    config = settled(_heard(config, given))
     for key in given:
         if key.startswith("model."):
             backbones.require_option(config.model, key.removeprefix("model."))
@@ -129,8 +132,12 @@ def _heard(config, given):
     return dataclasses.replace(config, augment=augment)
 
 
-def _settled(config):
-    """The config, checked, with nothing left open that its net depends on."""
+def settled(config):
+    """The config, checked, with nothing left open that its net depends on.
+
+    Raises:
+        InputError: a bad value.
+    """
     model = backbones.settle(
         validate(config).model,
         image_size=config.data.image_size,
@@ -160,7 +167,7 @@ def from_json(text):
         values = json_text.parse(text)
     except ValueError as error:
         raise InputError(f"It is no JSON: {error}.") from error
-    return _settled(from_dict(Config, values))
+    return settled(from_dict(Config, values))
 
 
 def differences(old, new):

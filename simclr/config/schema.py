@@ -92,17 +92,33 @@ class Model(Typed, prefix="model."):
     # Of ResNets, as are the next: 10, 18, 34, 50, 101, 152 or 200 layers.
     depth: int = 18
     width: float = 1.0  # Multiplies every number of channels.
+    # Of the pixels, as the weights were trained: a name of
+    # simclr/models/normalizations.py; "auto": the backbone's own.
+    normalization: str = "auto"
     # "cifar" (small images), "imagenet", or "auto": cifar up to 64 pixels. All
     # convolutional nets have it; "torchvision" is a ResNet's.
     stem: str = "auto"
+    # A ResNet's projection shortcuts: one in the first block of "every_group",
+    # as SimCLR has it, or "where_needed", as torchvision.
+    shortcut: str = "every_group"
+    stride_kernel: int = 3  # Of a bottleneck: 3, or 1 (keras.applications).
     sk_ratio: float = 0.0  # Above 0: selective kernels; published: 0.0625.
     se_ratio: float = 0.0  # Above 0: squeeze and excitation.
-    normalization: str = "none"  # Of the pixels; "imagenet": mean, deviation.
     extra_planes: int = 0  # Channels beside the colours (Source.num_planes).
+    # Of MobileNets and EfficientNets: padding of convolutions that stride,
+    # "same" (TensorFlow's) or "symmetric" (PyTorch's), and batch norm's
+    # epsilon, 0: 1e-3.
+    padding: str = "same"
+    norm_epsilon: float = 0.0
     # Of vision transformers: side of a patch, pixels, 4 to 16; 0: the largest
     # of 16, 8 and 4 that makes 7 patches or more in a row.
     patch: int = 0
     freeze_patch: bool = True  # The patch projection stays random (MoCo v3).
+    heads: int = 0  # Of attention; 0: 12, MoCo v3's; ViT-S elsewhere: 6.
+    # Positions: 0: sines and cosines; n: learned, on n x n patches, resized to
+    # other images.
+    position_grid: int = 0
+    layer_scale: bool = False  # Whether branches are scaled (DINOv2).
     head_layers: int = 3  # 2 is SimCLR v1's, 3 SimCLRv2's, 1 linear, 0 none.
     head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
     head_dim: int = 128  # d, length of a projection z.
@@ -246,7 +262,9 @@ class Config(Typed):
     seed: int = 0
     # What to train: or "finetune", "distill", "distill_encoder".
     task: str = "pretrain"
-    init: str = ""  # Weights to start from: a run folder or a checkpoint.
+    # Weights to start from: a run folder, a checkpoint, a file that others
+    # published, or "imagenet" (docs/pretrained.md).
+    init: str = ""
     data: Data = Data()
     augment: Augment = Augment()
     model: Model = Model()

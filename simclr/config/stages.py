@@ -182,7 +182,8 @@ def _require_order(path, stages):
         if not isinstance(config, Config):
             raise InputError(f"{path}: stage {name!r} is no Config.")
         for other in config.origins:
-            if other not in before and not os.path.exists(other):
+            there = other == "imagenet" or os.path.exists(other)
+            if other not in before and not there:
                 raise InputError(
                     f"{path}: stage {name!r} builds on {other!r}, which is no "
                     f"stage before it ({', '.join(before) or 'none'}) and no "

@@ -11,6 +11,7 @@ import re
 
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
+from simclr.models.normalizations import NORMALIZATIONS
 
 # Rules that an option of config.Model may have, beside a tuple of choices.
 POSITIVE, NOT_NEGATIVE = "> 0", ">= 0"
@@ -36,6 +37,7 @@ class Backbone:
         options: dict of field of config.Model -> its rule. Other backbones'
             options have their defaults.
         words: function of a config.Model to its name in a paper's words.
+        normalization: of the pixels, what model.normalization=auto means.
         biases_decay: whether SGD and Adam decay biases, as SimCLR's code does.
     """
 
@@ -43,6 +45,7 @@ class Backbone:
     parts: tuple
     options: dict
     words: collections.abc.Callable
+    normalization: str = "imagenet"
     biases_decay: bool = False
 
 
@@ -55,8 +58,21 @@ def _groups(count):
     return tuple(f"group{i}" for i in range(1, count + 1))
 
 
-_STEM = {"stem": ("auto", "cifar", "imagenet")}
-_PATCH = {"patch": (0, *range(4, 17)), "freeze_patch": (True, False)}
+_PIXELS = {"normalization": ("auto", *NORMALIZATIONS)}
+_STEM = {"stem": ("auto", "cifar", "imagenet"), **_PIXELS}
+_CONVOLUTIONS = {
+    **_STEM,
+    "padding": ("same", "symmetric"),
+    "norm_epsilon": NOT_NEGATIVE,
+}
+_PATCH = {
+    "patch": (0, *range(4, 17)),
+    "freeze_patch": (True, False),
+    "heads": (0, 3, 6, 12),
+    "position_grid": NOT_NEGATIVE,
+    "layer_scale": (False, True),
+    **_PIXELS,
+}
 _VIT_PARTS = ("stem", *(f"block{i}" for i in range(1, 13)), "final")
 
 BACKBONES = {
@@ -67,37 +83,43 @@ BACKBONES = {
             "depth": (10, 18, 34, 50, 101, 152, 200),
             "width": POSITIVE,
             "stem": ("auto", "cifar", "imagenet", "torchvision"),
+            "shortcut": ("every_group", "where_needed"),
+            "stride_kernel": (3, 1),
             "sk_ratio": NOT_NEGATIVE,
             "se_ratio": NOT_NEGATIVE,
-            "normalization": ("none", "imagenet"),
+            **_PIXELS,
             "extra_planes": NOT_NEGATIVE,
         },
         words=_resnet_words,
+        normalization="none",
         biases_decay=True,
     ),
     "mobilenet_v3_small": Backbone(
         make="mobilenet_v3:small",
         parts=("stem", *_groups(4), "final"),
-        options=_STEM,
+        options=_CONVOLUTIONS,
         words=lambda model: "MobileNetV3-Small",
+        normalization="inception",
     ),
     "mobilenet_v3_large": Backbone(
         make="mobilenet_v3:large",
         parts=("stem", *_groups(5), "final"),
-        options=_STEM,
+        options=_CONVOLUTIONS,
         words=lambda model: "MobileNetV3-Large",
+        normalization="inception",
     ),
     "efficientnet_v2_b0": Backbone(
         make="efficientnet:v2_b0",
         parts=("stem", *_groups(6), "final"),
-        options=_STEM,
+        options=_CONVOLUTIONS,
         words=lambda model: "EfficientNetV2-B0",
     ),
     "efficientnet_lite0": Backbone(
         make="efficientnet:lite0",
         parts=("stem", *_groups(7), "final"),
-        options=_STEM,
+        options=_CONVOLUTIONS,
         words=lambda model: "EfficientNet-Lite0",
+        normalization="lite",
     ),
     "convnext_tiny": Backbone(
         make="convnext:tiny",
@@ -198,8 +220,8 @@ def settle(model, *, image_size, eval_image_size):
         eval_image_size: side of the images in evaluation, pixels.
 
     Returns:
-        config.Model: what was left open ("auto") is chosen by the images' size,
-        and options of other backbones have their defaults.
+        config.Model: what was left open ("auto") is chosen by the backbone and
+        the images' size, and options of other backbones have their defaults.
 
     Raises:
         InputError: patches do not fill the images.
@@ -210,6 +232,8 @@ def settle(model, *, image_size, eval_image_size):
         for field in dataclasses.fields(model)
         if field.name in options() - set(own)
     }
+    if "normalization" in own:
+        settled["normalization"] = _normalization(model)
     if "stem" in own and model.stem == "auto":
         settled["stem"] = "cifar" if image_size <= _SMALL else "imagenet"
     if "patch" in own:
@@ -222,6 +246,13 @@ def settle(model, *, image_size, eval_image_size):
                     f"{patch} pixels, not of {size}."
                 )
     return dataclasses.replace(model, **settled)
+
+
+def _normalization(model):
+    """What normalization of the pixels a config.Model has, "auto" or not."""
+    if model.normalization == "auto":
+        return get(model.name).normalization
+    return model.normalization
 
 
 def _patch(image_size):
@@ -237,7 +268,8 @@ def build_encoder(model, image_size=None):
     """The encoder f of a config.Model, weights fresh.
 
     Args:
-        model: config.Model; without `image_size` a settled one.
+        model: config.Model; without `image_size` one that names its stem or
+            its patch.
         image_size: side of the views in training, pixels: it settles what the
             model leaves open, and functions from outside may ask for it. The
             other nets take any size.
@@ -250,6 +282,6 @@ def build_encoder(model, image_size=None):
         return outside.build(model.name, image_size)
     module, _, function = row.make.partition(":")
     module = importlib.import_module(f"simclr.models.encoders.{module}")
-    return getattr(module, function)(
-        **{name: getattr(model, name) for name in row.options}
-    )
+    options = {name: getattr(model, name) for name in row.options}
+    options["normalization"] = _normalization(model)
+    return getattr(module, function)(**options)

@@ -6,33 +6,13 @@ import itertools
 from simclr.config import Model
 from simclr.messages.errors import InputError
 from simclr.models.encoders.resnet import BLOCKS
+from simclr.published import fit as fit_lib
 from simclr.published import projection_layers
-from simclr.published.names import canonical, table
+from simclr.published.families import match
+from simclr.published.names import STYLES, canonical, table
 from simclr.published.resnet_layers import SK_RATIO, Net, names_and_shapes
 
-_SHOWN = 8  # Problems that an error lists.
 _WIDTHS = (1, 2, 3, 4)
-
-
-@dataclasses.dataclass
-class Fit:
-    """A file's weights under our names.
-
-    Attributes:
-        net: the encoder's Net.
-        heads: ProjectionLayers.
-        model: config.Model that builds encoder and head.
-        paths: "encoder/...", "head/...", "probe/..." -> key of the file.
-        num_classes: k of the linear head; 0 without one.
-        notes: lines that the user should know.
-    """
-
-    net: Net
-    heads: projection_layers.ProjectionLayers
-    model: Model
-    paths: dict
-    num_classes: int
-    notes: list
 
 
 def detect(source):
@@ -42,13 +22,16 @@ def detect(source):
         source: source.Source.
 
     Returns:
-        Fit, in which every weight that the net needs has a key of the right
+        fit.Fit, in which every weight that the net needs has a key of the right
         shape, and every key of the file has a place.
 
     Raises:
         InputError: no known encoder, or weights that are missing, extra or of
             another shape, listed.
     """
+    by_family = match.fit(source)
+    if by_family:
+        return by_family
     found = _heads(source)
     others = set(source.shapes) - set(found.paths.values())
     net, paths, problems, notes = _encoder(source, others)
@@ -72,20 +55,21 @@ def detect(source):
     elif "probe/probe/bias" in found.paths:
         problems.append("the linear head's kernel is missing")
     shapes = {path: source.shapes[key] for path, key in found.paths.items()}
-    problems += _problems(expected, shapes, found.paths)
+    problems += fit_lib.problems(expected, shapes, found.paths)
     if problems:
-        raise InputError(_refusal(net, problems))
+        raise InputError(fit_lib.refusal(net.words, problems))
     if found.num_layers == 0:
         notes.append(
             "no projection head in the file: z = h, model.head_layers is 0"
         )
-    return Fit(
+    return fit_lib.Fit(
         net=net,
         heads=found,
         model=Model(
             depth=net.depth,
             width=float(net.width),
             stem=net.stem,
+            shortcut=net.shortcut,
             sk_ratio=net.sk_ratio,
             normalization="imagenet" if net.stem == "torchvision" else "none",
             head_layers=found.num_layers,
@@ -100,12 +84,6 @@ def detect(source):
     )
 
 
-def describe(net):
-    """A net in words."""
-    kernels = f", selective kernels {net.sk_ratio:g}" if net.sk_ratio else ""
-    return f"ResNet-{net.depth} x{net.width}{kernels}, {net.stem} stem"
-
-
 def candidates(style, forms):
     """The nets whose names are nearest to a file's, simpler ones first.
 
@@ -116,14 +94,20 @@ def candidates(style, forms):
     Returns:
         list of Net: one or more, in every width.
     """
-    variants = itertools.product((0.0, SK_RATIO), ("imagenet", "cifar"))
     if style == "torch":
-        variants = [(0.0, "torchvision")]
-    nets = [
-        Net(depth=depth, sk_ratio=sk_ratio, stem=stem)
-        for sk_ratio, stem in variants
-        for depth in BLOCKS
-    ]
+        nets = [
+            Net(depth=depth, stem="torchvision", shortcut=shortcut)
+            for depth in BLOCKS
+            # Of bottlenecks, every group needs one.
+            for shortcut in ("every_group", "where_needed")[: 1 + (depth < 50)]
+        ]
+    else:
+        variants = itertools.product((0.0, SK_RATIO), ("imagenet", "cifar"))
+        nets = [
+            Net(depth=depth, sk_ratio=sk_ratio, stem=stem)
+            for sk_ratio, stem in variants
+            for depth in BLOCKS
+        ]
     apart = [len(set(forms) ^ set(table(net, style))) for net in nets]
     return [
         dataclasses.replace(net, width=width)
@@ -147,6 +131,8 @@ def _encoder(source, keys):
     """
     spellings = {}
     for style, names in source.names.items():
+        if style not in STYLES:
+            continue
         forms = canonical([names[k] for k in names if k in keys], style)
         if forms:
             spellings[style] = {
@@ -169,14 +155,14 @@ def _encoder(source, keys):
     if best is None or not best[3]:
         some = ", ".join(sorted(keys)[:3]) or "nothing"
         raise InputError(
-            "It holds no encoder of a known kind (base_model/..., resnet/... "
-            f"or layer1.0...), but {some}."
+            "It holds no encoder of a known kind (docs/pretrained.md lists "
+            f"them), but {some}."
         )
     _, style, net, paths, problems = best
     notes = []
     if not net.bottleneck and net.sk_ratio and style == "tf1" and not problems:
         raise InputError(
-            f"{describe(net)} from a TF1 program: its basic blocks with "
+            f"{net.words} from a TF1 program: its basic blocks with "
             "sk_ratio compute another function than the published TF2 nets."
         )
     if not net.bottleneck and net.stem == "cifar" and "object" not in spellings:
@@ -201,34 +187,4 @@ def _fit(source, style, forms, net):
     theirs = {path: form for form, path in ours.items()}
     shapes = {path: source.shapes[key] for path, key in paths.items()}
     names = {path: paths.get(path, theirs[path]) for path in expected}
-    return paths, _problems(expected, shapes, names) + problems
-
-
-def _problems(expected, shapes, names):
-    """Lines on what is missing, extra or of another shape.
-
-    Args:
-        expected: our path -> shape.
-        shapes: our path -> shape in the file.
-        names: our path -> the published name, where it has one.
-    """
-    lines = []
-    for path, shape in expected.items():
-        if path not in shapes:
-            theirs = f" ({names[path]})" if path in names else ""
-            lines.append(f"{path}{theirs} is missing")
-        elif tuple(shapes[path]) != tuple(shape):
-            lines.append(
-                f"{names[path]} has shape {tuple(shapes[path])}, not {shape}"
-            )
-    lines += [f"{names[p]} is extra" for p in shapes if p not in expected]
-    return lines
-
-
-def _refusal(net, problems):
-    more = len(problems) - _SHOWN
-    return (
-        f"It is nearest to a {describe(net)} and does not fit: "
-        f"{'; '.join(problems[:_SHOWN])}"
-        + (f"; and {more} more ({len(problems)} in all)." if more > 0 else ".")
-    )
+    return paths, fit_lib.problems(expected, shapes, names) + problems

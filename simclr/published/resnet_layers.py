@@ -22,6 +22,14 @@ class Net:
     width: int = 1
     sk_ratio: float = 0.0
     stem: str = "imagenet"  # Or "cifar" or "torchvision".
+    shortcut: str = "every_group"  # Or "where_needed"; see resnet.py.
+
+    @property
+    def words(self):
+        """The net in words."""
+        sk = self.sk_ratio
+        kernels = f", selective kernels {sk:g}" if sk else ""
+        return f"ResNet-{self.depth} x{self.width}{kernels}, {self.stem} stem"
 
     @property
     def bottleneck(self):
@@ -99,7 +107,8 @@ def layers(net):
         inner = 64 * net.width * 2 ** (group - 1)
         outer = inner * (4 if net.bottleneck else 1)
         for block in range(count):
-            if block == 0:
+            needed = group > 1 or channels != outer
+            if block == 0 and (needed or net.shortcut == "every_group"):
                 found += _conv_bn(
                     group, block, "", 1, channels, outer, "shortcut_"
                 )

@@ -7,6 +7,7 @@ same folder and is renamed at the end: a crash never leaves a half checkpoint
 under a finished one's name, and never touches an older one.
 """
 
+import hashlib
 import os
 import re
 import zipfile
@@ -69,14 +70,18 @@ def digest(path):
         path: of the file.
 
     Returns:
-        bytes, of the names and checksums of all arrays; of the file's size
-        alone where it is damaged.
+        bytes, of the names and checksums of all arrays; of its bytes where it
+        is no zip, such as weights that others published.
     """
     try:
         with zipfile.ZipFile(path) as file:
             arrays = sorted((x.filename, x.CRC) for x in file.infolist())
     except zipfile.BadZipFile:
-        return str(os.path.getsize(path)).encode()
+        content = hashlib.sha256()
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                content.update(block)
+        return content.digest()
     return repr(arrays).encode()
 
 

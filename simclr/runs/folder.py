@@ -88,7 +88,9 @@ def _require_own_config(workdir):
 def _require_same(workdir, config, facts):
     old = read_facts(workdir)
     older.require_current(workdir, old)
-    changes = config_lib.differences(read_config(workdir), config)
+    changes = config_lib.differences(
+        read_config(workdir), config_lib.settled(config)
+    )
     if changes:
         raise InputError(
             f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
@@ -165,12 +167,14 @@ def read_config(workdir):
             f"{workdir} is no run folder: it has no config.json."
         ) from None
     facts = os.path.join(workdir, "run.json")
-    is_older = (
-        os.path.exists(facts) and older.format_of(read_facts(workdir)) == 1
-    )
+    number = older.FORMAT
+    if os.path.exists(facts):
+        number = older.format_of(read_facts(workdir))
     try:
-        if is_older and isinstance(values := json_text.parse(text), dict):
-            text = json.dumps(older.translated(values))
+        if number < older.FORMAT:
+            values = json_text.parse(text)
+            if isinstance(values, dict):
+                text = json.dumps(older.translated(values, number))
         return config_lib.from_json(text)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error

@@ -3,12 +3,14 @@
 A run folder's run.json says its format. The first, of commit a173f9f and
 before, has no number; its checkpoints hold the weights under the names of
 today, its config.json has other keys. Such a run is read (evaluate, predict,
---init, --teacher), never resumed.
+--init, --teacher), never resumed. The second goes on as it is: its nets other
+than ResNets had a normalization of pixels of their own, and it did not say so.
 """
 
 from simclr.messages.errors import InputError
 
-FORMAT = 2
+FORMAT = 3
+_RESUMED = 2  # The oldest that goes on here.
 # Parts of a config by their names of then.
 _PARTS = {"memory": "negatives"}
 
@@ -18,18 +20,27 @@ def format_of(facts):
     return facts.get("format", 1)
 
 
-def translated(values):
-    """A config of the first format, a dict of dicts, by the keys of today.
+def translated(values, number):
+    """A config of an earlier format by the keys and the words of today.
 
-    What it does not say has its default: every net was a ResNet then.
+    What it does not say has its default: every net was a ResNet at first.
+
+    Args:
+        values: dict of dicts, of a config.json.
+        number: of its format.
     """
-    return {_PARTS.get(name, name): value for name, value in values.items()}
+    if number == 1:
+        values = {_PARTS.get(name, name): v for name, v in values.items()}
+    model = values.get("model")
+    if not isinstance(model, dict) or model.get("name", "resnet") == "resnet":
+        return values
+    return {**values, "model": {**model, "normalization": "auto"}}
 
 
 def require_current(workdir, facts):
     """Raises InputError for a run that cannot go on here."""
     number = format_of(facts)
-    if number < FORMAT:
+    if number < _RESUMED:
         raise InputError(
             f"{workdir} was made by an earlier version of simclr and cannot be "
             "resumed: simclr evaluate, simclr predict and "

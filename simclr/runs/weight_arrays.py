@@ -1,8 +1,13 @@
-"""The arrays that a run keeps of its weights; no TensorFlow here."""
+"""The arrays that a run keeps of its weights, or starts from.
+
+No TensorFlow here, but where the weights are published ones: to tell which net
+they are of, that net is built.
+"""
 
 import os
 
 from simclr.messages.errors import InputError
+from simclr.published import start
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 
@@ -30,12 +35,14 @@ def read(path):
     return checkpoint.read(path)
 
 
-def read_weights(path, class_names=None):
+def read_weights(path, class_names=None, *, model=None):
     """The weights that a run starts from.
 
     Args:
-        path: as in `read`; a checkpoint may lie in no run.
+        path: as in `read`; a checkpoint may lie in no run. Or published
+            weights, a file or "imagenet" (published/start.py).
         class_names: list of str, the classes of the run that begins.
+        model: config.Model of the run that begins, for "imagenet" alone.
 
     Returns:
         dict of "role/variable path" -> array; the optimizer is left out, and
@@ -45,6 +52,9 @@ def read_weights(path, class_names=None):
     Raises:
         InputError: there is no checkpoint at `path`, or it is damaged.
     """
+    if start.is_published(path):
+        fit, source = start.find(path, model)
+        return fit.read(source)
     try:
         _, arrays = read(path)
     except InputError as error:

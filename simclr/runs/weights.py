@@ -34,8 +34,8 @@ class Trained:
             checkpoint calls "role/path".
         image_size: s, side of the images that evaluation shows it, pixels; how
             they are cut is data/images/center_crop.py's.
-        normalization: of pixels, as config.Model has it: "none", or that which
-            the model does itself.
+        normalization: of pixels, as config.Model has it, done by the model
+            itself; "auto" where a model from outside has one of its own.
         class_names: list of str; None for an encoder, and where an import does
             not tell them.
         num_classes: k; 0 for an encoder.

@@ -17,6 +17,7 @@ from simclr import config as config_lib
 from simclr.config import Config
 from simclr.config.stages import linked
 from simclr.messages.errors import InputError
+from simclr.published import start
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.storage.whole import write_whole
@@ -155,7 +156,7 @@ def is_done(config, workdir, images=None):
     """
     return (
         run_folder.is_finished(workdir)
-        and run_folder.read_config(workdir) == config
+        and run_folder.read_config(workdir) == config_lib.settled(config)
         and not run_folder.changed_origins(workdir, config)
         and (
             images is None
@@ -192,7 +193,8 @@ def _require_origins(cells):
     before = []
     for name, cell in cells.items():
         for origin in cell.config.origins:
-            if origin not in before and not os.path.exists(origin):
+            there = origin == start.IMAGENET or os.path.exists(origin)
+            if origin not in before and not there:
                 raise InputError(
                     f"{name} builds on {origin!r}, which is no cell before it "
                     f"({', '.join(before) or 'none'}) and no run folder."

@@ -30,7 +30,9 @@ def untrained(config, strategy):
     Raises:
         InputError: the weights that the run started from are gone.
     """
-    arrays = weight_arrays.read_weights(config.init) if config.init else None
+    arrays = None
+    if config.init:
+        arrays = weight_arrays.read_weights(config.init, model=config.model)
     encoder = weights.encoder_from(config, arrays, strategy=strategy)
     return Infer(encoder, strategy)
 

@@ -237,7 +237,9 @@ def restore(task, class_names, workdir, chief):
         checkpoint.assign(task.state, arrays)
         return step, sums
     if task.config.init:
-        arrays = weight_arrays.read_weights(task.config.init, class_names)
+        arrays = weight_arrays.read_weights(
+            task.config.init, class_names, model=task.config.model
+        )
         for line in start.start_from(arrays, task.models):
             if chief:
                 say(f"Weights   {line}")

@@ -33,6 +33,7 @@ _BUNDLED = (
     "messages/say",
     "models/__init__",
     "models/backbones",
+    "models/normalizations",
     "pjrt/__init__",
     "pjrt/devices",
     "pjrt/executable",

@@ -7,11 +7,19 @@ from simclr.commands.definition import command
 from simclr.engines import startup
 
 Checkpoint = Annotated[
-    arguments.Path, "A TF1 or TF2 checkpoint, a SavedModel's folder or a .pth."
+    arguments.Path,
+    "A TF1 or TF2 checkpoint, a SavedModel's folder, or a .pth, .safetensors, "
+    ".npz, .h5 or .keras file (docs/pretrained.md).",
 ]
 Workdir = Annotated[
     arguments.Path,
     "The run folder to write. Default: runs/NAME after the checkpoint.",
+]
+Set = Annotated[
+    tuple[str, ...],
+    "KEY=VALUE that the file does not tell of its net, such as "
+    "model.normalization=clip; repeatable.",
+    arguments.REPEATABLE,
 ]
 Check = Annotated[
     arguments.Path,
@@ -26,9 +34,10 @@ def import_weights(
     *,
     workdir: Workdir = "",
     check: Check = "",
+    set: Set = (),
     quiet: arguments.Quiet = False,
 ):
-    """Makes a run of published SimCLR or Barlow Twins weights.
+    """Makes a run of weights that others published.
 
     Returns:
         Run; None when the encoder is not as the SavedModel's.
@@ -40,4 +49,4 @@ def import_weights(
     startup.start_tensorflow()
     from simclr.commands.tools import imported
 
-    return imported.run(checkpoint, workdir=workdir, check=check)
+    return imported.run(checkpoint, workdir=workdir, check=check, overrides=set)

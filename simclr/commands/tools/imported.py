@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from simclr import __version__
 from simclr.commands.run import Run
-from simclr.config import Config, Data, validate
+from simclr.config import Config, Data, override
 from simclr.messages.errors import InputError
 from simclr.messages.say import say, show
 from simclr.models.heads import build_head
 from simclr.models.variables import named_variables
-from simclr.published import compare, detect, tensorflow_checkpoint
+from simclr.published import compare, detect
+from simclr.published.files import opened
 from simclr.published.probe_input import probe_input
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
@@ -26,20 +27,21 @@ _PARTS = {
     "head": "projection head",
     "probe": "linear head",
 }
-_TORCH_FILE = re.compile(r".*\.(pth|pt|pth\.tar|bin)")
 # Names of files and folders that say nothing about what is in them.
 _NAMELESS = re.compile(
     r"model\.ckpt(-\d+)?|ckpt-\d+|variables|saved_model|hub|checkpoint"
 )
 
 
-def run(path, *, workdir="", check=""):
+def run(path, *, workdir="", check="", overrides=()):
     """Imports a checkpoint.
 
     Args:
-        path: a TF1 or TF2 checkpoint, a SavedModel's folder or a .pth file.
+        path: a TF1 or TF2 checkpoint, a SavedModel's folder, or a file of
+            PyTorch's or Keras's names (published/files/opened.py).
         workdir: the run folder; "": runs/NAME after the checkpoint.
         check: folder of a SavedModel to compare the encoder with; "": none.
+        overrides: list of KEY=VALUE, what the file does not tell of its net.
 
     Returns:
         Run; None when the encoder is not as the SavedModel's.
@@ -48,13 +50,10 @@ def run(path, *, workdir="", check=""):
         InputError: no checkpoint, one that fits no known net, or a folder that
             holds another run.
     """
-    source = _open(path)
+    source = opened.read(path)
     fit = detect.detect(source)
-    config = _config(fit)
-    arrays = {
-        name: np.asarray(source.read(key), np.float32)
-        for name, key in fit.paths.items()
-    }
+    config = _config(fit, overrides)
+    arrays = fit.read(source)
     notes = [f"imported from {path} ({source.kind})", *source.notes, *fit.notes]
     end = ""
     if fit.num_classes:
@@ -94,32 +93,12 @@ def run(path, *, workdir="", check=""):
     return Run(workdir)
 
 
-def _open(path):
-    """The Source of whatever kind of checkpoint `path` is."""
-    if "://" in path:
-        raise InputError(
-            f"{path}: a checkpoint is read from a local disk; fetch it with "
-            "gcloud storage cp -r."
-        )
-    prefix = tensorflow_checkpoint.find(path)
-    if prefix:
-        return tensorflow_checkpoint.read(prefix)
-    if not os.path.exists(path):
-        raise InputError(f"There is no checkpoint at {path}.")
-    if os.path.isfile(path) and _TORCH_FILE.fullmatch(path):
-        from simclr.published import torch_checkpoint
-
-        return torch_checkpoint.read(path)
-    raise InputError(
-        f"{path} is no checkpoint: give a TensorFlow prefix (model.ckpt-N), "
-        "its folder, a SavedModel's folder, or a .pth file."
-    )
-
-
-def _config(fit):
+def _config(fit, overrides):
     """The Config of a run with the net that was found."""
     size = fit.net.image_size
-    return validate(Config(data=Data(image_size=size), model=fit.model))
+    return override(
+        Config(data=Data(image_size=size), model=fit.model), overrides
+    )
 
 
 def _report(path, source, fit, notes):
@@ -135,7 +114,7 @@ def _report(path, source, fit, notes):
     classes = "no linear head"
     if fit.num_classes:
         classes = f"linear head of {fit.num_classes:,} classes"
-    show(f"Found     {detect.describe(fit.net)}; {head}; {classes}")
+    show(f"Found     {fit.net.words}; {head}; {classes}")
     counts = collections.Counter(name.split("/")[0] for name in fit.paths)
     parts = ", ".join(f"{_PARTS[p]} {counts[p]}" for p in _PARTS if counts[p])
     show(
@@ -201,7 +180,7 @@ def _digest(arrays):
 def _name(path):
     """A run's name: the last part of the path that says something."""
     for part in reversed(os.path.abspath(path).split(os.sep)):
-        name = re.sub(r"\.(index|pth|pt|pth\.tar|bin|data-\S+)$", "", part)
+        name = opened.bare_name(part)
         if name and not _NAMELESS.fullmatch(name):
             return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
     return "imported"

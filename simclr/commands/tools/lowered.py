@@ -9,7 +9,7 @@ import numpy as np
 from simclr import config as config_lib
 from simclr.commands.run import Run
 from simclr.commands.tools.bundle import bundle_runner
-from simclr.commands.train import launch, train_data
+from simclr.commands.train import launch, starts, train_data
 from simclr.commands.unreadable import list_unreadable
 from simclr.config import Config
 from simclr.data.images.reader import Reader
@@ -140,10 +140,12 @@ def _config(recipe, workdir, overrides, init, **images):
         config = run_folder.read_config(workdir)
     else:
         raise InputError("Say --config=RECIPE, or --workdir of a run.")
+    begun = starts.find_published(launch.absolute_run(init), config, overrides)
     config = dataclasses.replace(
         config,
         data=train_data.with_data(config.data, **images),
         init=init or config.init,
+        model=starts.encoder_of(config.model, begun),
     )
     config = launch.absolute(config_lib.override(config, overrides))
     return config, workdir, launch.overruled(given, config, overrides)

@@ -27,7 +27,8 @@ Recipe = Annotated[
 ]
 Init = Annotated[
     arguments.Path,
-    "Weights to start from, if any, such as the teacher's own.",
+    "Weights to start from, if any, such as the teacher's own, a file that "
+    "others published, or imagenet (docs/pretrained.md).",
 ]
 Workdir = Annotated[
     arguments.Workdir, "Default: runs/NAME_distilled after the teacher."

@@ -20,7 +20,9 @@ Recipe = Annotated[
     "Without one a recipe is chosen from the images and the device.",
 ]
 Init = Annotated[
-    arguments.Path, "The pretrained run, or import, to start from."
+    arguments.Path,
+    "What to start from: a pretrained run, an import, a file that others "
+    "published, or imagenet (docs/pretrained.md).",
 ]
 FromScratch = Annotated[
     bool,
@@ -68,17 +70,16 @@ def finetune(
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
         )
-    from simclr.commands.train import launch, train_data
+    from simclr.commands.train import launch, starts, train_data
     from simclr.config import suggest_tasks
-    from simclr.runs import folder as run_folder
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "finetune", overrides)
     train_data.require_there(data, eval_data)
     init = launch.absolute_run(init)
-    start = run_folder.read_config(init) if init else None
+    start = starts.find(init, recipe, overrides)
     if not workdir:
-        began = init or launch.default_workdir(config, "")
+        began = starts.name_of(init) or launch.default_workdir(config, "")
         name = os.path.basename(began)
         ending = "supervised" if from_scratch else "finetuned"
         workdir = os.path.join("runs", f"{name}_{ending}")

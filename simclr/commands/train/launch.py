@@ -22,6 +22,7 @@ from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
+from simclr.published import start
 from simclr.runs import checkpoint, weight_arrays
 from simclr.runs import folder as run_folder
 from simclr.storage import files
@@ -136,8 +137,10 @@ def in_force(overrides):
 
 
 def absolute_run(path):
-    """A run folder or checkpoint by its absolute path; "" as it is."""
-    return os.path.abspath(os.path.expanduser(path)) if path else ""
+    """A run folder or weights by their absolute path; what is none as it is."""
+    if path in ("", start.IMAGENET):
+        return path
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def require_readable(recipe, overrides, *, data, init=""):
@@ -162,7 +165,7 @@ def require_readable(recipe, overrides, *, data, init=""):
             if config_lib.split(override)[0].startswith(("data.", "init"))
         ],
     )
-    if config.init:
+    if config.init and not start.is_published(config.init):
         weight_arrays.read_weights(absolute_run(config.init))
     data = train_data.absolute(config.data)
     for source, labels in (

@@ -58,7 +58,7 @@ def pipeline(
         InputError: bad input, before any work.
         FloatingPointError: the loss or a gradient was not finite.
     """
-    from simclr.commands.train import launch, train_data
+    from simclr.commands.train import launch, starts, train_data
     from simclr.config.stages import (
         load,
         require_teachers,
@@ -71,8 +71,8 @@ def pipeline(
     if teacher:
         said = with_teacher(said, launch.absolute_run(teacher))
     require_teachers(recipe, said)
-    stages = said
     train_data.require_there(data, eval_data)
+    stages = starts.with_published(said)
     pretrained = launch.absolute_run(pretrained)
     if pretrained:
         stages = with_pretrained(stages, run_folder.read_config(pretrained))

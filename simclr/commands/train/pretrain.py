@@ -54,12 +54,13 @@ def pretrain(
     """
     if not config and not data:
         raise InputError("Say --data=FOLDER (your images) or --config=RECIPE.")
-    from simclr.commands.train import launch, train_data
+    from simclr.commands.train import launch, starts, train_data
     from simclr.config import suggest
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "pretrain", overrides)
     train_data.require_there(data, eval_data)
+    begun = starts.find_published(launch.absolute_run(init), recipe, overrides)
     if not workdir:
         workdir = launch.default_workdir(config, data)
     given = {
@@ -89,7 +90,12 @@ def pretrain(
         ),
     )
     images = train_data.with_data(chosen.data, **given)
-    chosen = dataclasses.replace(chosen, data=images, init=init or chosen.init)
+    chosen = dataclasses.replace(
+        chosen,
+        data=images,
+        init=init or chosen.init,
+        model=starts.encoder_of(chosen.model, begun),
+    )
     chosen = launch.absolute(config_lib.override(chosen, overrides))
     return launch.train(
         chosen,

@@ -7,7 +7,7 @@ hands on those, any other encoder its features.
 import dataclasses
 
 from simclr import config as config_lib
-from simclr.commands.train import launch, train_data
+from simclr.commands.train import launch, starts, train_data
 from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
 from simclr.frozen import files
@@ -92,12 +92,12 @@ def of_labels(
         InputError: bad input.
     """
     classes.of_all(wanted.teachers)  # What is no classifier stops it here.
+    start = starts.find(init, recipe, overrides)
     images = train_data.resolve(
         recipe, wanted.teachers[0], same_classes=True, **given
     )
     launch.require_readable(recipe, overrides, data=images, init=init)
     devices = take()
-    start = run_folder.read_config(init) if init else None
     teacher, _, _ = classes.describe(wanted.teachers[0])
     chosen, notes = launch.chosen(
         recipe,
@@ -138,6 +138,7 @@ def of_encoder(
         raise InputError(f"{run} has no checkpoint yet.")
     if not (run or recipe or given["source"]):
         raise InputError("Say --data=IMAGES: the teacher's file has none.")
+    start = starts.find(init, recipe, overrides)
     images = train_data.resolve(recipe, run, same_classes=False, **given)
     launch.require_readable(recipe, overrides, data=images, init=init)
     devices = take()
@@ -161,7 +162,6 @@ def of_encoder(
             preprocessing=wanted.preprocessing,
         ),
     )
-    start = run_folder.read_config(init) if init else None
     return _begun(chosen, images, init, start), notes, devices
 
 

@@ -11,6 +11,7 @@ from simclr.config import Data
 from simclr.data.sources import registry
 from simclr.data.sources.labels import few_labels, to_csv
 from simclr.messages.errors import InputError
+from simclr.published import start
 from simclr.runs import folder as run_folder
 
 
@@ -86,7 +87,7 @@ def data_of_run(run, data, *, same_classes):
     """The images that a run takes from the run it builds on.
 
     Args:
-        run: run folder.
+        run: run folder, or published weights, which have none.
         data: what the user said instead, or "": then the run's labels, which
             are of its own images, do not come along.
         same_classes: whether it has that run's classes: its evaluation
@@ -96,8 +97,15 @@ def data_of_run(run, data, *, same_classes):
         config.Data.
 
     Raises:
-        InputError: the run has no images of its own (an import).
+        InputError: the run has no images of its own (an import), nor have
+            published weights.
     """
+    if start.is_published(run):
+        if data:
+            return Data()
+        raise InputError(
+            f"--init={run} holds weights and no images: say --data=IMAGES."
+        )
     if data:
         images = dataclasses.replace(
             run_folder.read_config(run).data, labels=""

@@ -8,21 +8,22 @@ import keras
 from keras import layers
 
 from simclr.models.dtypes import float32_or_wider
-from simclr.models.encoders.layers import IMAGENET, LayerScale, images
+from simclr.models.encoders.layers import LayerScale, images
 
 
-def tiny(*, stem):
+def tiny(*, stem, normalization):
     """ConvNeXt-T up to its pooled and normalized features, 768 of them.
 
     Args:
         stem: "imagenet" (patches of 4 pixels), or "cifar" (of 2, for small
             images).
+        normalization: of the pixels, a name of NORMALIZATIONS.
 
     Returns:
         A functional keras.Model from images [n, h, w, 3] in [0, 1] to a dict
         of its parts' ends and "h".
     """
-    inputs, x = images(*IMAGENET)
+    inputs, x = images(normalization)
     side = 2 if stem == "cifar" else 4
     x = _patches(x, 96, side, name="stem_conv")
     x = _norm(x, name="stem_norm")

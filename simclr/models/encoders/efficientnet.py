@@ -7,12 +7,12 @@ and self-supervised training has its own noise.
 """
 
 import dataclasses
+import functools
 
 import keras
 from keras import layers
 
 from simclr.models.encoders.layers import (
-    IMAGENET,
     conv_bn,
     images,
     mean_features,
@@ -64,39 +64,38 @@ _V2_B0 = (
 )
 
 
-def lite0(*, stem):
+def lite0(*, stem, normalization, padding="same", norm_epsilon=0.0):
     """EfficientNet-Lite0 up to its pooled features, 1280 of them.
 
     Args:
         stem: "imagenet" (stride 2), or "cifar" (stride 1, for small images).
+        normalization: of the pixels, a name of NORMALIZATIONS.
+        padding, norm_epsilon: of convolutions that stride, and of batch norm;
+            see layers.conv_bn.
 
     Returns:
         A functional keras.Model from images [n, h, w, 3] in [0, 1] to a dict
         of its parts' ends and "h".
     """
-    inputs, x = images(255 / 128, -127 / 128)
-    return _net(
-        inputs, x, _LITE0, stem, activation="relu6", name="efficientnet_lite0"
+    inputs, x = images(normalization)
+    conv = functools.partial(
+        conv_bn, padding=padding, epsilon=norm_epsilon, activation="relu6"
     )
+    return _net(inputs, x, _LITE0, stem, conv, name="efficientnet_lite0")
 
 
-def v2_b0(*, stem):
+def v2_b0(*, stem, normalization, padding="same", norm_epsilon=0.0):
     """EfficientNetV2-B0; the rest is as in `lite0`."""
-    inputs, x = images(*IMAGENET)
-    return _net(
-        inputs, x, _V2_B0, stem, activation="swish", name="efficientnet_v2_b0"
+    inputs, x = images(normalization)
+    conv = functools.partial(
+        conv_bn, padding=padding, epsilon=norm_epsilon, activation="swish"
     )
+    return _net(inputs, x, _V2_B0, stem, conv, name="efficientnet_v2_b0")
 
 
-def _net(inputs, x, groups, stem, *, activation, name):
-    x = conv_bn(
-        x,
-        32,
-        3,
-        stride=1 if stem == "cifar" else 2,
-        activation=activation,
-        name="stem",
-    )
+def _net(inputs, x, groups, stem, conv, *, name):
+    """The net whose convolutions `conv` makes, as conv_bn does."""
+    x = conv(x, 32, 3, stride=1 if stem == "cifar" else 2, name="stem")
     ends = {"stem": x}
     for number, group in enumerate(groups, start=1):
         block = _fused_block if group.fused else _block
@@ -105,30 +104,27 @@ def _net(inputs, x, groups, stem, *, activation, name):
                 x,
                 group,
                 stride=group.stride if i == 0 else 1,
-                activation=activation,
+                conv=conv,
                 name=f"group{number}_block{i + 1}",
             )
         ends[f"group{number}"] = x
-    x = conv_bn(x, _HEAD, 1, activation=activation, name="final")
+    x = conv(x, _HEAD, 1, name="final")
     ends["final"] = x
     ends["h"] = mean_features(x)
     return keras.Model(inputs, ends, name=name)
 
 
-def _block(x, group, *, stride, activation, name):
+def _block(x, group, *, stride, conv, name):
     """MBConv: 1x1 to more channels, depthwise, 1x1 back."""
     shortcut = x
     expanded = group.expansion * x.shape[-1]
     if group.expansion > 1:
-        x = conv_bn(
-            x, expanded, 1, activation=activation, name=f"{name}_expand"
-        )
-    x = conv_bn(
+        x = conv(x, expanded, 1, name=f"{name}_expand")
+    x = conv(
         x,
         expanded,
         group.kernel,
         stride=stride,
-        activation=activation,
         depthwise=True,
         name=f"{name}_depthwise",
     )
@@ -136,36 +132,34 @@ def _block(x, group, *, stride, activation, name):
         x = squeeze_excite(
             x,
             max(1, int(shortcut.shape[-1] * group.se_ratio)),
-            activation=activation,
+            activation="swish",
             gate="sigmoid",
             name=f"{name}_se",
         )
-    x = conv_bn(x, group.channels, 1, name=f"{name}_project")
+    x = conv(x, group.channels, 1, activation=None, name=f"{name}_project")
     return _merged(shortcut, x, stride, name)
 
 
-def _fused_block(x, group, *, stride, activation, name):
+def _fused_block(x, group, *, stride, conv, name):
     """Fused-MBConv: k x k to more channels, 1x1 back; or one k x k alone."""
     shortcut = x
     if group.expansion == 1:
-        x = conv_bn(
+        x = conv(
             x,
             group.channels,
             group.kernel,
             stride=stride,
-            activation=activation,
             name=f"{name}_project",
         )
         return _merged(shortcut, x, stride, name)
-    x = conv_bn(
+    x = conv(
         x,
         group.expansion * x.shape[-1],
         group.kernel,
         stride=stride,
-        activation=activation,
         name=f"{name}_expand",
     )
-    x = conv_bn(x, group.channels, 1, name=f"{name}_project")
+    x = conv(x, group.channels, 1, activation=None, name=f"{name}_project")
     return _merged(shortcut, x, stride, name)
 
 

@@ -6,33 +6,50 @@ Letters: n images, h w an image's height and width, c channels, f features.
 import keras
 from keras import layers
 
+from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 from simclr.models.dtypes import float32_or_wider
-
-# Mean and deviation of ImageNet's pixels in [0, 1], as a scale and an offset.
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-IMAGENET = (
-    [1 / d for d in _DEVIATION],
-    [-m / d for m, d in zip(_MEAN, _DEVIATION, strict=True)],
-)
+from simclr.models.normalizations import NORMALIZATIONS
 
 
-def images(scale, offset):
-    """An encoder's input, and its pixels as its paper scales them.
+def images(normalization, extra_planes=0):
+    """An encoder's input, and its pixels as its weights want them.
 
     Args:
-        scale, offset: of pixels in [0, 1]; a number, or one per channel.
+        normalization: a name of NORMALIZATIONS.
+        extra_planes: p, channels behind the colours, taken as they are.
 
     Returns:
-        (keras.Input, tensor): [n, h, w, 3] both.
+        (keras.Input, tensor): [n, h, w, 3 + p] both.
+
+    Raises:
+        InputError: there is no such normalization.
     """
+    kind = NORMALIZATIONS.get(normalization)
+    if kind is None:
+        raise InputError(
+            f"normalization={normalization!r}; choose one of "
+            f"{', '.join(NORMALIZATIONS)}."
+        )
     wide = float32_or_wider()
-    inputs = keras.Input((None, None, 3), dtype=wide, name="images")
-    # Not layers.Normalization, whose mean is a tensor of its own, which a
-    # lowered step (simclr/lowering/xla.py) has no place for.
-    return inputs, layers.Rescaling(
-        scale, offset, dtype=wide, name="normalization"
-    )(inputs)
+    inputs = keras.Input(
+        (None, None, 3 + extra_planes), dtype=wide, name="images"
+    )
+    x = inputs
+    if kind.bgr:
+        planes = [x[..., i : i + 1] for i in (2, 1, 0)]
+        planes += [x[..., 3:]] if extra_planes else []
+        x = layers.Concatenate(dtype=wide, name="bgr")(planes)
+    if normalization != "none":
+        # Not layers.Normalization, whose mean is a tensor of its own, which a
+        # lowered step (simclr/lowering/xla.py) has no place for.
+        x = layers.Rescaling(
+            scale=[*kind.scale, *[1.0] * extra_planes],
+            offset=[*kind.offset, *[0.0] * extra_planes],
+            dtype=wide,
+            name="normalization",
+        )(x)
+    return inputs, x
 
 
 def mean_features(x):
@@ -41,12 +58,18 @@ def mean_features(x):
 
 
 def conv_bn(
-    x, channels, kernel, *, name, stride=1, activation=None, depthwise=False
+    x,
+    channels,
+    kernel,
+    *,
+    name,
+    stride=1,
+    activation=None,
+    depthwise=False,
+    padding="same",
+    epsilon=0.0,
 ):
     """Convolution without bias, batch norm, and an activation if one is named.
-
-    TensorFlow's SAME padding: where the stride is 2 and the side even, it pads
-    below and to the right alone.
 
     Args:
         x: [n, h, w, c].
@@ -56,7 +79,16 @@ def conv_bn(
         stride: of the convolution.
         activation: a Keras activation's name, or None.
         depthwise: bool, a kernel of its own for every channel.
+        padding: "same" (TensorFlow's: where the stride is 2 and the side even,
+            below and to the right alone), or "symmetric" (PyTorch's).
+        epsilon: of the batch norm; 0: 1e-3, TensorFlow's in such nets.
     """
+    if padding == "symmetric" and stride > 1:
+        padding = "valid"
+        pad = (kernel - 1) // 2
+        x = layers.ZeroPadding2D(pad, name=f"{name}_pad")(x)
+    else:
+        padding = "same"
     start = keras.initializers.VarianceScaling(
         scale=2.0, mode="fan_out", distribution="truncated_normal"
     )
@@ -64,7 +96,7 @@ def conv_bn(
         convolution = layers.DepthwiseConv2D(
             kernel,
             stride,
-            "same",
+            padding,
             use_bias=False,
             depthwise_initializer=start,
             name=f"{name}_conv",
@@ -74,12 +106,12 @@ def conv_bn(
             channels,
             kernel,
             stride,
-            "same",
+            padding,
             use_bias=False,
             kernel_initializer=start,
             name=f"{name}_conv",
         )
-    x = BatchNorm(epsilon=1e-3, name=f"{name}_bn")(convolution(x))
+    x = BatchNorm(epsilon=epsilon or 1e-3, name=f"{name}_bn")(convolution(x))
     if activation is None:
         return x
     return layers.Activation(activation, name=f"{name}_{activation}")(x)

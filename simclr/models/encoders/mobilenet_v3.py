@@ -1,5 +1,7 @@
 """MobileNetV3, the nets of phones (Howard et al. 2019, arXiv 1905.02244)."""
 
+import functools
+
 import keras
 from keras import layers
 
@@ -44,27 +46,33 @@ _LARGE = (
 )
 
 
-def small(*, stem):
+def small(*, stem, normalization, padding="same", norm_epsilon=0.0):
     """MobileNetV3-Small up to its pooled features, 576 of them.
 
     Args:
         stem: "imagenet" (stride 2), or "cifar" (stride 1, for small images).
+        normalization: of the pixels, a name of NORMALIZATIONS.
+        padding, norm_epsilon: of convolutions that stride, and of batch norm;
+            see layers.conv_bn.
 
     Returns:
         A functional keras.Model from images [n, h, w, 3] in [0, 1] to a dict
         of its parts' ends and "h".
     """
-    return _net(_SMALL, stem, name="mobilenet_v3_small")
+    conv = functools.partial(conv_bn, padding=padding, epsilon=norm_epsilon)
+    return _net(_SMALL, stem, normalization, conv, name="mobilenet_v3_small")
 
 
-def large(*, stem):
+def large(*, stem, normalization, padding="same", norm_epsilon=0.0):
     """MobileNetV3-Large up to its pooled features, 960; the rest as `small`."""
-    return _net(_LARGE, stem, name="mobilenet_v3_large")
+    conv = functools.partial(conv_bn, padding=padding, epsilon=norm_epsilon)
+    return _net(_LARGE, stem, normalization, conv, name="mobilenet_v3_large")
 
 
-def _net(blocks, stem, *, name):
-    inputs, x = images(2.0, -1.0)
-    x = conv_bn(
+def _net(blocks, stem, normalization, conv, *, name):
+    """The net whose convolutions `conv` makes, as conv_bn does."""
+    inputs, x = images(normalization)
+    x = conv(
         x,
         16,
         3,
@@ -78,22 +86,22 @@ def _net(blocks, stem, *, name):
         if not group or row[-1] == 2:  # A group keeps its resolution.
             group, i = group + 1, 0
         i += 1
-        x = _block(x, *row, name=f"group{group}_block{i}")
+        x = _block(conv, x, *row, name=f"group{group}_block{i}")
         ends[f"group{group}"] = x
-    x = conv_bn(x, 6 * x.shape[-1], 1, activation="hard_swish", name="final")
+    x = conv(x, 6 * x.shape[-1], 1, activation="hard_swish", name="final")
     ends["final"] = x
     ends["h"] = mean_features(x)
     return keras.Model(inputs, ends, name=name)
 
 
-def _block(x, kernel, expanded, channels, squeeze, activation, stride, *, name):
+def _block(
+    conv, x, kernel, expanded, channels, squeeze, activation, stride, *, name
+):
     """Inverted residual: 1x1 to `expanded`, depthwise, 1x1 to `channels`."""
     shortcut = x
     if expanded != x.shape[-1]:
-        x = conv_bn(
-            x, expanded, 1, activation=activation, name=f"{name}_expand"
-        )
-    x = conv_bn(
+        x = conv(x, expanded, 1, activation=activation, name=f"{name}_expand")
+    x = conv(
         x,
         expanded,
         kernel,
@@ -110,7 +118,7 @@ def _block(x, kernel, expanded, channels, squeeze, activation, stride, *, name):
             gate="hard_sigmoid",
             name=f"{name}_se",
         )
-    x = conv_bn(x, channels, 1, name=f"{name}_project")
+    x = conv(x, channels, 1, name=f"{name}_project")
     if stride > 1 or shortcut.shape[-1] != channels:
         return x
     return layers.Add(name=name)([shortcut, x])

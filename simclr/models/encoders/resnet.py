@@ -9,6 +9,7 @@ from keras import layers
 from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 from simclr.models.dtypes import float32_or_wider
+from simclr.models.encoders.layers import images
 
 # Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
 BLOCKS = {
@@ -20,12 +21,6 @@ BLOCKS = {
     152: (3, 8, 36, 3),
     200: (3, 24, 36, 3),
 }
-# Mean and standard deviation of ImageNet's pixels in [0, 1], per channel, as
-# torchvision's nets expect their input. SimCLR's take the pixels as they are.
-NORMALIZATIONS = {
-    "none": None,
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
 
 
 def resnet(
@@ -35,6 +30,8 @@ def resnet(
     stem="imagenet",
     sk_ratio=0.0,
     se_ratio=0.0,
+    shortcut="every_group",
+    stride_kernel=3,
     normalization="none",
     extra_planes=0,
 ):
@@ -56,9 +53,13 @@ def resnet(
             blocks, and the shortcuts and ImageNet stem of ResNet-D
             (arXiv 1812.01187); the published nets use 0.0625.
         se_ratio: above 0, squeeze and excitation (arXiv 1709.01507).
-        normalization: "none", or "imagenet": images are normalized by
-            ImageNet's mean and deviation in the net, so that no later stage
-            can forget it.
+        shortcut: which blocks' shortcuts are projections: the first of
+            "every_group", as SimCLR's code has it, or those "where_needed":
+            where the shape changes (the paper's option B, torchvision).
+        stride_kernel: side of a bottleneck's kernel that has the stride: 3, or
+            1 (the paper's first version, keras.applications).
+        normalization: of the pixels, a name of NORMALIZATIONS: in the net, so
+            that no later stage can forget it. SimCLR's nets have "none".
         extra_planes: p, channels behind the colours, taken as they are.
 
     Returns:
@@ -67,7 +68,8 @@ def resnet(
         at least float32).
 
     Raises:
-        InputError: an unknown depth or stem, or a width or ratio below 0.
+        InputError: an unknown depth, stem or normalization, or a width or
+            ratio below 0.
     """
     blocks = BLOCKS.get(depth)
     if blocks is None:
@@ -75,52 +77,40 @@ def resnet(
         raise InputError(f"depth={depth}; choose one of {known}.")
     if stem not in _STEMS:
         raise InputError(f"stem={stem!r}; choose one of {', '.join(_STEMS)}.")
-    if normalization not in NORMALIZATIONS:
-        raise InputError(
-            f"normalization={normalization!r}; choose one of "
-            f"{', '.join(NORMALIZATIONS)}."
-        )
     for name, value in {"sk_ratio": sk_ratio, "se_ratio": se_ratio}.items():
         if value < 0:
             raise InputError(f"{name}={value} must be at least 0.")
     if width <= 0:
         raise InputError(f"width={width} must be above 0.")
     channels = max(8, round(64 * width / 8) * 8)
-    block = _bottleneck_block if depth >= 50 else _basic_block
+    block, widening = _basic_block, 1
+    if depth >= 50:
+        block, widening = _bottleneck_block, 4
+    where_needed = shortcut == "where_needed"
 
     # Statistics of a whole image lose too much in bfloat16.
     wide = float32_or_wider()
-    images = keras.Input(
-        (None, None, 3 + extra_planes), dtype=wide, name="images"
-    )
-    x = images
-    if NORMALIZATIONS[normalization] is not None:
-        mean, deviation = NORMALIZATIONS[normalization]
-        # Not layers.Normalization, whose mean is a tensor of its own, which a
-        # lowered step (simclr/lowering/xla.py) has no place for.
-        x = layers.Rescaling(
-            scale=[1 / d for d in deviation] + [1.0] * extra_planes,
-            offset=[-m / d for m, d in zip(mean, deviation, strict=True)]
-            + [0.0] * extra_planes,
-            dtype=wide,
-            name="normalization",
-        )(x)
+    inputs, x = images(normalization, extra_planes)
     x = _STEMS[stem](x, channels, sk_ratio)
     ends = {"stem": x}
     for group, count in enumerate(blocks, start=1):
+        inner = channels * 2 ** (group - 1)
         for i in range(count):
+            stride = 2 if group > 1 and i == 0 else 1
+            keeps_shape = stride == 1 and x.shape[-1] == inner * widening
             x = block(
                 x,
-                channels * 2 ** (group - 1),
-                stride=2 if group > 1 and i == 0 else 1,
-                project=i == 0,
+                inner,
+                stride=stride,
+                stride_kernel=stride_kernel,
+                project=i == 0 and not (where_needed and keeps_shape),
                 sk_ratio=sk_ratio,
                 se_ratio=se_ratio,
                 name=f"group{group}_block{i + 1}",
             )
         ends[f"group{group}"] = x
     ends["h"] = layers.GlobalAveragePooling2D(dtype=wide, name="h")(x)
-    return keras.Model(images, ends, name=f"resnet{depth}")
+    return keras.Model(inputs, ends, name=f"resnet{depth}")
 
 
 def _cifar_stem(x, channels, sk_ratio):
@@ -155,8 +145,11 @@ _STEMS = {
 }
 
 
-def _basic_block(x, channels, *, stride, project, sk_ratio, se_ratio, name):
+def _basic_block(
+    x, channels, *, stride, stride_kernel, project, sk_ratio, se_ratio, name
+):
     """Two 3x3 convolutions. Published nets never select kernels here."""
+    del stride_kernel  # There is one size.
     shortcut = x
     if project:
         shortcut = _shortcut(x, channels, stride, sk_ratio, name)
@@ -168,13 +161,17 @@ def _basic_block(x, channels, *, stride, project, sk_ratio, se_ratio, name):
 
 
 def _bottleneck_block(
-    x, channels, *, stride, project, sk_ratio, se_ratio, name
+    x, channels, *, stride, stride_kernel, project, sk_ratio, se_ratio, name
 ):
     """1x1, 3x3 (or selective kernels), and 1x1 to four times the channels."""
     shortcut = x
     if project:
         shortcut = _shortcut(x, 4 * channels, stride, sk_ratio, name)
-    x = _conv_bn(x, channels, 1, name=name + "_{}1")
+    if stride_kernel == 1:
+        x = _conv_bn(x, channels, 1, stride=stride, name=name + "_{}1")
+        stride = 1
+    else:
+        x = _conv_bn(x, channels, 1, name=name + "_{}1")
     if sk_ratio:
         x = _select_kernels(x, channels, stride, sk_ratio, name)
     else:

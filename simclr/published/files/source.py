@@ -14,12 +14,14 @@ class Source:
     Attributes:
         kind: what it is, in words.
         shapes: key -> shape of every tensor that may be a weight.
-        names: style (names.STYLES) -> {key: name}: the spellings of a key.
+        names: style (of names.STYLES, or "keras") -> {key: name}: the spellings
+            of a key.
         read: function of a key, its array.
         left: what was left out -> number of tensors.
         trained: keys that an optimizer kept slots for: those that a gradient
             reached. Empty where the file has none.
         notes: lines that the user should know.
+        path: of the file; "" where it does not matter.
     """
 
     kind: str
@@ -29,3 +31,4 @@ class Source:
     left: dict = dataclasses.field(default_factory=dict)
     trained: frozenset = frozenset()
     notes: list = dataclasses.field(default_factory=list)
+    path: str = ""

@@ -1,0 +1,1 @@
+"""Nets of keras.applications, torchvision, timm and others, by their names."""

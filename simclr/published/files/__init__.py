@@ -1,0 +1,1 @@
+"""Readers of files of weights: names, shapes, arrays; no code of theirs."""

@@ -1,0 +1,62 @@
+"""PyTorch's own files, .pth, .pt and .bin.
+
+Only tensors and plain containers are read (weights_only=True): a file that
+would run code on loading is refused.
+"""
+
+import importlib.util
+
+from simclr.messages.errors import InputError
+from simclr.published.files import state_dict
+
+# Where a full checkpoint keeps the net: DINO's "teacher" is the net that its
+# authors use.
+_STATE_KEYS = ("model", "state_dict", "teacher")
+
+
+def read(path):
+    """Lists a .pth file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Source.
+
+    Raises:
+        InputError: PyTorch is missing, or the file is damaged, no checkpoint,
+            or holds more than tensors.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise InputError(
+            f"Reading {path} needs PyTorch: pip install simclr[torch]; or give "
+            "the weights as .safetensors or .npz, which need nothing."
+        )
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # RuntimeError, UnpicklingError, EOFError, ...
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"{path} is not a whole PyTorch checkpoint of tensors alone "
+            f"({reason})."
+        ) from None
+    left = {}
+    for key in _STATE_KEYS:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            others = len(state) - 1
+            if others:
+                left["other entries (optimizer, epoch, ...)"] = others
+            state = state[key]
+            break
+    if not isinstance(state, dict):
+        raise InputError(f"{path} holds no weights by name.")
+    tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    source = state_dict.source(
+        "PyTorch checkpoint",
+        {k: tuple(v.shape) for k, v in tensors.items()},
+        lambda key: tensors[key].float().numpy(),
+    )
+    source.left |= left
+    return source

@@ -1,0 +1,60 @@
+"""Published weights as the start of a run: a file, or "imagenet"."""
+
+import os
+import zipfile
+
+from simclr.messages.errors import InputError
+from simclr.published.files import opened
+
+IMAGENET = "imagenet"
+
+
+def is_published(init):
+    """Whether a Config's `init` is published weights: no run, no checkpoint."""
+    if init == IMAGENET:
+        return True
+    if not opened.is_weights(init) or os.path.isdir(os.path.expanduser(init)):
+        return False
+    return not _is_checkpoint(init)
+
+
+def _is_checkpoint(path):
+    """Whether a file is a checkpoint of ours, which has a step."""
+    if not path.endswith(".npz"):
+        return False
+    try:
+        with zipfile.ZipFile(os.path.expanduser(path)) as file:
+            return "step.npy" in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return True  # Whatever is wrong with it, its reader says.
+
+
+def find(init, model):
+    """Published weights, fitted.
+
+    Args:
+        init: a Config's, for which `is_published` holds.
+        model: config.Model, whose backbone "imagenet" is about.
+
+    Returns:
+        (fit.Fit, source.Source).
+
+    Raises:
+        InputError: there is no such file, it is damaged or fits no net; says
+            it is about --init.
+    """
+    from simclr.published import detect
+
+    if init == IMAGENET:
+        from simclr.published.families import applications
+
+        source = applications.read(model)
+        return detect.detect(source), source
+    path = os.path.expanduser(init)
+    if not os.path.exists(path):
+        raise InputError(f"--init: {path} does not exist.")
+    try:
+        source = opened.read(path)
+        return detect.detect(source), source
+    except InputError as error:
+        raise InputError(f"--init={path}: {error}") from None
