@@ -21,7 +21,7 @@ from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.training import loop
 from simclr.training.teachers import features as teacher_features
-from tests import tiny, tiny_classifier, tiny_encoder
+from tests import tiny, tiny_classifier, tiny_encoder, weight_files
 from tests.conftest import four_replicas
 from tests.test_lower import run_pyz
 from tests.test_pjrt import assert_same_run, train
@@ -249,6 +249,23 @@ def test_a_teacher_without_classes_teaches_its_features(
         quiet=True,
     )
     assert tuned.config.classifier.from_layer == 0, "there is no trained head"
+
+
+def test_published_weights_teach_as_their_import_does(photos, tmp_path):
+    file = weight_files.write(
+        tmp_path / "resnet18.safetensors", weight_files.state("resnet18")
+    )
+    run = str(tmp_path / "imported")
+    assert cli.main(["import", str(file), f"--workdir={run}"]) == 0
+    one, other = (
+        targets(
+            student(photos, str(path), teacher_size=32, mirror=False),
+            tmp_path / "runs" / "run",
+        )[0]
+        for path in (file, run)
+    )
+    np.testing.assert_array_equal(one, other)
+    assert len(os.listdir(tmp_path / "runs" / "teacher_features")) == 1
 
 
 def test_a_classifier_can_teach_its_features(photos, tmp_path):

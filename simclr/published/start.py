@@ -40,8 +40,7 @@ def find(init, model):
         (fit.Fit, source.Source).
 
     Raises:
-        InputError: there is no such file, it is damaged or fits no net; says
-            it is about --init.
+        InputError: there is no such file, it is damaged or fits no net.
     """
     from simclr.published import detect
 
@@ -52,9 +51,9 @@ def find(init, model):
         return detect.detect(source), source
     path = os.path.expanduser(init)
     if not os.path.exists(path):
-        raise InputError(f"--init: {path} does not exist.")
+        raise InputError(f"{path} does not exist.")
     try:
         source = opened.read(path)
         return detect.detect(source), source
     except InputError as error:
-        raise InputError(f"--init={path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None

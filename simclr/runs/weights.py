@@ -18,6 +18,7 @@ from simclr.models import classifier as classifier_lib
 from simclr.models import dtypes
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
+from simclr.published import start
 from simclr.runs import checkpoint, classes, weight_arrays
 from simclr.runs import folder as run_folder
 
@@ -57,7 +58,8 @@ def load_encoder(path, strategy=None):
     """The encoder of a run: of pretrain, finetune, distill, import or lower.
 
     Args:
-        path: run folder (its newest checkpoint), or a checkpoint in one.
+        path: run folder (its newest checkpoint), or a checkpoint in one; or a
+            file of published weights.
         strategy: tf.distribute strategy that holds the variables; None: the
             one in whose scope this is called.
 
@@ -68,8 +70,15 @@ def load_encoder(path, strategy=None):
         InputError: the folder is no run, or has no checkpoint; or that is
             damaged or of another net.
     """
-    config = run_folder.read_config(weight_arrays.run_of(path))
-    step, arrays = weight_arrays.read(path)
+    if start.is_published(path):
+        fit, source = start.find(path, None)
+        config = config_lib.Config(
+            model=fit.model, data=config_lib.Data(image_size=fit.net.image_size)
+        )
+        step, arrays = 0, fit.read(source)
+    else:
+        config = run_folder.read_config(weight_arrays.run_of(path))
+        step, arrays = weight_arrays.read(path)
     models, model = _encoder(config, arrays, strategy)
     return _trained(models, model, config, step)
 

@@ -12,6 +12,7 @@ from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
 from simclr.frozen import files
 from simclr.messages.errors import InputError
+from simclr.published import start
 from simclr.runs import checkpoint, classes
 from simclr.runs import folder as run_folder
 
@@ -182,7 +183,8 @@ def _begun(chosen, images, init, start):
 def _names_classes(path):
     """Whether a teacher is a classifier; InputError where it is no encoder."""
     if not run_folder.is_run(path):
-        files.require(path)
+        if not start.is_published(path):
+            files.require(path)
         return False
     try:
         classes.describe(path)

@@ -14,6 +14,7 @@ from simclr.inference import features
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
+from simclr.published import start
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 
@@ -83,10 +84,10 @@ def _baseline(path, name, preprocessing, strategy):
         show(f"Baseline  {encoder.words}")
         size = encoder.image_size
         return Compared(name, encoder, size, size, encoder.digest)
-    if not run_folder.is_run(path):
+    if not (run_folder.is_run(path) or start.is_published(path)):
         raise InputError(
-            f"--baseline={path} is no frozen encoder ({SPELLINGS}) and no run "
-            "folder."
+            f"--baseline={path} is no frozen encoder ({SPELLINGS}), no run "
+            "folder and no file of published weights."
         )
     trained = weights.load_encoder(path, strategy)
     show(f"Baseline  {path}, step {trained.step}")

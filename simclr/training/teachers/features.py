@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.engines.strategies import is_chief
+from simclr.frozen import files
 from simclr.frozen.encoder import open_encoder
 from simclr.inference import shards
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
-from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.storage.whole import whole_path
 
@@ -115,17 +115,18 @@ class _Teacher:
     def __init__(self, wanted, strategy):
         if not wanted.teacher:
             raise InputError("There is no teacher: say --teacher=ENCODER.")
-        if run_folder.is_run(wanted.teacher):
-            self._of_run(wanted, strategy)
-        else:
+        if files.is_encoder(wanted.teacher):
             self._in_file(wanted)
+        else:
+            self._of_weights(wanted, strategy)
         self.image_size = wanted.teacher_size or self.image_size
 
-    def _of_run(self, wanted, strategy):
+    def _of_weights(self, wanted, strategy):
         trained = weights.load_encoder(wanted.teacher, strategy)
         self.image_size = trained.image_size
         self.digest = shards.digest(trained.model)
-        self.words = f"{wanted.teacher}, step {trained.step}"
+        step = f", step {trained.step}" if trained.step else ""
+        self.words = f"{wanted.teacher}{step}"
 
         def both(x):
             h = trained.model(tf.concat([x, tf.reverse(x, [2])], 0))
