@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.config import Config, Loss, Start, Train
+from simclr.engines.engine import make_engine
+from simclr.engines.strategies import make_strategy
 from simclr.lowering import program
 from simclr.models import parts
 from simclr.models.encoders.resnet import resnet
@@ -251,6 +253,41 @@ def test_the_step_is_lowered_with_both_kinds(small_encoder):
     assert {"encoder/group1_conv/kernel", "head/z_dense/kernel"} <= written
     assert "encoder/stem_conv/kernel" in read - written
     keras.backend.clear_session()
+
+
+@pytest.mark.slow  # As all that needs jax: make slow installs it.
+def test_by_pjrt_on_two_devices(small_encoder):
+    """Both branches of the step, with a collective in each."""
+    pytest.importorskip("jax")
+    devices, _ = make_strategy("cpu", 2, "pjrt")
+    expected = run(build(ALL), ONE(), steps=4)
+    task = build(ALL)
+
+    def shares(context):
+        """A dataset of each device's share, step by step."""
+        del context
+        batches = [tiny_step.batch_of(ONE(), step) for step in range(4)]
+        return tf.data.Dataset.from_tensor_slices(
+            {
+                name: tf.concat([batch[name] for batch in batches], 0)
+                for name in batches[0]
+            }
+        ).batch(BATCH // 2)
+
+    engine = make_engine(task, devices, on_device=False)
+    sums = {
+        name: np.zeros([]) for name in ("steps", *task.scalars, *task.measures)
+    }
+    sums, _, bad = engine.train_steps(engine.batches(shares), 4, sums)
+    engine.pull()
+    assert bad == -1
+    for name in task.scalars:
+        total = sum(row[name] for row in expected[0])
+        np.testing.assert_allclose(sums[name], total, rtol=1e-7)
+    for name, value in state_of(task).items():
+        np.testing.assert_allclose(
+            value, expected[1][name], rtol=1e-6, atol=1e-9, err_msg=name
+        )
 
 
 @pytest.mark.parametrize(
