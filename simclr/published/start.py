@@ -34,7 +34,7 @@ def find(init, model):
 
     Args:
         init: a Config's, for which `is_published` holds.
-        model: config.Model, whose backbone "imagenet" is about.
+        model: config.Model, whose backbone "imagenet" is about; or None.
 
     Returns:
         (fit.Fit, source.Source).
@@ -45,6 +45,10 @@ def find(init, model):
     from simclr.published import detect
 
     if init == IMAGENET:
+        if model is None:
+            raise InputError(
+                "imagenet says no net here: give a file (docs/pretrained.md)."
+            )
         from simclr.published.families import applications
 
         source = applications.read(model)
