@@ -87,7 +87,8 @@ def test_finetune_takes_the_recipes_images_not_the_runs(
     assert trained[0].data.source == source
     assert trained[0].data.eval_source == source
     assert trained[0].init == pretrained
-    assert trained[0].model == tiny.CONFIG.model, "the weights' own net"
+    own = config_lib.settled(tiny.CONFIG).model
+    assert trained[0].model == own, "the weights' own net"
     assert "overruled: model.width: 1.0 -> 0.125" in said
     assert f"overruled: init: '' -> {pretrained!r}" in said
     assert "overruled: data" not in said and "overruled: epochs" not in said

@@ -50,7 +50,7 @@ NORMALIZATIONS = {
     "lite": Normalization((255 / 128,) * 3, (-127 / 128,) * 3),
     # Bytes less ImageNet's mean, blue first: keras.applications' ResNet-50.
     "caffe": Normalization((255.0,) * 3, (-103.939, -116.779, -123.68), True),
-    # github.com/openai/CLIP, clip.py.
+    # github.com/openai/CLIP.
     "clip": standardized(
         (0.48145466, 0.4578275, 0.40821073),
         (0.26862954, 0.26130258, 0.27577711),

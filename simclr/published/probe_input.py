@@ -15,7 +15,7 @@ def probe_input(source, fit, path):
 
     Args:
         source: source.Source of the file.
-        fit: detect.Fit of it.
+        fit: fit.Fit of it.
         path: where the file lies; the published folders' names tell.
 
     Returns:
