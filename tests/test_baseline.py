@@ -119,7 +119,7 @@ def test_what_cannot_be_put_beside_a_run_is_an_error_first(
 
     refused(
         "photos is no frozen encoder (a .keras or .onnx file, or a SavedModel's"
-        " folder) and no run folder",
+        " folder), no run folder and no file of published weights",
         f"--baseline={tmp_path / 'photos'}",
     )
     refused("There is no ", f"--baseline={tmp_path / 'none.onnx'}")

@@ -94,7 +94,7 @@ def test_spec_of_a_batch_is_that_of_the_batches(on_device, views):
         on_device=on_device,
         augment=Augment(),
         views=views,
-        classes=7 if views == 1 else 0,
+        target_dims=7 if views == 1 else 0,
     )
     tf.nest.assert_same_structure(batch, spec)
     for tensor, expected in zip(tf.nest.flatten(batch), tf.nest.flatten(spec)):

@@ -15,7 +15,8 @@ from simclr.training import loop, loss_scale
 from simclr.training.tasks import Pretrain
 from tests import tiny
 from tests.conftest import four_replicas
-from tests.test_gradient_cache import batch_of, small_encoder
+from tests.test_gradient_cache import small_encoder
+from tests.tiny_step import batch_of
 
 ONE = tf.distribute.get_strategy
 __all__ = ["small_encoder"]  # A fixture: one convolution, for every test.

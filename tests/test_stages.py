@@ -291,8 +291,11 @@ def test_folders_that_are_no_classes_are_no_labels(teacher, tmp_path):
     [
         (["finetune"], "Say --init=RUN"),
         (["finetune", "--init=/nowhere"], "is no run folder"),
-        (["distill"], "say --teacher=RUN"),
-        (["distill", "--teacher={pretrained}"], "is no classifier"),
+        (["distill"], "say --teacher=ENCODER"),
+        (
+            ["distill", "--teacher={pretrained}", "--set=task=distill"],
+            "is no classifier",
+        ),
         (
             ["finetune", "--init={pretrained}", "--labels=none"],
             "has no labels",
@@ -359,7 +362,6 @@ def test_cached_answers_are_of_these_teachers_and_images(
             ONE(),
             Workers(ONE()),
             str(tmp_path),
-            chief=True,
             step=step,
         )
         return np.array(p)

@@ -283,5 +283,6 @@ def build_encoder(model, image_size=None):
     module, _, function = row.make.partition(":")
     module = importlib.import_module(f"simclr.models.encoders.{module}")
     options = {name: getattr(model, name) for name in row.options}
-    options["normalization"] = _normalization(model)
+    if "normalization" in options:
+        options["normalization"] = _normalization(model)
     return getattr(module, function)(**options)
