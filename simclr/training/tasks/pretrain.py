@@ -58,9 +58,9 @@ class Pretrain(Task):
             source.notes = [
                 *source.notes,
                 f"{len(source):,} images are few to train from scratch on; a "
-                "student of a published encoder is often far better in the "
-                "same time: simclr distill --teacher=ENCODER "
-                "(docs/students.md has figures, and where to get one)",
+                "student of a published encoder may be better in the same "
+                "time: simclr distill --teacher=ENCODER (docs/students.md "
+                "has figures, and where to get one)",
             ]
         return source, source.class_names
 
