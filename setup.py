@@ -57,6 +57,7 @@ setuptools.setup(
         "numpy>=1.26",
         "opencv-python-headless>=4.10.0.84",  # Knows both NumPy 1.26 and 2.
         "pillow>=10.3",
+        "safetensors>=0.5",
         "scipy>=1.11",
         "simplejpeg>=1.8",
         "tensorboard>=2.18",

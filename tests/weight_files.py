@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from tests import drawn_weights
 
@@ -29,23 +30,7 @@ def write(path, arrays):
     if path.suffix == ".npz":
         np.savez(path, **arrays)
     else:
-        write_safetensors(path, arrays)
+        save_file(
+            {name: np.asarray(array) for name, array in arrays.items()}, path
+        )
     return str(path)
-
-
-def write_safetensors(path, arrays, **changes):
-    """The format as its README says it; `changes` go over the header."""
-    kinds = {"float32": "F32", "int64": "I64", "float16": "F16"}
-    header, parts, at = {"__metadata__": {"format": "pt"}}, [], 0
-    for name, array in arrays.items():
-        array = np.asarray(array)
-        part = array.tobytes()
-        header[name] = {
-            "dtype": kinds[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [at, at + len(part)],
-        }
-        parts.append(part)
-        at += len(part)
-    text = json.dumps({**header, **changes}).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(parts))

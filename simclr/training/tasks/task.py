@@ -11,21 +11,11 @@ from simclr import collectives
 from simclr.data import batches
 from simclr.data.views import colour
 from simclr.losses import objectives
-from simclr.models import backbones, dtypes, parts
+from simclr.models import dtypes
 from simclr.models.variables import named_variables
-from simclr.optimizers import (
-    build_optimizer,
-    decayed_by_loss,
-    no_decay_variables,
-)
-from simclr.optimizers.decay import kind
-from simclr.optimizers.schedules import (
-    WarmupCosine,
-    scaled_lr,
-    total_steps,
-    warmup_steps,
-)
+from simclr.optimizers.schedules import total_steps
 from simclr.training import angle, loss_scale
+from simclr.training.tasks import optimizing
 
 
 class Task:
@@ -77,38 +67,17 @@ class Task:
             for model in self.models.values()
             for v in model.trainable_variables
         ]
-        self.kernels = self._kernels()
-        self.schedule = WarmupCosine(
-            peak_lr=scaled_lr(
-                config.optimizer.base_lr,
-                config.batch_size,
-                config.optimizer.lr_scaling,
-            ),
-            warmup_steps=warmup_steps(
-                config.optimizer.warmup_epochs,
-                self.num_examples,
-                config.batch_size,
-            ),
-            total_steps=self.total_steps,
-            final_share=config.optimizer.final_lr_share,
+        self.kernels = optimizing.kernels(self.variables, self.linear)
+        self.schedule = optimizing.schedule(
+            config, self.num_examples, self.total_steps
         )
-        self.optimizer = build_optimizer(
-            config.optimizer.name,
-            learning_rate=self.schedule,
-            momentum=config.optimizer.momentum,
-            weight_decay=config.optimizer.weight_decay,
-            excluded=self._excluded(),
-            variant=config.optimizer.lars_variant,
-            nesterov=config.optimizer.lars_nesterov,
-            excluded_lr_factor=config.optimizer.bias_lr_factor,
-            lr_factors=parts.lr_factors(
-                self.models["encoder"],
-                backbones.parts(config.model),
-                config.optimizer.layer_decay,
-            ),
+        self.optimizer = optimizing.optimizer(
+            config, self.models, self.linear, self.schedule
         )
         self.optimizer.build(self.variables)
-        self.decayed = self._decayed_by_loss()
+        self.decayed = optimizing.decayed_by_loss(
+            config, self.variables, self.linear
+        )
         kept = {**self.models, "optimizer": self.optimizer}
         self.measures = (
             "replaced",
@@ -335,36 +304,3 @@ class Task:
             )
         views = batches.with_planes(views, batch)
         return tuple(tf.cast(view, dtype) for view in views)
-
-    def _kernels(self):
-        """Those that are trained; the linear layer's where it is the only one.
-
-        It learns from features that do not feel it, or is new.
-        """
-        kernels = [v for v in self.variables if kind(v) == "kernel"]
-        own = [] if self.linear is None else [self.linear.kernel]
-        nets = [v for v in kernels if all(v is not k for k in own)]
-        return nets or kernels
-
-    def _excluded(self):
-        """What LARS neither decays nor adapts, and AdamW does not decay.
-
-        All but kernels; for LARS the linear layer's kernel, too.
-        """
-        if self.linear is None or self.config.optimizer.name != "lars":
-            return no_decay_variables(*self.models.values())
-        models = [m for m in self.models.values() if m is not self.linear]
-        return no_decay_variables(*models) + self.linear.trainable_variables
-
-    def _decayed_by_loss(self):
-        """What weight decay reaches through the loss.
-
-        LARS decays inside the optimizer, all but the linear layer's kernel (as
-        published); AdamW decays by itself; SGD and Adam through the loss.
-        """
-        if self.config.optimizer.name == "adamw":
-            return []
-        if self.config.optimizer.name == "lars":
-            return [] if self.linear is None else [self.linear.kernel]
-        row = backbones.get(self.config.model.name)
-        return decayed_by_loss(self.variables, biases=row.biases_decay)
