@@ -21,13 +21,12 @@ from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.training import loop
 from simclr.training.teachers import features as teacher_features
-from tests import tiny, tiny_classifier, tiny_encoder, weight_files
+from tests import killed, tiny, tiny_classifier, tiny_encoder, weight_files
 from tests.conftest import four_replicas
 from tests.test_lower import run_pyz
 from tests.test_pjrt import assert_same_run, train
-from tests.test_training import final_arrays, losses, rows, stop_after
+from tests.test_training import final_arrays, losses, rows
 
-__all__ = ["stop_after"]
 ONE = tf.distribute.get_strategy
 WANTED = DistillEncoder(dims=8, queue=40)
 
@@ -191,15 +190,11 @@ def test_four_replicas_follow_one(photos, teacher, tmp_path, changes):
             np.testing.assert_allclose(one[key], four[key], rtol=1e-8)
 
 
-def test_goes_on_to_the_same_bits(
-    photos, teacher, tmp_path, stop_after, monkeypatch
-):
+def test_goes_on_to_the_same_bits(photos, teacher, tmp_path):
     """The queue is in the checkpoint, the targets beside the runs."""
     config = student(photos, teacher)
-    loop.train(config, str(tmp_path / "whole"), ONE())
-    stop_after(3)
-    assert loop.train(config, str(tmp_path / "run"), ONE()) == "a test"
-    monkeypatch.undo()
+    at_6 = killed.copied(tmp_path / "whole", 6, tmp_path / "run")
+    loop.train(config, str(tmp_path / "whole"), ONE(), callbacks=at_6)
     assert loop.train(config, str(tmp_path / "run"), ONE()) == ""
     whole = final_arrays(tmp_path / "whole")
     assert whole["queue/queue/features"].shape == (40, 8)
@@ -268,6 +263,7 @@ def test_published_weights_teach_as_their_import_does(photos, tmp_path):
     assert len(os.listdir(tmp_path / "runs" / "teacher_features")) == 1
 
 
+@pytest.mark.slow
 def test_a_classifier_can_teach_its_features(photos, tmp_path):
     """Where the user says so; by itself it teaches its classes."""
     taught = tiny_classifier.write(tmp_path / "taught", photos)

@@ -86,7 +86,7 @@ def plain_steps(case):
     "case",
     [
         "nt_xent with a memory",
-        "vicreg",
+        pytest.param("vicreg", marks=pytest.mark.slow),
         pytest.param("barlow_twins, views apart", marks=pytest.mark.slow),
     ],
 )

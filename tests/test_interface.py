@@ -334,17 +334,6 @@ def test_what_several_commands_share_is_written_once():
     assert "max_images=2" not in code and "limit=2" not in code
 
 
-def test_every_row_goes_to_the_callbacks(photos, tmp_path):
-    rows = []
-    run = simclr.pretrain(
-        data=photos, workdir=tmp_path / "run", callbacks=rows.append,
-        quiet=True, **TINY,
-    )  # fmt: skip
-    assert len(rows) > 4
-    # That of step 0 is scored later than it is filed.
-    assert sorted(rows, key=str) == sorted(run.metrics, key=str)
-
-
 def test_a_callback_stops_the_run_which_goes_on_later(run, photos, tmp_path):
     def enough(row):
         return row["step"] >= 2 and "loss" in row
@@ -426,14 +415,20 @@ def test_jax_is_as_before(monkeypatch, width):
     assert values == {"jax_enable_x64": width}
 
 
-def test_another_thread_trains(photos, tmp_path):
-    found = []
+def test_another_thread_trains_and_every_row_goes_to_the_callbacks(
+    photos, tmp_path
+):
+    found, rows = [], []
 
     def train():
         try:
             found.append(
                 simclr.pretrain(
-                    data=photos, workdir=tmp_path / "run", quiet=True, **TINY
+                    data=photos,
+                    workdir=tmp_path / "run",
+                    callbacks=rows.append,
+                    quiet=True,
+                    **TINY,
                 )
             )
         except BaseException as error:
@@ -444,6 +439,9 @@ def test_another_thread_trains(photos, tmp_path):
     thread.join()
     assert isinstance(found[0], simclr.Run), found[0]
     assert found[0].metrics[-1]["step"] == STEPS
+    assert len(rows) > 4
+    # That of step 0 is scored later than it is filed.
+    assert sorted(rows, key=str) == sorted(found[0].metrics, key=str)
 
 
 def test_ctrl_c_saves_and_returns_the_run(photos, tmp_path):

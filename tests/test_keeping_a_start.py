@@ -68,13 +68,11 @@ def moved(before, after, role):
     }
 
 
-def test_heads_learn_alone_at_first(small_encoder, strategy):
+def test_heads_learn_alone_at_first(small_encoder):
     """Not a bit of the encoder moves, statistics included; then it does."""
-    task = build(
-        Start(head_epochs=0.5), strategy, optimizer={"weight_decay": 0.1}
-    )
+    task = build(Start(head_epochs=0.5), optimizer={"weight_decay": 0.1})
     start = state_of(task)
-    rows, after = run(task, strategy, steps=2)
+    rows, after = run(task, ONE(), steps=2)
     assert moved(start, after, "encoder") == set()
     assert moved(start, after, "head") >= {"layer1_dense/kernel"}
     assert moved(start, after, "probe") == {"probe/kernel", "probe/bias"}
@@ -83,7 +81,7 @@ def test_heads_learn_alone_at_first(small_encoder, strategy):
     names = [v.path for v in task.variables]
     for name, norm in zip(names, rows[0]["grad_norms"]):
         assert (norm == 0) == name.startswith(("stem", "group1")), name
-    _, last = run(task, strategy, steps=1)
+    _, last = run(task, ONE(), steps=1)
     assert moved(after, last, "encoder") == {
         f"{part}_{name}"
         for part in ("stem", "group1")
@@ -107,7 +105,9 @@ def test_heads_alone_see_the_start_s_features(small_encoder):
     assert np.abs(task.encode(views)[0] - expected).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["sgd", "lars"])
+@pytest.mark.parametrize(
+    "name", ["sgd", pytest.param("lars", marks=pytest.mark.slow)]
+)
 def test_replicas_and_microbatches_are_one_big_step(
     small_encoder, strategy, name
 ):

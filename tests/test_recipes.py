@@ -40,8 +40,10 @@ def tiny(config):
 
 
 def recipe(path):
-    depth = config_lib.load(path).model.depth
-    marks = [pytest.mark.slow] if depth > 50 else []
+    """A wider net is the same here; a deeper one takes long."""
+    model = config_lib.load(path).model
+    long = model.depth > 50 or model.width > 1
+    marks = [pytest.mark.slow] if long else []
     return pytest.param(path, marks=marks)
 
 
