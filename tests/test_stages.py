@@ -210,8 +210,9 @@ def test_teachers_are_averaged_and_left_alone(photos, teacher, student):
     assert not any("teacher" in name for name in task.state)
 
 
-@pytest.mark.parametrize("cache", [False, True])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("precision", "cache"), [("float32", False), ("mixed_bfloat16", True)]
+)
 def test_distills_cached_and_not(photos, teacher, tmp_path, cache, precision):
     config = distill_config(photos, [teacher], cache=cache)
     train = dataclasses.replace(config.train, precision=precision)

@@ -75,6 +75,10 @@ def features(source, fit, net):
     return model(images.astype(np.float32), training=False)["h"].numpy()
 
 
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("net", "style"),
     [
@@ -83,10 +87,10 @@ def features(source, fit, net):
         ("r18_cifar", "objects without full names"),
         ("r50_s64", "tf1"),
         ("r18_cifar", "saved_model"),
-        ("r50_s64", "saved_model without full names"),
+        slow("r50_s64", "saved_model without full names"),
         ("r50_sk_s64", "tf1"),
-        ("r50_sk_s64", "objects"),
-        ("r50_sk_s64", "objects without full names"),
+        slow("r50_sk_s64", "objects"),
+        slow("r50_sk_s64", "objects without full names"),
     ],
 )
 def test_golden_features_come_out(net, style, tmp_path):
