@@ -36,6 +36,12 @@ atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], True)
 # Before tests are collected: some are made of the files that they find.
 os.chdir(pathlib.Path(__file__).parent.parent)
 
+# Processes side by side (-n 2) share the cores, not each takes all.
+tf.config.threading.set_intra_op_parallelism_threads(
+    max(
+        1, os.cpu_count() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    )
+)
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 4,

@@ -54,14 +54,19 @@ def test_a_student_that_is_the_teacher_turned_loses():
     assert similarities(turned)[0] > similarities(TEACHER)[0]
 
 
-def test_features_are_one_less_the_cosine():
+@pytest.mark.parametrize("temperature", [1.0, 0.1])
+def test_features_are_one_less_the_cosine(temperature):
     cosines = [
         s @ t / np.linalg.norm(s) / np.linalg.norm(t)
         for s, t in zip(STUDENT, TEACHER)
     ]
-    loss, scalars = feature_distillation(student=STUDENT, teacher=TEACHER)
+    loss, scalars = feature_distillation(
+        student=STUDENT, teacher=TEACHER, temperature=temperature
+    )
     assert not scalars
-    np.testing.assert_allclose(loss, 1 - np.mean(cosines), rtol=1e-12)
+    np.testing.assert_allclose(
+        loss, (1 - np.mean(cosines)) / temperature, rtol=1e-12
+    )
     np.testing.assert_allclose(
         mean_cosine(STUDENT, TEACHER), np.mean(cosines), rtol=1e-12
     )
@@ -114,3 +119,8 @@ def test_half_precision_is_computed_in_float32():
 def test_temperatures_are_above_0(name):
     with pytest.raises(InputError, match=f"^{name}=0"):
         similarities(**{name: 0})
+    if name == "temperature":
+        with pytest.raises(InputError, match="temperature=0 must"):
+            feature_distillation(
+                student=STUDENT, teacher=TEACHER, temperature=0
+            )

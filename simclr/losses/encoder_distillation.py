@@ -48,12 +48,9 @@ def similarity_distillation(
     Raises:
         InputError: a temperature is not above 0.
     """
-    for name, value in (
-        ("temperature", temperature),
-        ("teacher_temperature", teacher_temperature),
-    ):
-        if value <= 0:
-            raise InputError(f"{name}={value} must be above 0.")
+    _require_above_0(
+        temperature=temperature, teacher_temperature=teacher_temperature
+    )
     student, teacher, queue = _unit(student, teacher, queue)
     of_teacher = tf.matmul(teacher, queue, transpose_b=True)  # [n, q]
     of_student = tf.matmul(student, queue, transpose_b=True)
@@ -73,26 +70,39 @@ def similarity_distillation(
     }
 
 
-def feature_distillation(*, student, teacher):
+def feature_distillation(*, student, teacher, temperature=0.1):
     """One less the cosine of the student's and the teacher's features.
+
+    Over the temperature, as similarities are: so its gradients are about as
+    large as theirs, and one learning rate goes with both.
 
     Args:
         student: [n, d], of any length.
         teacher: [n, d], the same images; no gradient goes there.
+        temperature: > 0.
 
     Returns:
-        loss: scalar in [0, 2], the mean over this replica's images; float64
-            for a float64 student, else float32.
+        loss: scalar in [0, 2 / temperature], the mean over this replica's
+            images; float64 for a float64 student, else float32.
         scalars: {}.
+
+    Raises:
+        InputError: the temperature is not above 0.
     """
-    student, teacher = _unit(student, teacher)
-    return tf.reduce_mean(1 - tf.reduce_sum(student * teacher, 1)), {}
+    _require_above_0(temperature=temperature)
+    return (1 - mean_cosine(student, teacher)) / temperature, {}
 
 
 def mean_cosine(student, teacher):
     """The mean cosine of rows [n, d] of both, a scalar."""
     student, teacher = _unit(student, teacher)
     return tf.reduce_mean(tf.reduce_sum(student * teacher, 1))
+
+
+def _require_above_0(**values):
+    for name, value in values.items():
+        if value <= 0:
+            raise InputError(f"{name}={value} must be above 0.")
 
 
 def _unit(student, *others):

@@ -109,7 +109,9 @@ class DistillEncoder(Task):
         wanted = self.config.distill_encoder
         if self.queue is None:
             return encoder_distillation.feature_distillation(
-                student=student, teacher=teacher
+                student=student,
+                teacher=teacher,
+                temperature=wanted.temperature,
             )
         return encoder_distillation.similarity_distillation(
             student=student,
