@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simclr import config as config_lib
-from simclr.commands.definition import overrides_of
+from simclr.commands.checked import overrides_of
 from simclr.config import (
     Augment,
     Config,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from simclr import config as config_lib
-from simclr.commands.definition import overrides_of
+from simclr.commands.checked import overrides_of
 from simclr.commands.run import Run
 from simclr.commands.train import train_data
 from simclr.config import Config, Model, stages
