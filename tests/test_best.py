@@ -42,6 +42,14 @@ def test_best_is_by_effective_rank_without_labels():
     assert compared.best_step == 8
 
 
+def test_best_of_a_student_is_by_its_agreement_with_the_teacher():
+    start = {"start_effective_rank": 50.0, "start_agreement": 0.1}
+    compared = best.Comparison([{"step": 0, **start}])
+    assert compared.add(4, {**scored(4, rank=40.0), "agreement": 0.2})
+    assert not compared.add(8, {**scored(8, rank=60.0), "agreement": 0.15})
+    assert compared.worse({**scored(9, rank=40.0), "agreement": 0.15}) == ""
+
+
 def test_worse_is_one_line_with_both_and_the_best():
     compared = best.Comparison([START])
     compared.add(4, scored(4, knn=0.75))

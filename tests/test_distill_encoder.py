@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import tensorflow as tf
 
 import simclr
 from simclr import __main__ as cli
-from simclr.config import DistillEncoder, Optimizer, Train
+from simclr import config as config_lib
+from simclr.config import DistillEncoder as Wanted
+from simclr.config import Optimizer, Train
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.workers import Workers
@@ -20,6 +23,7 @@ from simclr.messages.errors import InputError
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.training import loop
+from simclr.training.tasks import DistillEncoder
 from simclr.training.teachers import features as teacher_features
 from tests import killed, tiny, tiny_classifier, tiny_encoder, weight_files
 from tests.conftest import four_replicas
@@ -28,7 +32,7 @@ from tests.test_pjrt import assert_same_run, train
 from tests.test_training import final_arrays, losses, rows
 
 ONE = tf.distribute.get_strategy
-WANTED = DistillEncoder(dims=8, queue=40)
+WANTED = Wanted(dims=8, queue=40)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def teacher(photos, tmp_path_factory):
 
 def student(photos, teacher, **changes):
     """A Config; changes are of distill_encoder, or whole parts."""
-    own = {f.name for f in dataclasses.fields(DistillEncoder)}
+    own = {f.name for f in dataclasses.fields(Wanted)}
     wanted = {k: v for k, v in changes.items() if k in own}
     rest = {k: v for k, v in changes.items() if k not in own}
     return tiny.config(
@@ -105,13 +109,8 @@ def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
         written.append(index)
         write(folder, index, *rest)
 
-    monkeypatch.setattr(shards, "_SHARD", 16)
+    monkeypatch.setattr(teacher_features, "_SHARD", 16)
     monkeypatch.setattr(shards, "_write", killed)
-    monkeypatch.setattr(
-        shards.write_shards,
-        "__kwdefaults__",
-        shards.write_shards.__kwdefaults__ | {"images_per_shard": 16},
-    )
     config = student(photos, teacher)
     with pytest.raises(KeyboardInterrupt):
         targets(config, tmp_path / "run")
@@ -133,16 +132,47 @@ def test_another_teacher_or_other_images_are_looked_at_anew(
     photos, teacher, tmp_path
 ):
     other = tiny_encoder.write(tmp_path / "other", photos, seed=2)
+    pixels = shutil.copytree(teacher, tmp_path / "pixels")
+    run = run_folder.read_config(str(pixels))
+    model = dataclasses.replace(run.model, normalization="inception")
+    run = dataclasses.replace(run, model=model)
+    (pixels / "config.json").write_text(config_lib.to_json(run))
     fewer = tiny.write_photos(tmp_path / "fewer", count=32)
+    same_names = tiny.write_photos(tmp_path / "same names", seed=1)
     for config in (
         student(photos, teacher),
         student(photos, teacher, mirror=False),
         student(photos, other),
+        student(photos, str(pixels)),
         student(fewer, teacher),
+        student(same_names, teacher),
     ):
         targets(config, tmp_path / "runs" / "run")
     folders = os.listdir(tmp_path / "runs" / "teacher_features")
-    assert len(folders) == 4
+    assert len(folders) == 6
+
+
+def test_a_run_does_not_go_on_with_another_teacher(photos, tmp_path):
+    teacher = tiny_encoder.write(tmp_path / "teacher", photos)
+    config = student(photos, teacher)
+    task = DistillEncoder(config, num_examples=64)
+    reader = Reader(open_source(config.data.source))
+    more = (reader, ONE(), Workers(ONE()), str(tmp_path / "run"))
+    task.targets(*more, step=0)
+    task.targets(*more, step=3)
+    tiny_encoder.write(tmp_path / "trained on", photos, step=9, seed=2)
+    shutil.rmtree(teacher)
+    (tmp_path / "trained on").rename(teacher)
+    with pytest.raises(InputError, match="began with another teacher than"):
+        task.targets(*more, step=3)
+
+
+def test_preprocessing_is_of_a_file(photos, teacher, tmp_path, capsys):
+    line = ["distill", f"--teacher={teacher}", f"--data={photos}"]
+    line += ["--preprocessing=inception", f"--workdir={tmp_path / 'run'}"]
+    assert cli.main(line) == 2
+    said = capsys.readouterr().err
+    assert "--preprocessing goes with a .keras or .onnx file" in said
 
 
 def test_an_image_that_cannot_be_read_has_no_features(teacher, tmp_path):

@@ -359,11 +359,13 @@ def test_the_digest_is_of_the_bytes_and_of_what_is_said(tmp_path, one_net):
 def test_weights_beside_an_onnx_file_are_in_its_digest(tmp_path):
     from simclr.frozen import files as frozen
 
-    (tmp_path / "net.onnx").write_bytes(b"graph")
-    (tmp_path / "net.onnx.data").write_bytes(b"one")
-    digest = frozen.digest(str(tmp_path / "net.onnx"))
-    (tmp_path / "net.onnx.data").write_bytes(b"two")
-    assert frozen.digest(str(tmp_path / "net.onnx")) != digest
+    (tmp_path / "net.onnx").write_bytes(b"graph with weights.bin")
+    for beside, counts in (("weights.bin", True), ("other.bin", False)):
+        (tmp_path / beside).write_bytes(b"one")
+        digest = frozen.digest(str(tmp_path / "net.onnx"))
+        (tmp_path / beside).write_bytes(b"two")
+        changed = frozen.digest(str(tmp_path / "net.onnx")) != digest
+        assert changed == counts
 
 
 # --- What is refused.
@@ -403,7 +405,28 @@ def test_layers_of_keras_applications_are_keras_own(tmp_path):
     )
 
 
-def test_a_named_function_of_python_is_not_called(tmp_path):
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (
+            {"class_name": "function", "module": "os", "config": "system"},
+            "needs os.function, which is not Keras's own",
+        ),
+        (  # Keras's own, and not for a file to call.
+            {
+                "class_name": "function",
+                "module": "keras.models",
+                "config": "load_model",
+            },
+            "needs keras.models.function, which is not Keras's own",
+        ),
+        (
+            {"class_name": "layers.Lambda", "module": "keras", "config": {}},
+            "needs keras.layers.Lambda, which is not Keras's own",
+        ),
+    ],
+)
+def test_what_a_file_may_not_name_is_not_called(tmp_path, named, message):
     """What Keras's own loader has let through in some of its versions."""
     good = files.write_keras(tmp_path / "good.keras")
     path = tmp_path / "bad.keras"
@@ -412,13 +435,10 @@ def test_a_named_function_of_python_is_not_called(tmp_path):
             data = old.read(name)
             if name == "config.json":
                 config = json.loads(data)
-                config["config"]["layers"][1]["config"]["activation"] = {
-                    **{"class_name": "function", "module": "os"},
-                    **{"config": "system", "registered_name": "system"},
-                }
+                config["config"]["layers"][1]["config"]["activation"] = named
                 data = json.dumps(config)
             new.writestr(name, data)
-    refused(path, "needs os.function, which is not Keras's own")
+    refused(path, message)
 
 
 def test_files_that_are_missing_damaged_or_something_else(tmp_path):

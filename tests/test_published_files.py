@@ -1,5 +1,6 @@
 """Files of weights, read by names: every kind, and every kind of fault."""
 
+import argparse
 import json
 import pickle
 import zipfile
@@ -93,6 +94,34 @@ def test_a_damaged_file_is_one_line(kind, state, tmp_path):
             detect.detect(opened.read(str(path)))
         assert "not a whole" in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_a_compressed_npz_that_is_damaged_is_one_line(tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, **{"conv1.weight": np.ones(1000, np.float32)})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"conv1.weight.npy") + 40
+    data[at : at + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="is not a whole file of arrays"):
+        opened.read(str(path))
+
+
+def test_a_checkpoint_of_dinos_training_code(state, tmp_path):
+    """Its flags lie in it, and its weights may be parameters."""
+    torch = pytest.importorskip("torch")
+    weights = {
+        name: torch.nn.Parameter(torch.tensor(array))
+        if array.dtype == np.float32
+        else torch.tensor(array)
+        for name, array in state.items()
+    }
+    path = tmp_path / "checkpoint.pth"
+    torch.save({"teacher": weights, "args": argparse.Namespace(lr=1)}, path)
+    source = opened.read(str(path))
+    name = next(iter(source.shapes))
+    assert np.isfinite(source.read(name)).all()
+    assert detect.detect(source).net
 
 
 class Trap:

@@ -1,12 +1,16 @@
 """--init=FILE and --init=imagenet: a run that begins with published weights."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from simclr import __main__ as cli
+from simclr import config as config_lib
 from simclr.commands.train import starts
-from simclr.config import Config, Model, stages
+from simclr.config import Config, Model, stages, suggest
+from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.published.families import applications
 from simclr.runs import checkpoint, weight_arrays, weights
@@ -196,3 +200,46 @@ def test_a_pipeline_may_start_from_a_file(resnet18, tmp_path):
     path.write_text(path.read_text().replace("resnet18.safe", "gone.safe"))
     with pytest.raises(ValueError, match="builds on"):
         stages.load(str(path))
+
+
+def test_pretraining_from_a_run_has_its_net_and_its_pixels(tmp_path):
+    model = Model(
+        name="efficientnet_lite0", stem="imagenet", normalization="imagenet"
+    )
+    model = dataclasses.replace(model, padding="symmetric", norm_epsilon=1e-5)
+    run = str(tmp_path / "run")
+    with run_folder.open_run(run, Config(model=model), {}):
+        pass
+    recipe = config_lib.load("configs/photos_from_imagenet.py")
+    workdir = str(tmp_path / "new")
+    begun = starts.find_net(run, recipe, [], workdir)
+    assert starts.encoder_of(recipe.model, begun) == dataclasses.replace(
+        recipe.model,
+        normalization="imagenet",
+        padding="symmetric",
+        norm_epsilon=1e-5,
+    )
+    assert starts.find_net("", recipe, [f"init={run}"], workdir) == begun
+    assert starts.find_net("", recipe, [], workdir) is None
+    with pytest.raises(
+        InputError, match=r"holds EfficientNet-Lite0.*ResNet-50"
+    ):
+        starts.find_net(run, None, ["model.depth=50"], workdir)
+
+
+def test_a_run_goes_on_without_its_start(tmp_path):
+    config = Config(init=str(tmp_path / "gone"), model=Model(depth=34))
+    workdir = str(tmp_path / "run")
+    with run_folder.open_run(workdir, config, {}):
+        checkpoint.save(run_folder.checkpoints(workdir), 1, {})
+    begun = starts.find_net(config.init, None, [], workdir)
+    assert begun.model.depth == 34
+
+
+def test_suggestions_for_weights_are_gentle():
+    """Not those for scratch, which lose what the weights know."""
+    config, notes = suggest.gentle(Config(), {"model": "a net", "epochs": "."})
+    assert config.start.freeze_norm and config.start.anchor > 0
+    assert config.optimizer.layer_decay < 1
+    assert config.optimizer.base_lr < Config().optimizer.base_lr
+    assert "begins with" in notes["model"] and notes["epochs"] == "."

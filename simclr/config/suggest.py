@@ -1,8 +1,19 @@
 """A sensible config for a folder of images, with the reasons in words."""
 
+import dataclasses
+
 import numpy as np
 
-from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
+from simclr.config import (
+    Augment,
+    Config,
+    Data,
+    Loss,
+    Model,
+    Optimizer,
+    Start,
+    Train,
+)
 from simclr.data.images.decode import decode
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
@@ -95,6 +106,36 @@ def suggest(source, *, accelerator, replicas, precision="float32"):
         ),
     )
     return config, notes
+
+
+def gentle(config, notes):
+    """A suggested config for a net that begins with weights, and its notes.
+
+    The settings of configs/photos_from_imagenet.py: the ones for scratch would
+    first lose what the weights know (docs/continuing.md).
+
+    Args:
+        config, notes: as `suggest` returns them.
+    """
+    heads = min(2.0, config.epochs / 10)
+    config = dataclasses.replace(
+        config,
+        start=Start(head_epochs=heads, freeze_norm=True, anchor=1.0),
+        optimizer=Optimizer(
+            name="sgd",
+            base_lr=0.02,
+            weight_decay=1e-4,
+            warmup_epochs=2 * heads,
+            layer_decay=0.7,
+        ),
+    )
+    return config, {
+        **notes,
+        "model": "the net of the weights that it begins with",
+        "start": "the heads first, frozen statistics, an anchor to the start",
+        "optimizer": "small rates, smaller from the top down; a student of "
+        "these weights (simclr distill --teacher) may be better on a CPU",
+    }
 
 
 def _median_side(source):

@@ -174,23 +174,47 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
         batch_size=batch_size,
         augment=GENTLE,
         optimizer=Optimizer(
+            # 0.4 at a batch of 128, where 0.1 lost 4 points (docs/students.md).
             name="sgd",
-            base_lr=0.1,
-            lr_scaling="none",
+            base_lr=0.035,
+            lr_scaling="sqrt",
             weight_decay=5e-4,
             warmup_epochs=min(5.0, epochs / 20),
         ),
-        train=_train(config, epochs),
+        train=dataclasses.replace(
+            _train(config, epochs),
+            checkpoint_epochs=float(
+                np.clip(round(1e6 / count), 1, max(1, epochs // 5))
+            ),
+        ),
     )
+    if not accelerator:  # The look is to be shorter than the training.
+        size = max(96, 2 * config.data.image_size)
+        config = dataclasses.replace(
+            config,
+            distill_encoder=dataclasses.replace(
+                config.distill_encoder,
+                teacher_size=size,
+                mirror=count <= 10_000,
+            ),
+        )
     left = ("", "data.image_size", "model", "train.precision")
     return config, {name: notes[name] for name in left} | {
         "batch_size": f"batch {batch_size}",
         "epochs": f"{counted(epochs, 'epoch')}: {epochs * count:,.0f} images "
         "seen; --set epochs=... for more",
         "augment": "crops of 0.3 to 1 of the area, light and contrast",
+        "optimizer": f"SGD {config.optimizer.base_lr:g} sqrt(batch)",
         "distill_encoder": "the teacher's similarities to "
-        f"{min(count, config.distill_encoder.queue):,} images",
+        f"{min(count, config.distill_encoder.queue):,} images; it sees "
+        f"{_sees(config.distill_encoder)}",
     }
+
+
+def _sees(wanted):
+    """What the teacher is shown, in words."""
+    size = f"{wanted.teacher_size} pixels" if wanted.teacher_size else "its own"
+    return f"{size}, mirrored, too" if wanted.mirror else size
 
 
 def _head_layers(start):

@@ -63,6 +63,7 @@ class FrozenEncoder:
         name: str, of the file or folder.
         kind: files.KERAS, SAVED_MODEL or ONNX.
         image_size: s, side of the images that evaluation is to show it.
+        any_size: whether it takes other sides, too.
         num_features: f.
         digest: str, a hash of the file's bytes and of all that is said of its
             images: what caches of its features are keyed by.
@@ -85,6 +86,7 @@ class FrozenEncoder:
         try:
             self._intake = intake_of(net, said)
             self.image_size = self._intake.image_size
+            self.any_size = self._intake.any_size
             found = self._run(_noise(self.image_size))
             self._features = outputs.choose(
                 found,

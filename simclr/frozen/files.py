@@ -3,8 +3,8 @@
 No TensorFlow here: commands ask before they start it.
 """
 
-import glob
 import hashlib
+import mmap
 import os
 
 from simclr.messages.errors import InputError
@@ -57,8 +57,8 @@ def digest(path, *settings):
     """A hash of the bytes of a file, or of all files of a folder.
 
     Args:
-        path: of a frozen encoder. Of an .onnx file, what lies beside it under
-            its own name and more, its weights (model.onnx.data), is its part.
+        path: of a frozen encoder. Of an .onnx file, the files beside it that
+            it names, its weights, are its part.
         *settings: what else tells two uses of it apart, str.
 
     Returns:
@@ -85,6 +85,21 @@ def _parts(path):
             if not name.endswith(".json")  # Settings come by themselves.
             and os.path.isfile(file := os.path.join(folder, name))
         ]
-    pattern = f"{glob.escape(path)}*" if kind_of(path) == ONNX else ""
-    files = {path, *filter(os.path.isfile, glob.glob(pattern))}
-    return [(file[len(path) :], file) for file in files]
+    beside = _external_weights(path) if kind_of(path) == ONNX else []
+    return [("", path), *((os.path.basename(file), file) for file in beside)]
+
+
+def _external_weights(path):
+    """The files beside an ONNX graph whose names are written in it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as graph,
+    ):
+        return [
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.is_file()
+            and entry.name != os.path.basename(path)
+            and graph.find(entry.name.encode()) >= 0
+        ]

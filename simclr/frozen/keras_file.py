@@ -18,6 +18,8 @@ _KERAS = re.compile(
     r"keras(\.src)?(\.(layers|models|ops|initializers|regularizers|constraints"
     r"|activations|dtype_policies|quantizers|applications)(\.\w+)*)?"
 )
+# The only functions, not classes, that a file may name.
+_ACTIVATIONS = re.compile(r"keras(\.src)?\.activations(\.\w+)*")
 # Keras's own that hold the code, or the graph, of others.
 _OTHERS_CODE = {
     *("Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer"),
@@ -109,7 +111,13 @@ def _require_own(path, node):
             "model.export(FOLDER), or as ONNX."
         )
     plain = module is None and isinstance(name, str) and _PLAIN.fullmatch(name)
-    own = isinstance(module, str) and _KERAS.fullmatch(module)
+    own = (
+        isinstance(module, str)
+        and isinstance(name, str)
+        # A dotted name would reach past the module.
+        and name.isidentifier()
+        and (_ACTIVATIONS if name == "function" else _KERAS).fullmatch(module)
+    )
     if not plain and not own:
         raise InputError(
             f"{path} needs {module or 'a custom class'}.{name}, which is not "

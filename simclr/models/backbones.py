@@ -264,6 +264,12 @@ def _patch(image_size):
     return fitting[0] if fitting else _PATCHES[-1]
 
 
+def encoder_settings(model):
+    """What of a config.Model its encoder is made by, a dict."""
+    own = ("name", *get(model.name).options)
+    return {name: getattr(model, name) for name in own}
+
+
 def build_encoder(model, image_size=None):
     """The encoder f of a config.Model, weights fresh.
 

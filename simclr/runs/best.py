@@ -3,9 +3,10 @@
 Such a run can end worse than it began, so they are kept in a run folder of
 their own, RUN/best, which every command takes; the start's are the first.
 
-Which are best is said by kNN where there are labels. Where there are none, by
-the effective rank of the features: it was proposed for this choice (RankMe,
-Garrido et al. 2023, arXiv 2210.02885), and no objective here trains it.
+Which are best is said by kNN where there are labels. Where there are none, by a
+student's agreement with its teacher; without a teacher, by the effective rank
+of the features: it was proposed for this choice (RankMe, Garrido et al. 2023,
+arXiv 2210.02885), and no objective here trains it.
 Alignment, uniformity and which views match are what the objectives train, so
 they cannot tell.
 """
@@ -16,7 +17,11 @@ from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 
 # Scores by which weights are compared: the first that both have; words for it.
-_MEASURES = {"knn": "kNN", "effective_rank": "effective rank"}
+_MEASURES = {
+    "knn": "kNN",
+    "agreement": "agreement with the teacher",
+    "effective_rank": "effective rank",
+}
 START = "start_"  # Begins the names of the start's scores in a row of metrics.
 
 

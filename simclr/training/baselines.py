@@ -14,14 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 import simclr
+from simclr.data import probes
 from simclr.engines.strategies import is_accelerator
 from simclr.inference.forward import Infer
 from simclr.models import backbones
 from simclr.runs import weight_arrays, weights
 from simclr.storage import cache, json_text
-
-# Images of a part by whose bytes it is known, beside all names and labels.
-_PROBES = 64
 
 
 def untrained(config, strategy):
@@ -91,15 +89,9 @@ def _digest(part):
     """Of a part's images and labels; None of no part."""
     if part is None:
         return None
-    source = part.reader.source
-    digest = hashlib.sha256(source.fingerprint().encode())
-    digest.update(np.asarray(part.rows, np.int64).tobytes())
+    digest = hashlib.sha256(
+        probes.digest(part.reader.source, part.rows).encode()
+    )
     if part.labels is not None:
         digest.update(np.asarray(part.labels, np.int32).tobytes())
-    chosen = np.linspace(0, len(part) - 1, min(_PROBES, len(part)))
-    for row in part.rows[chosen.astype(int)]:
-        try:
-            digest.update(source.read(row) + source.planes(row).tobytes())
-        except (OSError, ValueError):
-            digest.update(b"unreadable")
     return digest.hexdigest()

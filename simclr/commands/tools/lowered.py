@@ -140,7 +140,8 @@ def _config(recipe, workdir, overrides, init, **images):
         config = run_folder.read_config(workdir)
     else:
         raise InputError("Say --config=RECIPE, or --workdir of a run.")
-    begun = starts.find_published(launch.absolute_run(init), config, overrides)
+    init = launch.absolute_run(init)
+    begun = starts.find_net(init, config, overrides, workdir)
     config = dataclasses.replace(
         config,
         data=train_data.with_data(config.data, **images),

@@ -60,9 +60,10 @@ def pretrain(
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "pretrain", overrides)
     train_data.require_there(data, eval_data)
-    begun = starts.find_published(launch.absolute_run(init), recipe, overrides)
     if not workdir:
         workdir = launch.default_workdir(config, data)
+    init = launch.absolute_run(init)
+    begun = starts.find_net(init, recipe, overrides, workdir)
     given = {
         "source": data,
         "labels": labels,
@@ -74,20 +75,25 @@ def pretrain(
         recipe,
         overrides,
         data=train_data.with_data(images, **given),
-        init=init,
+        init="" if starts.goes_on(workdir) else init,
     )
     devices = take_devices(strategy, replicas, engine)
+
+    def suggested():
+        found = suggest.suggest(
+            registry.open_source(data, labels=labels),
+            accelerator=devices.accelerator,
+            replicas=devices.replicas,
+            precision=devices.precision,
+        )
+        return suggest.gentle(*found) if begun else found
+
     chosen, notes = launch.chosen(
         recipe,
         origin,
         workdir,
         overrides,
-        lambda: suggest.suggest(
-            registry.open_source(data, labels=labels),
-            accelerator=devices.accelerator,
-            replicas=devices.replicas,
-            precision=devices.precision,
-        ),
+        suggested,
     )
     images = train_data.with_data(chosen.data, **given)
     chosen = dataclasses.replace(

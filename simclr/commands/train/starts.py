@@ -10,6 +10,7 @@ from simclr.messages.errors import InputError
 from simclr.models import backbones
 from simclr.published import start
 from simclr.published.files import opened
+from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 
 
@@ -48,23 +49,67 @@ def find_published(init, recipe, overrides):
         InputError: weights that fit no net, or another than the one that was
             said.
     """
-    asked = recipe or Config()
-    for override in overrides:
-        if override.startswith(("model.", "init")):
-            # Not settled: the images' size is not known yet.
-            asked = replace(asked, *config_lib.split(override))
+    asked = _asked(recipe, overrides)
     init = init or asked.init
     if not start.is_published(init):
         return None
     startup.start_tensorflow()
     fit, _ = start.find(init, asked.model)
-    if _net(asked) not in (_net(Config()), _net(fit)):
-        raise InputError(
-            f"--init={init} holds {fit.net.words}, and the recipe or --set "
-            f"says {backbones.describe(asked.model)}."
-        )
+    _require_its_net(asked, fit, init, fit.net.words)
     size = fit.net.image_size
     return Config(data=Data(image_size=size), model=fit.model)
+
+
+def find_net(init, recipe, overrides, workdir):
+    """A Config of the net of what pretraining starts from.
+
+    Args:
+        init, recipe, overrides: as for `find_published`.
+        workdir: the run folder; what goes on there has its net already.
+
+    Returns:
+        Config; None where it starts from scratch, or from a checkpoint that
+        lies in no run.
+
+    Raises:
+        InputError: as `find_published`.
+    """
+    asked = _asked(recipe, overrides)
+    init = init or asked.init
+    if init and goes_on(workdir):
+        return run_folder.read_config(workdir)
+    begun = find_published(init, recipe, overrides)
+    if begun or not (init and run_folder.is_run(init)):
+        return begun
+    begun = run_folder.read_config(init)
+    _require_its_net(asked, begun, init, backbones.describe(begun.model))
+    return begun
+
+
+def goes_on(workdir):
+    """Whether a run folder has a run that goes on: its start is behind it."""
+    return bool(checkpoint.paths(run_folder.checkpoints(workdir)))
+
+
+def _asked(recipe, overrides):
+    """A Config of the net and the start that the user says.
+
+    It is not settled: the images' size is not known yet.
+    """
+    asked = recipe or Config()
+    for override in overrides:
+        if override.startswith(("model.", "init")):
+            asked = replace(asked, *config_lib.split(override))
+    return asked
+
+
+def _require_its_net(asked, begun, init, words):
+    """Refuses another net than a start has."""
+    if _net(asked) not in (_net(Config()), _net(begun)):
+        raise InputError(
+            f"--init={init} holds {words}, and the recipe or --set says "
+            f"{backbones.describe(asked.model)}."
+        )
 
 
 def with_published(pipeline):
@@ -109,7 +154,5 @@ def encoder_of(model, begun):
     """
     if begun is None:
         return model
-    own = {"name", *backbones.get(begun.model.name).options}
-    return dataclasses.replace(
-        model, **{name: getattr(begun.model, name) for name in own}
-    )
+    own = backbones.encoder_settings(begun.model)
+    return dataclasses.replace(model, **own)

@@ -139,6 +139,11 @@ def of_encoder(
         raise InputError(f"{run} has no checkpoint yet.")
     if not (run or recipe or given["source"]):
         raise InputError("Say --data=IMAGES: the teacher's file has none.")
+    if wanted.preprocessing and not files.is_encoder(teacher):
+        raise InputError(
+            f"--preprocessing goes with {files.SPELLINGS}; import other "
+            "weights first: simclr import FILE --set model.normalization=..."
+        )
     start = starts.find(init, recipe, overrides)
     images = train_data.resolve(recipe, run, same_classes=False, **given)
     launch.require_readable(recipe, overrides, data=images, init=init)

@@ -67,7 +67,7 @@ def read(path):
                         "with Keras 3.10 or later, as .weights.h5 or .keras."
                     )
                 arrays[name] = np.asarray(item)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, MemoryError) as error:
             raise InputError(
                 f"{path} is not a whole Keras file ({error})."
             ) from None

@@ -1,6 +1,7 @@
 """NumPy's zip of arrays by name; read without pickle."""
 
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -25,7 +26,9 @@ def read(path):
         ValueError,
         EOFError,
         AttributeError,  # A bare .npy has no `files`.
+        MemoryError,  # An array that says it is larger than it can be.
         zipfile.BadZipFile,
+        zlib.error,
     ) as error:
         raise InputError(
             f"{path} is not a whole file of arrays ({error})."

@@ -4,6 +4,7 @@ Only tensors and plain containers are read (weights_only=True): a file that
 would run code on loading is refused.
 """
 
+import argparse
 import importlib.util
 
 from simclr.messages.errors import InputError
@@ -35,7 +36,9 @@ def read(path):
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        # DINO's code saves its flags, which are no code, with the weights.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # RuntimeError, UnpicklingError, EOFError, ...
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -56,7 +59,7 @@ def read(path):
     source = state_dict.source(
         "PyTorch checkpoint",
         {k: tuple(v.shape) for k, v in tensors.items()},
-        lambda key: tensors[key].float().numpy(),
+        lambda key: tensors[key].detach().float().numpy(),
     )
     source.left |= left
     return source

@@ -5,16 +5,21 @@ what it learns, q = images in the queue.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from simclr.data.sources.registry import open_source
 from simclr.losses import encoder_distillation, objectives
+from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.dtypes import float32_or_wider
 from simclr.models.heads import build_head
 from simclr.training.tasks.task import Task
 from simclr.training.teachers import features as teacher_features
+
+# A number of a feature, looked at again on another device, is as near.
+_SAME = 0.05
 
 
 class DistillEncoder(Task):
@@ -76,15 +81,26 @@ class DistillEncoder(Task):
 
         Returns:
             float16 [images, d].
+
+        Raises:
+            InputError: the run began with another teacher.
         """
         found = self.learned = teacher_features.targets(
             self.config, reader, strategy, workers, workdir
         )
-        if self.queue is not None and step == 0:
-            self.queue.features.assign(
-                teacher_features.queue_of(
-                    found, self.queue.features.shape[0], self.config.seed
-                )
+        if self.queue is None:
+            return found
+        features = self.queue.features
+        now = teacher_features.queue_of(
+            found, features.shape[0], self.config.seed
+        )
+        if step == 0:
+            features.assign(now)
+        elif np.abs(now - np.asarray(features)).max() > _SAME:
+            raise InputError(
+                f"{workdir} began with another teacher than "
+                f"{self.config.distill_encoder.teacher} is now: its features "
+                "are others. Choose another --workdir."
             )
         return found
 

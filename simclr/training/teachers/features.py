@@ -14,6 +14,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from simclr import config as config_lib
+from simclr.data import probes
 from simclr.engines.strategies import is_chief
 from simclr.frozen import files
 from simclr.frozen.encoder import open_encoder
@@ -21,11 +23,13 @@ from simclr.inference import shards
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
+from simclr.models import backbones
 from simclr.runs import weights
 from simclr.storage.whole import whole_path
 
 _FOLDER = "teacher_features"
-_PRECISION = "float16"  # A unit vector's numbers to 0.0005.
+_PRECISION = "float16"
+_SHARD = 512  # Images that a look which is killed begins anew.
 
 
 def targets(config, reader, strategy, workers, workdir):
@@ -55,7 +59,7 @@ def targets(config, reader, strategy, workers, workdir):
         "encoder": teacher.digest,
         "mirror": wanted.mirror,
         "image_size": teacher.image_size,
-        "fingerprint": reader.source.fingerprint(),
+        "images": probes.digest(reader.source),
     }
     key = hashlib.blake2b(json.dumps(of).encode(), digest_size=8).hexdigest()
     folder = os.path.join(
@@ -74,6 +78,7 @@ def targets(config, reader, strategy, workers, workdir):
             of={"encoder": of["encoder"], "mirror": of["mirror"]},
             image_size=teacher.image_size,
             dtype=_PRECISION,
+            images_per_shard=_SHARD,
             workers=workers,
         )
         if chief:
@@ -119,14 +124,19 @@ class _Teacher:
             self._in_file(wanted)
         else:
             self._of_weights(wanted, strategy)
-        self.image_size = wanted.teacher_size or self.image_size
 
     def _of_weights(self, wanted, strategy):
         trained = weights.load_encoder(wanted.teacher, strategy)
-        self.image_size = trained.image_size
-        self.digest = shards.digest(trained.model)
-        step = f", step {trained.step}" if trained.step else ""
-        self.words = f"{wanted.teacher}{step}"
+        self.image_size = wanted.teacher_size or trained.image_size
+        # Strides, padding and the pixels' normalization are no weights.
+        config = config_lib.settled(trained.config)
+        net = backbones.encoder_settings(config.model)
+        self.digest = f"{shards.digest(trained.model)} {net}"
+        self.words = wanted.teacher
+        if trained.step:
+            self.words += f", step {trained.step}"
+        else:
+            self.words += f", pixels {config.model.normalization!r}"
 
         def both(x):
             h = trained.model(tf.concat([x, tf.reverse(x, [2])], 0))
@@ -137,7 +147,9 @@ class _Teacher:
 
     def _in_file(self, wanted):
         encoder = open_encoder(wanted.teacher, wanted.preprocessing)
-        self.image_size = encoder.image_size
+        self.image_size = wanted.teacher_size or encoder.image_size
+        if not encoder.any_size:
+            self.image_size = encoder.image_size
         self.digest = encoder.digest
         self.words = encoder.words
 
@@ -163,6 +175,9 @@ def _write_components(path, vectors, source, dims):
     mean = total / count
     covariance = products / count - np.outer(mean, mean)
     axes = np.linalg.eigh(covariance)[1][:, ::-1][:, :dims]  # [f, d]
+    # An axis may point either way: the same one every time.
+    largest = np.take_along_axis(axes, abs(axes).argmax(0)[None], 0)
+    axes = axes * np.where(largest < 0, -1, 1)
     out = np.lib.format.open_memmap(
         path, "w+", dtype=_PRECISION, shape=(len(source), dims)
     )
