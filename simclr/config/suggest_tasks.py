@@ -165,6 +165,8 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
     )
     if not accelerator:
         batch_size = min(batch_size, 128)
+    # Short training of small images does better with large crops.
+    smallest = 0.6 if config.data.image_size <= 32 else GENTLE.crop_area[0]
     seen = 50e6 if accelerator else 0.25e6
     epochs = float(np.clip(round(seen / count), 2, 400 if accelerator else 100))
     config = dataclasses.replace(
@@ -172,7 +174,7 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
         task="distill_encoder",
         epochs=epochs,
         batch_size=batch_size,
-        augment=GENTLE,
+        augment=dataclasses.replace(GENTLE, crop_area=(smallest, 1.0)),
         optimizer=Optimizer(
             # 0.4 at a batch of 128, where 0.1 lost 4 points (docs/students.md).
             name="sgd",
@@ -203,7 +205,8 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
         "batch_size": f"batch {batch_size}",
         "epochs": f"{counted(epochs, 'epoch')}: {epochs * count:,.0f} images "
         "seen; --set epochs=... for more",
-        "augment": "crops of 0.3 to 1 of the area, light and contrast",
+        "augment": f"crops of {smallest:g} to 1 of the area; light and "
+        "contrast",
         "optimizer": f"SGD {config.optimizer.base_lr:g} sqrt(batch)",
         "distill_encoder": "the teacher's similarities to "
         f"{min(count, config.distill_encoder.queue):,} images; it sees "
