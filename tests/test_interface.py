@@ -147,13 +147,6 @@ def test_runs_follow_one_another(run, photos, tmp_path):
     assert student.predict(photos).labels
 
 
-def test_a_config_is_a_recipe(photos, tmp_path):
-    config = tiny.config(photos, epochs=1)
-    run = simclr.pretrain(config, workdir=tmp_path / "run", quiet=True)
-    settled = config_lib.settled(config)
-    assert dataclasses.replace(run.config, data=settled.data) == settled
-
-
 @pytest.mark.slow
 def test_quiet_prints_nothing(photos, tmp_path, capfd):
     run = simclr.pretrain(
@@ -366,7 +359,9 @@ def state():
     }
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(
+    "fails", [pytest.param(False, marks=pytest.mark.slow), True]
+)
 def test_the_process_is_as_before(photos, tmp_path, fails):
     def fail(row):
         if fails:
@@ -444,15 +439,17 @@ def test_another_thread_trains_and_every_row_goes_to_the_callbacks(
     assert sorted(rows, key=str) == sorted(found[0].metrics, key=str)
 
 
-def test_ctrl_c_saves_and_returns_the_run(photos, tmp_path):
+def test_ctrl_c_saves_and_returns_the_run_of_a_config(photos, tmp_path):
     def interrupt(row):
         if row["step"] == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
+    config = tiny.config(photos, epochs=1)
     run = simclr.pretrain(
-        data=photos, workdir=tmp_path / "run", callbacks=interrupt,
-        quiet=True, **TINY,
-    )  # fmt: skip
+        config, workdir=tmp_path / "run", callbacks=interrupt, quiet=True
+    )
+    settled = config_lib.settled(config)
+    assert dataclasses.replace(run.config, data=settled.data) == settled
     assert run.stopped == "SIGINT"
     assert os.listdir(run_folder.checkpoints(run.workdir))
 

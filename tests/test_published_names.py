@@ -112,7 +112,13 @@ def test_torchvision_names():
     assert set(table(Net(50, stem="torchvision"), "torch")) == names
 
 
-@pytest.mark.parametrize("style", STYLES[:3])
+@pytest.mark.parametrize(
+    "style",
+    [
+        STYLES[0],
+        *(pytest.param(s, marks=pytest.mark.slow) for s in STYLES[1:3]),
+    ],
+)
 def test_every_net_is_told_from_its_shapes(style):
     for count in COUNTS:
         net = net_of(count)

@@ -94,7 +94,7 @@ def test_without_a_label_the_probe_is_silent():
     [
         {"depth": 18},
         pytest.param({"depth": 34, "stem": "cifar"}, marks=pytest.mark.slow),
-        {"depth": 50, "sk_ratio": 0.0625},
+        pytest.param({"depth": 50, "sk_ratio": 0.0625}, marks=pytest.mark.slow),
         pytest.param(
             {"depth": 50, "se_ratio": 0.25, "head_layers": 1},
             marks=pytest.mark.slow,
