@@ -24,7 +24,7 @@ config = Config(
     distill_encoder=DistillEncoder(teacher_size=128),
     optimizer=Optimizer(
         name="sgd",
-        base_lr=0.1,
+        base_lr=0.3,
         lr_scaling="none",
         weight_decay=5e-4,
         warmup_epochs=3,
