@@ -19,12 +19,13 @@ import dataclasses
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import time
 
 from matplotlib import pyplot
+
+from simclr import config as config_lib
 
 COUNTS = {"cifar": (300, 3_000, 50_000), "photos": (300, 1_000, 3_781)}
 RECIPES = {
@@ -78,6 +79,8 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(len(cores)) as pool:
         jobs = [pool.submit(one, point, arguments, cores) for point in points]
         for job in concurrent.futures.as_completed(jobs):
+            if job.exception():  # The others would run for hours.
+                pool.shutdown(cancel_futures=True)
             found.append(job.result())
             print(json.dumps(found[-1]), flush=True)
     found.sort(key=lambda row: (row["set"], row["way"], row["count"]))
@@ -95,10 +98,10 @@ def link_some(source, target):
     """Links to every so manieth image, with the folders that tell classes."""
     if target.exists():
         return
-    count = int(target.name.rpartition("_")[2])
     source = pathlib.Path(source).resolve()
     images = sorted(path for path in source.rglob("*") if path.is_file())
-    for i in range(min(count, len(images))):
+    count = min(int(target.name.rpartition("_")[2]), len(images))
+    for i in range(count):
         path = images[i * len(images) // count]
         link = target / path.relative_to(source)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -132,9 +135,10 @@ def one(point, arguments, cores):
 
 def speed(point, arguments, core):
     """(images a second of a short run, its batch size)."""
-    recipe = pathlib.Path(RECIPES[point.set, point.way]).read_text()
-    batch = int(re.search(r"batch_size=(\d+)", recipe).group(1))
-    batch = min(batch, 1 << (point.count // 2).bit_length() - 1)
+    recipe = config_lib.load(RECIPES[point.set, point.way])
+    # A power of two, of half of the images at most.
+    fitting = 1 << (point.count // 2).bit_length() - 1
+    batch = min(recipe.batch_size, fitting)
     # Beside the run itself: the teacher's look is for both.
     run = arguments.out / "runs" / f"{point.name}_tried"
     epochs = TRIED_STEPS * batch / point.count
@@ -173,7 +177,7 @@ def train(point, arguments, core, run, batch, epochs):
 
 def score(point, arguments, core, run):
     """The figures of a run, a dict."""
-    line = ["evaluate", str(run), "--nobaselines", f"--out={run}"]
+    line = ["evaluate", str(run), "--nobaselines"]
     if point.set == "cifar":
         line += [f"--data={arguments.cifar}"]
         line += [f"--eval_data={arguments.cifar_test}"]
@@ -181,7 +185,8 @@ def score(point, arguments, core, run):
         line += [f"--data={arguments.photos}"]
         line += [f"--baseline={arguments.teacher}"]
     call(line, core)
-    rows = json.loads((run / "results.json").read_text())["rows"]
+    [results] = run.glob("results*.json")  # Named after the images.
+    rows = json.loads(results.read_text())["rows"]
     trained = rows[-1]
     if point.set == "cifar":
         return {

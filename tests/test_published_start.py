@@ -8,7 +8,7 @@ import pytest
 
 from simclr import __main__ as cli
 from simclr import config as config_lib
-from simclr.commands.train import starts
+from simclr.commands.train import launch, starts
 from simclr.config import Config, Model, stages, suggest
 from simclr.messages.errors import InputError
 from simclr.published import start
@@ -234,12 +234,19 @@ def test_a_run_goes_on_without_its_start(tmp_path):
         checkpoint.save(run_folder.checkpoints(workdir), 1, {})
     begun = starts.find_net(config.init, None, [], workdir)
     assert begun.model.depth == 34
+    recipe = Config(init=config.init)
+    data = config_lib.Data(source=str(tiny.write_photos(tmp_path / "photos")))
+    launch.require_readable(recipe, [], data=data, goes_on=True)
+    with pytest.raises((InputError, OSError)):
+        launch.require_readable(recipe, [], data=data)
 
 
 def test_suggestions_for_weights_are_gentle():
     """Not those for scratch, which lose what the weights know."""
-    config, notes = suggest.gentle(Config(), {"model": "a net", "epochs": "."})
-    assert config.start.freeze_norm and config.start.anchor > 0
-    assert config.optimizer.layer_decay < 1
-    assert config.optimizer.base_lr < Config().optimizer.base_lr
+    recipe = config_lib.load("configs/photos_from_imagenet.py")
+    config, notes = suggest.gentle(
+        Config(epochs=recipe.epochs), {"model": "a net", "epochs": "."}
+    )
+    assert config.start == recipe.start
+    assert config.optimizer == recipe.optimizer
     assert "begins with" in notes["model"] and notes["epochs"] == "."

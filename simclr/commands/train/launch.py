@@ -143,7 +143,7 @@ def absolute_run(path):
     return os.path.abspath(os.path.expanduser(path))
 
 
-def require_readable(recipe, overrides, *, data, init=""):
+def require_readable(recipe, overrides, *, data, init="", goes_on=False):
     """Refuses what a run cannot begin with, before it waits for TensorFlow.
 
     Args:
@@ -151,6 +151,7 @@ def require_readable(recipe, overrides, *, data, init=""):
         overrides: list of KEY=VALUE over it.
         data: config.Data. What lies in gs:// or comes by tfds is not opened.
         init: weights to start from; "": the recipe's, if any.
+        goes_on: whether the start is behind the run: it need not be there.
 
     Raises:
         InputError, OSError: images or labels that cannot be opened, or weights
@@ -165,7 +166,7 @@ def require_readable(recipe, overrides, *, data, init=""):
             if config_lib.split(override)[0].startswith(("data.", "init"))
         ],
     )
-    if config.init and not start.is_published(config.init):
+    if config.init and not goes_on and not start.is_published(config.init):
         weight_arrays.read_weights(absolute_run(config.init))
     data = train_data.absolute(config.data)
     for source, labels in (

@@ -75,7 +75,8 @@ def pretrain(
         recipe,
         overrides,
         data=train_data.with_data(images, **given),
-        init="" if starts.goes_on(workdir) else init,
+        init=init,
+        goes_on=starts.goes_on(workdir),
     )
     devices = take_devices(strategy, replicas, engine)
 
