@@ -19,9 +19,10 @@ from simclr.engines.workers import Workers
 from simclr.evaluation.agreement import neighbour_agreement
 from simclr.inference import shards
 from simclr.inference.features import embed
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, Stopped
 from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
+from simclr.runs.stopping import Stopper
 from simclr.training import loop
 from simclr.training.tasks import DistillEncoder
 from simclr.training.teachers import features as teacher_features
@@ -65,11 +66,16 @@ def student(photos, teacher, **changes):
     )
 
 
-def targets(config, workdir):
+def targets(config, workdir, max_hours=0.0):
     reader = Reader(open_source(config.data.source))
     strategy = ONE()
     found = teacher_features.targets(
-        config, reader, strategy, Workers(strategy), str(workdir)
+        config,
+        reader,
+        strategy,
+        Workers(strategy),
+        str(workdir),
+        Stopper(Workers(strategy), max_hours),
     )
     return found, reader
 
@@ -128,6 +134,20 @@ def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
     assert fewer.shape == (64, 4)
 
 
+def test_a_look_stops_when_it_is_asked_to(photos, teacher, tmp_path):
+    """--max_hours counts from the look on; the same command goes on."""
+    config = student(photos, teacher)
+    whole, _ = targets(config, tmp_path / "a" / "run")
+    with pytest.raises(Stopped, match="--max_hours"):
+        targets(config, tmp_path / "b" / "run", max_hours=1e-9)
+    run = str(tmp_path / "b" / "run")
+    stopped = loop.train(config, run, ONE(), max_hours=1e-9)
+    assert stopped.startswith("--max_hours")
+    assert not checkpoint.paths(run_folder.checkpoints(run))
+    found, _ = targets(config, run)
+    np.testing.assert_array_equal(found, whole)
+
+
 def test_another_teacher_or_other_images_are_looked_at_anew(
     photos, teacher, tmp_path
 ):
@@ -152,19 +172,25 @@ def test_another_teacher_or_other_images_are_looked_at_anew(
     assert len(folders) == 6
 
 
-def test_a_run_does_not_go_on_with_another_teacher(photos, tmp_path):
+@pytest.mark.parametrize("target", ["similarities", "features"])
+def test_a_run_does_not_go_on_with_another_teacher(photos, tmp_path, target):
     teacher = tiny_encoder.write(tmp_path / "teacher", photos)
-    config = student(photos, teacher)
+    config = student(photos, teacher, target=target)
     task = DistillEncoder(config, num_examples=64)
     reader = Reader(open_source(config.data.source))
-    more = (reader, ONE(), Workers(ONE()), str(tmp_path / "run"))
-    task.targets(*more, step=0)
-    task.targets(*more, step=3)
+    workers = Workers(ONE())
+    more = (reader, ONE(), workers, str(tmp_path / "run"))
+
+    def begin(step):
+        task.targets(*more, step, Stopper(workers))
+
+    begin(step=0)
+    begin(step=3)
     tiny_encoder.write(tmp_path / "trained on", photos, step=9, seed=2)
     shutil.rmtree(teacher)
     (tmp_path / "trained on").rename(teacher)
     with pytest.raises(InputError, match="began with another teacher than"):
-        task.targets(*more, step=3)
+        begin(step=3)
 
 
 def test_preprocessing_is_of_a_file(photos, teacher, tmp_path, capsys):

@@ -9,8 +9,10 @@ import tensorflow as tf
 from simclr.config import Distill
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
+from simclr.engines.workers import Workers
 from simclr.runs import checkpoint, classes, weights
 from simclr.runs import folder as run_folder
+from simclr.runs.stopping import Stopper
 from simclr.training.tasks import Distill as DistillTask
 from simclr.training.teachers import probabilities
 from tests import tiny, tiny_classifier
@@ -45,11 +47,14 @@ def test_teachers_agree_on_classes_by_name(tmp_path):
 
     reader = Reader(open_source(str(photos)))
     strategy = tf.distribute.get_strategy()
+    workers = Workers(strategy)
 
     def cached(*teachers):
         p = np.zeros([9, 3], np.float32)
         settings = dataclasses.replace(distill, teachers=teachers)
-        probabilities.write_probabilities(p, settings, reader, strategy)
+        probabilities.write_probabilities(
+            p, settings, reader, strategy, workers, Stopper(workers)
+        )
         return p
 
     # The two have the same weights, so what they call a class differs.

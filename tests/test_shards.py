@@ -10,7 +10,7 @@ from PIL import Image
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.inference import features, shards
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, Stopped
 
 SIZE = 8
 
@@ -98,6 +98,23 @@ def test_a_second_run_completes_what_a_kill_left(photos, tmp_path):
     assert seen == [4, 4, 3]
     assert contents(folder) == contents(tmp_path / "whole")
     write(folder, photos, lambda x: pytest.fail("nothing is missing"))
+
+
+def test_a_shard_under_way_is_given_up_when_a_stop_is_asked_for(
+    photos, tmp_path
+):
+    seen = []
+    with pytest.raises(Stopped, match="SIGTERM"):
+        write(
+            tmp_path / "parts",
+            photos,
+            lambda x: seen.append(len(x)) or mean(x),
+            asked=lambda: "SIGTERM" if len(seen) == 3 else "",
+        )
+    assert len(list((tmp_path / "parts").glob("*.npy"))) == 2
+    write(tmp_path / "parts", photos)
+    write(tmp_path / "whole", photos)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

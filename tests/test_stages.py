@@ -17,6 +17,7 @@ from simclr.engines.workers import Workers
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint, weight_arrays, weights
 from simclr.runs import folder as run_folder
+from simclr.runs.stopping import Stopper
 from simclr.training import loop
 from simclr.training.tasks import Distill as DistillTask
 from simclr.training.teachers import probabilities
@@ -227,6 +228,12 @@ def test_distills_cached_and_not(photos, teacher, tmp_path, cache, precision):
         np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
 
 
+def alone(max_hours=0.0):
+    """The only worker, and who stops it."""
+    workers = Workers(ONE())
+    return workers, Stopper(workers, max_hours)
+
+
 def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
     """And of those mirrored, averaged."""
     from simclr.data.images.center_crop import center_view
@@ -234,7 +241,7 @@ def test_cached_answers_are_those_of_the_images_centres(photos, teacher):
     reader = Reader(open_source(str(photos)))
     settings = Distill(teachers=(teacher,), temperature=3.0)
     p = np.zeros([64, 2], np.float32)
-    probabilities.write_probabilities(p, settings, reader, ONE())
+    probabilities.write_probabilities(p, settings, reader, ONE(), *alone())
     trained = weights.load_classifier(teacher)
     for row in (0, 7, 63):
         view = center_view(reader.load(row)[0], 16)
@@ -352,6 +359,7 @@ def test_cached_answers_are_of_these_teachers_and_images(
     """Killed before its first checkpoint, a run learns no old answers."""
     path = tmp_path / "teacher_probabilities.npy"
     reader = Reader(open_source(str(photos)))
+    workers, stopper = alone()
 
     def cached(step, teachers=(teacher,), temperature=1.0):
         config = distill_config(
@@ -361,9 +369,10 @@ def test_cached_answers_are_of_these_teachers_and_images(
             config,
             reader,
             ONE(),
-            Workers(ONE()),
+            workers,
             str(tmp_path),
-            step=step,
+            step,
+            stopper,
         )
         return np.array(p)
 

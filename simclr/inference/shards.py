@@ -22,7 +22,7 @@ import numpy as np
 from simclr.inference import DTYPES
 from simclr.inference.features import stream
 from simclr.inference.views import CenterViews
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, Stopped
 from simclr.messages.progress import progress_bar
 from simclr.storage import files, json_text
 from simclr.storage.whole import remove_unfinished, whole_file, write_whole
@@ -83,6 +83,7 @@ def write_shards(
     workers=None,
     images_per_shard=_SHARD,
     progress=True,
+    asked=lambda: "",
 ):
     """Embeds all images of a source into a folder, as far as it is not done.
 
@@ -99,6 +100,8 @@ def write_shards(
         workers: workers.Workers; None: this process is alone.
         images_per_shard: n, of a folder that begins.
         progress: show a bar.
+        asked: function, called with every batch, to the reason why this worker
+            is to stop, or "".
 
     Returns:
         Shards.
@@ -107,6 +110,7 @@ def write_shards(
         InputError: the folder holds something else; or a vector is too large
             for float16; or not one image can be read; or the workers do not
             share the folder.
+        Stopped: one of the workers was asked to; its shard under way is lost.
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype={dtype}; choose one of {', '.join(DTYPES)}.")
@@ -142,11 +146,25 @@ def write_shards(
         unit="img",
         shown=progress,
     ) as bar:
-        for i in missing:
-            rows = np.arange(i * n, min(total, (i + 1) * n))
-            _write(folder, i, encoder, reader, rows, image_size, dtype, bar)
-    if several:
-        workers.gather([0.0])
+        reason = ""
+
+        def seen(count):
+            bar.update(count)
+            if why := asked():
+                raise Stopped(why)
+
+        try:
+            for i in missing:
+                rows = np.arange(i * n, min(total, (i + 1) * n))
+                _write(
+                    folder, i, encoder, reader, rows, image_size, dtype, seen
+                )
+        except Stopped as stopped:
+            reason = str(stopped)
+    if several and workers.gather([float(bool(reason))]).any():
+        reason = reason or "another worker"
+    if reason:
+        raise Stopped(reason)
     return read_shards(folder)
 
 
@@ -237,19 +255,20 @@ def _begin(folder, manifest, images_per_shard):
     return manifest
 
 
-def _write(folder, index, encoder, reader, rows, image_size, dtype, bar):
+def _write(folder, index, encoder, reader, rows, image_size, dtype, seen):
     """One shard."""
     source = reader.source
     read, parts = [], []
     views = CenterViews(reader, image_size)
-    for some, h in stream(encoder, views, rows, seen=bar.update):
+    for some, h in stream(encoder, views, rows, seen=seen):
         read.append(some)
         with np.errstate(over="ignore"):
             parts.append(h.astype(dtype))
         if np.isinf(parts[-1]).any() and np.isfinite(h).all():
             raise InputError(
                 f"A number of a vector, {np.abs(h).max():g}, is too large for "
-                "float16: choose float32."
+                "float16: choose float32 where there is a choice, or an "
+                "encoder that normalizes its features."
             )
     read = np.concatenate(read) if read else np.zeros([0], np.int64)
     vectors = np.concatenate(parts) if parts else np.zeros([0, 0], dtype)

@@ -30,6 +30,13 @@ class InputError(ValueError):
     __init__ = Exception.__init__
 
 
+class Stopped(Exception):
+    """Long work was asked to stop; the same command goes on with what is done.
+
+    Its message is the reason.
+    """
+
+
 def is_bad_input(error):
     """Whether the user can mend it; a full disk, say, is no bad input."""
     if _inside_tensorflow(error):

@@ -80,10 +80,15 @@ class Stopper:
         """Asks for a stop; the first reason counts."""
         self._reason = self._reason or reason
 
-    def reason(self):
-        """Why to stop now, or ""; every worker gets an answer alike."""
+    def asked(self):
+        """Why this worker is to stop, or ""; the others are not asked."""
         if self._max_hours and time.monotonic() > self._deadline:
             self.ask(f"--max_hours={self._max_hours:g}")
+        return self._reason
+
+    def reason(self):
+        """Why to stop now, or ""; every worker gets an answer alike."""
+        self.asked()
         if self._workers.gather([float(bool(self._reason))]).any():
             return self._reason or "another worker"
         return ""

@@ -20,7 +20,7 @@ from simclr.engines.profiling.profiled import ProfiledEngine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, Stopped
 from simclr.messages.say import say
 from simclr.runs import checkpoint, step_loop, weight_arrays
 from simclr.runs import folder as run_folder
@@ -91,8 +91,13 @@ def train(
         _require_same_start(workers, step, config, side)
         if step == task.total_steps and run_folder.is_finished(workdir):
             return ""
-        targets = task.targets(reader, strategy, workers, workdir, step)
         stopper = stack.enter_context(Stopper(workers, max_hours))
+        try:
+            targets = task.targets(
+                reader, strategy, workers, workdir, step, stopper
+            )
+        except Stopped as stopped:
+            return str(stopped)
         recorder = (Recorder if chief else SilentRecorder)(
             config,
             reader,

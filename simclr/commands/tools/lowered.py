@@ -24,6 +24,7 @@ from simclr.models import backbones
 from simclr.pjrt import executable
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
+from simclr.runs.stopping import Stopper
 from simclr.runs.unreadable import UnreadableImages
 from simclr.storage.whole import whole_file, whole_path, write_whole
 
@@ -75,8 +76,9 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
         )
         step, sums = loop.restore(task, class_names, workdir, chief=True)
         strategy = tf.distribute.get_strategy()
+        workers = Workers(strategy)
         targets = task.targets(
-            reader, strategy, Workers(strategy), workdir, step
+            reader, strategy, workers, workdir, step, Stopper(workers)
         )
         if not checkpoint.paths(run_folder.checkpoints(workdir)):
             checkpoint.save(run_folder.checkpoints(workdir), step, task.state)

@@ -76,12 +76,12 @@ class Distill(Task):
         """k, where the teachers' cached probabilities come with a batch."""
         return self.num_classes if self.config.distill.cache else 0
 
-    def targets(self, reader, strategy, workers, workdir, step):
+    def targets(self, reader, strategy, workers, workdir, step, stopper):
         """The teachers' cached probabilities, if they are; see Task.targets."""
         if not self.config.distill.cache:
             return None
         return probabilities.cached_probabilities(
-            self.config, reader, strategy, workers, workdir, step
+            self.config, reader, strategy, workers, workdir, step, stopper
         )
 
     def losses(self, views, batch):

@@ -20,6 +20,8 @@ from simclr.training.teachers import features as teacher_features
 
 # A number of a feature, looked at again on another device, is as near.
 _SAME = 0.05
+# Of a queue that no loss needs: enough to know the teacher by.
+_KNOWN = 64
 
 
 class DistillEncoder(Task):
@@ -60,11 +62,13 @@ class DistillEncoder(Task):
         features = self.encoder.output["h"].shape[-1]
         self.regressor = _regressor(features, wanted.dims)
         models = {"encoder": self.encoder, "regressor": self.regressor}
-        self.queue = None
+        size = _KNOWN
         if wanted.target == "similarities":
             self.scalars += ("divergence",)
-            size = min(wanted.queue, self.num_examples)
-            self.queue = models["queue"] = FixedQueue(size, wanted.dims)
+            size = wanted.queue
+        self.queue = models["queue"] = FixedQueue(
+            min(size, self.num_examples), wanted.dims
+        )
         if wanted.contrast:
             self.head = models["head"] = build_head(self.config.model, features)
             self.scalars += (
@@ -73,7 +77,7 @@ class DistillEncoder(Task):
             )
         return models
 
-    def targets(self, reader, strategy, workers, workdir, step):
+    def targets(self, reader, strategy, workers, workdir, step, stopper):
         """The teacher's features of all images; they fill the queue at step 0.
 
         Args:
@@ -84,12 +88,11 @@ class DistillEncoder(Task):
 
         Raises:
             InputError: the run began with another teacher.
+            Stopped: as of Task.targets.
         """
         found = self.learned = teacher_features.targets(
-            self.config, reader, strategy, workers, workdir
+            self.config, reader, strategy, workers, workdir, stopper
         )
-        if self.queue is None:
-            return found
         features = self.queue.features
         now = teacher_features.queue_of(
             found, features.shape[0], self.config.seed
@@ -123,7 +126,7 @@ class DistillEncoder(Task):
 
     def _distilled(self, student, teacher):
         wanted = self.config.distill_encoder
-        if self.queue is None:
+        if wanted.target == "features":
             return encoder_distillation.feature_distillation(
                 student=student,
                 teacher=teacher,
@@ -152,7 +155,8 @@ class DistillEncoder(Task):
 class FixedQueue(keras.layers.Layer):
     """The teacher's features that similarities are to; they stay.
 
-    A checkpoint keeps them, so a lowered step has them as its state.
+    A checkpoint keeps them: a lowered step has them as its state, and a run
+    that goes on knows its teacher by them.
 
     Args:
         size: q.

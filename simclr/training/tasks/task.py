@@ -124,7 +124,7 @@ class Task:
         """
         raise NotImplementedError
 
-    def targets(self, reader, strategy, workers, workdir, step):
+    def targets(self, reader, strategy, workers, workdir, step, stopper):
         """What comes with each image: a teacher's answers, say.
 
         Args:
@@ -133,11 +133,15 @@ class Task:
             workers: workers.Workers, who all take part.
             workdir: run folder.
             step: int, where the run begins or goes on.
+            stopper: stopping.Stopper, asked while they are made.
 
         Returns:
             [images, target_dims] array, or None: nothing does.
+
+        Raises:
+            Stopped: before they were all made.
         """
-        del reader, strategy, workers, workdir, step
+        del reader, strategy, workers, workdir, step, stopper
         return None
 
     def objective(self, z1, z2, **more):

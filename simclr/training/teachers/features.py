@@ -32,7 +32,7 @@ _PRECISION = "float16"
 _SHARD = 512  # Images that a look which is killed begins anew.
 
 
-def targets(config, reader, strategy, workers, workdir):
+def targets(config, reader, strategy, workers, workdir, stopper):
     """The teacher's features of every image, as a student learns them.
 
     All workers share the work and the disk. What is there already is not
@@ -44,6 +44,7 @@ def targets(config, reader, strategy, workers, workdir):
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: workers.Workers.
         workdir: the student's run folder.
+        stopper: stopping.Stopper, asked with every batch.
 
     Returns:
         float16 [m, d], mapped from the file: rows of length 1, and 0 for images
@@ -52,6 +53,7 @@ def targets(config, reader, strategy, workers, workdir):
 
     Raises:
         InputError: there is no such teacher, or it does not fit the images.
+        Stopped: it was asked to. What is lost is a shard's begin.
     """
     wanted = config.distill_encoder
     teacher = _Teacher(wanted, strategy)
@@ -80,6 +82,7 @@ def targets(config, reader, strategy, workers, workdir):
             dtype=_PRECISION,
             images_per_shard=_SHARD,
             workers=workers,
+            asked=stopper.asked,
         )
         if chief:
             with whole_path(path) as file:

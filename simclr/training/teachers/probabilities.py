@@ -13,6 +13,7 @@ import tensorflow as tf
 from simclr.engines.strategies import is_chief
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
+from simclr.messages.errors import Stopped
 from simclr.messages.say import say
 from simclr.models import classifier
 from simclr.runs import classes, weights
@@ -24,7 +25,9 @@ _NAME = "teacher_probabilities.npy"
 _KEY = "teacher_probabilities.json"  # What they are of.
 
 
-def cached_probabilities(config, reader, strategy, workers, workdir, step):
+def cached_probabilities(
+    config, reader, strategy, workers, workdir, step, stopper
+):
     """Mean probabilities of the teachers for every image's centre, and of its
     mirror image.
 
@@ -39,10 +42,14 @@ def cached_probabilities(config, reader, strategy, workers, workdir, step):
         workers: workers.Workers.
         workdir: run folder.
         step: int, where the run begins; at 0 nothing is taken over.
+        stopper: stopping.Stopper, asked with every batch.
 
     Returns:
         float32 [m, k], mapped from the file: it need not fit into memory. The
         rows of images that cannot be read are 0.
+
+    Raises:
+        Stopped: it was asked to. The look begins anew then.
     """
     chief = is_chief(strategy)
     path, beside = (os.path.join(workdir, name) for name in (_NAME, _KEY))
@@ -62,7 +69,9 @@ def cached_probabilities(config, reader, strategy, workers, workdir, step):
                 out = np.lib.format.open_memmap(
                     file, "w+", dtype=np.float32, shape=shape
                 )
-            write_probabilities(out, config.distill, reader, strategy, workers)
+            write_probabilities(
+                out, config.distill, reader, strategy, workers, stopper
+            )
             if chief:
                 out.flush()
         if chief:
@@ -71,7 +80,7 @@ def cached_probabilities(config, reader, strategy, workers, workdir, step):
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def write_probabilities(out, distill, reader, strategy, workers=None):
+def write_probabilities(out, distill, reader, strategy, workers, stopper):
     """Mean probabilities of teachers, each at its own evaluation size, for
     an image and its mirror image.
 
@@ -82,6 +91,7 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
         reader: Reader of the images.
         strategy: tf.distribute strategy, or PjrtDevices.
         workers: workers.Workers, or None.
+        stopper: as above.
     """
     order = classes.of_all(distill.teachers)
     for path in distill.teachers:
@@ -103,6 +113,8 @@ def write_probabilities(out, distill, reader, strategy, workers=None):
             image_size=teacher.image_size,
             workers=workers,
         ):
+            if reason := stopper.reason():
+                raise Stopped(reason)
             if out is not None:
                 out[rows] += p / len(distill.teachers)
 
