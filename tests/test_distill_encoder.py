@@ -349,6 +349,14 @@ def test_no_teacher(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_pipeline_needs_no_teacher_for_what_is_trained(teacher, capsys):
+    line = ["pipeline", "configs/pipelines/photos_distill.py", "--data=/none"]
+    assert cli.main(line) == 2
+    assert "has no teacher: say --teacher=" in capsys.readouterr().err
+    assert cli.main([*line, f"--pretrained={teacher}"]) == 2
+    assert "/none" in capsys.readouterr().err
+
+
 def test_two_encoders_are_refused(teacher):
     with pytest.raises(InputError, match="One encoder can be the teacher"):
         simclr.distill(teacher=(teacher, teacher), workdir="/nowhere")

@@ -70,7 +70,8 @@ def pipeline(
     said = load(recipe, set)
     if teacher:
         said = with_teacher(said, launch.absolute_run(teacher))
-    require_teachers(recipe, said)
+    if not pretrained:  # Else those stages are done.
+        require_teachers(recipe, said)
     train_data.require_there(data, eval_data)
     stages = starts.with_published(said)
     pretrained = launch.absolute_run(pretrained)
