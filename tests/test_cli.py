@@ -109,7 +109,7 @@ def test_without_tensorflow_the_commands_name_the_extras(
         assert cli.main(line.split()) == 2
         said = capsys.readouterr().err
         for extra in ("cpu", "gpu", "tpu"):
-            assert f"simclr[{extra}]" in said
+            assert f"[{extra}]" in said
 
 
 def test_tensorflow_is_imported_without_what_no_command_uses(monkeypatch):

@@ -10,6 +10,7 @@ from simclr.commands.tools import doctor
 from simclr.doctor import facts as facts_lib
 from simclr.doctor.diagnosis import diagnose
 from simclr.doctor.facts import Facts, collect
+from simclr.messages.extras import install
 
 # A TensorFlow as the question to it sees one.
 TENSORFLOW = """
@@ -98,7 +99,7 @@ def test_no_tensorflow(machine):
     machine.write("dev/nvidia0")
     [finding] = machine.wrong()
     assert "not installed" in finding.text
-    assert finding.remedy == ("pip install 'simclr[gpu]'",)
+    assert finding.remedy == (install("gpu"),)
 
 
 def test_cpu_wheel_over_the_tpu_wheel(machine):
@@ -110,7 +111,7 @@ def test_cpu_wheel_over_the_tpu_wheel(machine):
     finding = machine.wrong()[0]
     assert "tensorflow-cpu 2.20.0 and tensorflow-tpu 2.19.1" in finding.text
     assert finding.remedy[0].startswith("pip uninstall -y")
-    assert "simclr[tpu]" in finding.remedy[1]
+    assert "[tpu]" in finding.remedy[1]
 
 
 def test_two_wheels(machine):
@@ -118,7 +119,7 @@ def test_two_wheels(machine):
     machine.tensorflow()
     [finding] = machine.wrong()
     assert "over each other" in finding.text
-    assert "simclr[cpu]" in finding.remedy[1]
+    assert "[cpu]" in finding.remedy[1]
 
 
 def test_libtpu_too_new_ends_the_import(machine):
@@ -153,7 +154,7 @@ def test_a_tpus_tensorflow_without_a_tpu(machine):
     )
     [finding] = machine.wrong()
     assert "no TPU in /dev" in finding.text
-    assert "simclr[cpu]" in finding.remedy[1]
+    assert "[cpu]" in finding.remedy[1]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_kaggles_image(machine):
     finding = machine.wrong()[0]
     assert "Kaggle's image" in finding.text
     assert finding.remedy[0].startswith("python -m venv")
-    assert "simclr[tpu]" in finding.remedy[1]
+    assert "[tpu]" in finding.remedy[1]
 
 
 def test_no_gs_on_a_tpu(machine):
@@ -252,7 +253,7 @@ def test_gpu_without_cuda_libraries(machine):
     [finding] = machine.wrong()
     assert "1 GPU there" in finding.text
     assert "not installed" in finding.text
-    assert "simclr[gpu]" in finding.remedy[0]
+    assert "[gpu]" in finding.remedy[0]
 
 
 def test_gpu_and_tensorflow_without_cuda(machine):
@@ -261,7 +262,7 @@ def test_gpu_and_tensorflow_without_cuda(machine):
     machine.write("dev/nvidia0")
     [finding] = machine.wrong()
     assert "without CUDA" in finding.text
-    assert "simclr[gpu]" in finding.remedy[1]
+    assert "[gpu]" in finding.remedy[1]
 
 
 def test_hidden_gpu(machine):
@@ -304,12 +305,13 @@ def test_what_is_shown(capsys):
     )
     assert not doctor.doctor(collect=lambda: ill)
     said = capsys.readouterr().out
+    tpu = install("tpu").removeprefix("pip install ")
     assert said == textwrap.dedent(
-        """\
+        f"""\
         ok    tensorflow-cpu 2.20.0 is installed.
         wrong 1 TPU chip can be seen, but tensorflow-cpu has no TPU support.
                 pip uninstall -y tensorflow tensorflow-cpu tensorflow-tpu
-                pip install --force-reinstall 'simclr[tpu]'
+                pip install --force-reinstall {tpu}
         """
     )
 

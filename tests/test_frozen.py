@@ -463,7 +463,7 @@ def test_files_that_are_missing_damaged_or_something_else(tmp_path):
 def test_without_onnxruntime_it_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "net.onnx").write_bytes(b"")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    refused(tmp_path / "net.onnx", r"pip install simclr\[onnx\]")
+    refused(tmp_path / "net.onnx", r"pip install -e .*\[onnx\]")
 
 
 def test_nets_that_are_no_encoders_of_photos(tmp_path):

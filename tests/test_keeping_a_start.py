@@ -310,6 +310,10 @@ def test_by_pjrt_on_two_devices(small_encoder):
             ["start.head_epochs=1", "model.head_layers=0"],
             "there is no head to learn",
         ),
+        (
+            ["start.head_epochs=2", "epochs=2"],
+            "the encoder would learn nothing; say --set start.head_epochs=0.2",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(settings, message):

@@ -129,7 +129,7 @@ def test_what_is_missing_is_listed_by_its_name():
 
 def test_without_torch_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install simclr\[torch\]"):
+    with pytest.raises(ValueError, match=r"pip install -e .*\[torch\]"):
         torch_checkpoint.read(str(tmp_path / "resnet50.pth"))
 
 

@@ -87,8 +87,8 @@ MaxHours = Annotated[
 ]
 Engine = Annotated[
     Literal[ENGINES],
-    "What runs the net: tf.distribute, or jax's devices (needs simclr[aot]) "
-    "for hardware that TensorFlow does not drive.",
+    "What runs the net: tf.distribute, or jax's devices (the extra [aot]) for "
+    "hardware that TensorFlow does not drive.",
 ]
 Strategy = Annotated[
     Literal[KINDS],

@@ -208,6 +208,12 @@ def _check_start(config):
             f"start.head_epochs is {config.start.head_epochs}, and "
             "model.head_layers 0: there is no head to learn."
         )
+    if config.start.head_epochs >= config.epochs:
+        raise InputError(
+            f"start.head_epochs is {config.start.head_epochs:g} of "
+            f"{config.epochs:g} epochs: the encoder would learn nothing; say "
+            f"--set start.head_epochs={config.epochs / 10:g}, or more epochs."
+        )
 
 
 def _require_choice(config, key, choices):

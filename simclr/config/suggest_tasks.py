@@ -216,7 +216,9 @@ def distill_encoder(source, *, accelerator, replicas, precision="float32"):
 
 def _sees(wanted):
     """What the teacher is shown, in words."""
-    size = f"{wanted.teacher_size} pixels" if wanted.teacher_size else "its own"
+    size = "its own size"
+    if wanted.teacher_size:
+        size = f"{wanted.teacher_size} pixels, unless its file takes one size"
     return f"{size}, mirrored, too" if wanted.mirror else size
 
 

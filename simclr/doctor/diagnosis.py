@@ -7,6 +7,8 @@ newest, and from libtpu 0.0.41 on the import ends the process (BUILD_NOTES.md).
 import dataclasses
 import re
 
+from simclr.messages.extras import install
+
 _WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-tpu")
 _REMOVE = "pip uninstall -y tensorflow tensorflow-cpu tensorflow-tpu"
 _NEWEST_LIBTPU = (0, 0, 24)  # That TensorFlow 2.20 was seen to start with.
@@ -41,7 +43,7 @@ def diagnose(facts):
             Finding(
                 False,
                 "TensorFlow is not installed.",
-                (f"pip install 'simclr[{_extra(facts)}]'",),
+                (install(_extra(facts)),),
             )
         ]
     findings = [
@@ -76,10 +78,15 @@ def _fresh(facts):
         # Its image is not to be repaired from inside a running notebook.
         return (
             "python -m venv /kaggle/working/venv",
-            f"/kaggle/working/venv/bin/pip install 'simclr[{_extra(facts)}]'",
+            f"/kaggle/working/venv/bin/{install(_extra(facts))}",
             "/kaggle/working/venv/bin/simclr doctor",
         )
-    return (_REMOVE, f"pip install --force-reinstall 'simclr[{_extra(facts)}]'")
+    return (_REMOVE, _again(_extra(facts)))
+
+
+def _again(extra):
+    """The command that installs an extra over whatever is there."""
+    return install(extra).replace("install", "install --force-reinstall", 1)
 
 
 def _wheels(facts):
@@ -231,7 +238,7 @@ def _tpu(facts):
             Finding(
                 False,
                 "tensorflow-tpu is installed without libtpu, the TPU's driver.",
-                ("pip install --force-reinstall 'simclr[tpu]'",),
+                (_again("tpu"),),
             )
         )
     if not findings and facts.answer:
@@ -268,11 +275,7 @@ def _gpu(facts):
     text = f"{gpus} there, but TensorFlow finds no CUDA libraries that fit it"
     if "nvidia-cudnn-cu12" not in facts.installed:
         text += ": they are not installed"
-    return [
-        Finding(
-            False, f"{text}.", ("pip install --force-reinstall 'simclr[gpu]'",)
-        )
-    ]
+    return [Finding(False, f"{text}.", (_again("gpu"),))]
 
 
 def _storage(facts):

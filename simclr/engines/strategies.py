@@ -11,6 +11,7 @@ from simclr.engines import ENGINES, KINDS
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
+from simclr.messages.extras import install
 
 
 def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
@@ -104,7 +105,7 @@ def _tpu_strategy():
     except (ValueError, tf.errors.OpError, RuntimeError) as error:
         raise InputError(
             "No TPU answers this TensorFlow; on a TPU VM install "
-            f"simclr[tpu], not [cpu]. ({str(error).splitlines()[0]})"
+            f"{install('tpu')}, not [cpu]. ({str(error).splitlines()[0]})"
         ) from error
     _require_one_host(strategy)
     return strategy, f"{strategy.num_replicas_in_sync} TPU cores"
@@ -130,7 +131,7 @@ def _gpu(replicas):
     if len(gpus) < max(1, replicas):
         raise InputError(
             f"{len(gpus)} GPUs are visible, {max(1, replicas)} are asked for; "
-            "install simclr[gpu] or use --strategy=cpu."
+            f"{install('gpu')}, or use --strategy=cpu."
         )
     gpus = gpus[: replicas or len(gpus)]
     if _configured(tf.config.set_visible_devices, gpus, "GPU"):

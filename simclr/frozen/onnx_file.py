@@ -7,6 +7,7 @@ import numpy as np
 
 from simclr.frozen.net import NCHW, Net, sizes
 from simclr.messages.errors import InputError
+from simclr.messages.extras import install
 
 _DTYPES = {
     "tensor(float)": np.float32,
@@ -31,7 +32,7 @@ def open_onnx(path):
             go from one batch of images.
     """
     if importlib.util.find_spec("onnxruntime") is None:
-        raise InputError(f"{path} needs onnxruntime: pip install simclr[onnx].")
+        raise InputError(f"{path} needs onnxruntime: {install('onnx')}.")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

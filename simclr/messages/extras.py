@@ -1,8 +1,18 @@
 """What this package does not install by itself, asked for before work."""
 
 import importlib.util
+import os
 
 from simclr.messages.errors import InputError
+
+# Where this package lies, if it is a copy of the repository.
+_HERE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+
+
+def install(extra):
+    """The command that installs an extra; on PyPI the name is another's."""
+    copy = os.path.isfile(os.path.join(_HERE, "setup.py"))
+    return f'pip install -e "{_HERE if copy else "."}[{extra}]"'
 
 
 def require_tensorflow():
@@ -13,7 +23,7 @@ def require_tensorflow():
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
-            "TensorFlow is not installed: pip install simclr[cpu] for this "
-            "machine's CPU, simclr[gpu] for NVIDIA GPUs, or simclr[tpu] on a "
+            f"TensorFlow is not installed: {install('cpu')} for this "
+            "machine's CPU, with [gpu] for NVIDIA GPUs, or with [tpu] on a "
             "Cloud TPU VM."
         )

@@ -35,7 +35,8 @@ def draw(path, *, title, rows):
     page.text(
         _MARGIN,
         0.8,
-        f"top-1 accuracy on {same}held-out images, and the size of the net",
+        f"top-1 accuracy on {same}held-out images, points over the labels "
+        "alone, and the size of the net",
         size=BODY,
         color=MUTED,
     )
@@ -53,6 +54,9 @@ def draw(path, *, title, rows):
         left = _MARGIN + _NAMES
         page.bar(left, y, _BARS, 0.3, RULE)
         if row["top1"] is None:
+            page.text(
+                left + 0.1, y + 0.05, "not scored", size=SMALL, color=MUTED
+            )
             continue
         color = BLUE if row["top1"] == best else MUTED
         page.bar(left, y, _BARS * row["top1"], 0.3, color)
@@ -79,9 +83,7 @@ def _size(row):
     """Gain, parameters and speed, as far as they are known."""
     known = []
     if "gain" in row:
-        known.append(
-            f"{report.cell(row['gain'], 'gain')} over the labels alone"
-        )
+        known.append(report.cell(row["gain"], "gain"))
     if "parameters" in row:
         known.append(f"{row['parameters'] / 1e6:.2f} M")
     if "images_per_second" in row:

@@ -21,7 +21,7 @@ def require():
     """Raises InputError, naming the extra, where jax is missing."""
     if importlib.util.find_spec("jax") is None:
         raise InputError(
-            "This needs jax: pip install simclr[aot] (Python 3.11 or newer)."
+            "This needs jax (Python 3.11 or newer): pip install jax==0.7.2."
         )
 
 

@@ -54,8 +54,7 @@ def find(init, model):
         source = applications.read(model)
         return detect.detect(source), source
     path = os.path.expanduser(init)
-    if not os.path.exists(path):
-        raise InputError(f"{path} does not exist.")
+    opened.require(path)
     try:
         source = opened.read(path)
         return detect.detect(source), source

@@ -50,6 +50,19 @@ def keep(workdir, step, arrays):
             os.remove(other)
 
 
+def chosen(workdir):
+    """The run folder to go on with: the best weights, unless they are the last.
+
+    Args:
+        workdir: run folder.
+    """
+    last, kept = (
+        [checkpoint.step_of(p) for p in checkpoint.paths(path)][-1:]
+        for path in map(run_folder.checkpoints, (workdir, folder(workdir)))
+    )
+    return folder(workdir) if kept and kept != last else workdir
+
+
 class Comparison:
     """The start's scores and a run's, and which are the best so far.
 
@@ -60,6 +73,7 @@ class Comparison:
     def __init__(self, rows):
         self.start = {}
         self._best = None  # (step, scores).
+        self._last = {}
         for row in rows:
             self._note_start(row)
             if "effective_rank" in row:
@@ -69,6 +83,16 @@ class Comparison:
     def best_step(self):
         """The step of the best scores so far; None before any."""
         return self._best and self._best[0]
+
+    def end(self, step):
+        """One line at the last step where other weights are kept; else ""."""
+        if self.best_step in (None, step):
+            return ""
+        at = f"step {self.best_step}" if self.best_step else "the start"
+        _, gain = _by(self._last, self._best[1])
+        if gain < 0:
+            return f"The last weights are worse than those of {at}"
+        return f"The last weights are no better than those of {at}"
 
     def begin(self, baselines):
         """Notes the start's scores, as a row of step 0 has them."""
@@ -80,6 +104,7 @@ class Comparison:
         Returns:
             bool: they are the best so far.
         """
+        self._last = scores
         better = self._best is None or _by(scores, self._best[1])[1] > 0
         if better:
             self._best = step, scores

@@ -163,8 +163,14 @@ def read_config(workdir):
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
+        file = os.path.isfile(workdir)
         raise InputError(
-            f"{workdir} is no run folder: it has no config.json."
+            f"{workdir} is no run folder: it "
+            + (
+                "is a file. `simclr import` makes a run of published weights."
+                if file
+                else "has no config.json."
+            )
         ) from None
     facts = os.path.join(workdir, "run.json")
     number = older.FORMAT

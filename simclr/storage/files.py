@@ -12,6 +12,8 @@ import glob
 import os
 import threading
 
+from simclr.messages.extras import install
+
 # One request to an object store: large against its latency (tens of ms at
 # some 100 MB/s), small against a shard.
 CHUNK_BYTES = 8 << 20
@@ -161,8 +163,7 @@ def _tensorflow():
         import tensorflow
     except ImportError:
         raise OSError(
-            'remote paths need TensorFlow: pip install "simclr[cpu]", or '
-            "[gpu] or [tpu]"
+            f"remote paths need TensorFlow: {install('cpu')}, or [gpu] or [tpu]"
         ) from None
     return tensorflow
 

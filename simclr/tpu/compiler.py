@@ -11,6 +11,7 @@ import os
 import re
 
 from simclr.messages.errors import InputError
+from simclr.messages.extras import install
 from simclr.pjrt import executable
 from simclr.tpu import hlo_text
 
@@ -75,7 +76,7 @@ def require():
         if importlib.util.find_spec(name) is None:
             raise InputError(
                 f"The TPU compiler needs {name}, which is not installed: "
-                "pip install simclr[aot] (Python 3.11 or newer)."
+                f"{install('aot')} (Python 3.11 or newer)."
             )
 
 

@@ -142,11 +142,8 @@ class Recorder:
     def finish(self, step):
         """Notes that the run is at its end."""
         run_folder.mark_finished(self._workdir, step)
-        if self._comparison and self._comparison.best_step not in (None, step):
-            self._bar.say(
-                f"Better than the last weights: step "
-                f"{self._comparison.best_step}'s, {best.folder(self._workdir)}"
-            )
+        if self._comparison and (line := self._comparison.end(step)):
+            self._bar.say(f"{line}: {best.folder(self._workdir)}")
 
     def _compare(self, step, scores):
         """Keeps the weights of a run from weights where they are its best.

@@ -90,12 +90,6 @@ def distill(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    following = [f"simclr evaluate {workdir}"]
-    following.append(
-        f"simclr predict {workdir} IMAGES"
-        if chosen.classifies
-        else f"simclr finetune --init={workdir}, with --labels=labels.csv"
-    )
     return launch.train(
         launch.absolute(config_lib.override(chosen, overrides)),
         workdir,
@@ -106,5 +100,10 @@ def distill(
         max_hours=max_hours,
         profile=profile,
         callbacks=callbacks,
-        following=following,
+        following=lambda run: [
+            f"simclr evaluate {run}",
+            f"simclr predict {run} IMAGES"
+            if chosen.classifies
+            else f"simclr finetune --init={run}, with --labels=labels.csv",
+        ],
     )

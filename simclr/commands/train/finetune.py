@@ -141,10 +141,10 @@ def finetune(
         max_hours=max_hours,
         profile=profile,
         callbacks=callbacks,
-        following=[
-            f"simclr evaluate {workdir}",
-            f"simclr distill --teacher={workdir}",
-            f"simclr predict {workdir} IMAGES",
+        following=lambda run: [
+            f"simclr evaluate {run}",
+            f"simclr distill --teacher={run}",
+            f"simclr predict {run} IMAGES",
         ],
     )
 

@@ -18,12 +18,13 @@ from simclr.config import values as config_values
 from simclr.config.rules import check_values
 from simclr.data.sources import registry
 from simclr.engines import startup
+from simclr.frozen import files as frozen_files
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.published import start
-from simclr.runs import checkpoint, weight_arrays
+from simclr.runs import best, checkpoint, weight_arrays
 from simclr.runs import folder as run_folder
 from simclr.storage import files
 
@@ -167,6 +168,11 @@ def require_readable(recipe, overrides, *, data, init="", goes_on=False):
         ],
     )
     if config.init and not goes_on and not start.is_published(config.init):
+        if frozen_files.is_encoder(config.init):
+            raise InputError(
+                f"{config.init} can be a teacher (distill --teacher) or a "
+                "baseline (evaluate --baseline), no start: its net is its own."
+            )
         weight_arrays.read_weights(absolute_run(config.init))
     data = train_data.absolute(config.data)
     for source, labels in (
@@ -213,7 +219,7 @@ def train(
     profile=False,
     recipe=None,
     callbacks=(),
-    following=(),
+    following=lambda run: (),
 ):
     """Says what will be done, does it, and says what may follow.
 
@@ -225,7 +231,8 @@ def train(
         overrides: list of KEY=VALUE.
         max_hours, profile, callbacks: see loop.train.
         recipe: Config of the recipe, or None.
-        following: commands that may come next, list of str.
+        following: function of a run folder to the commands that may come next,
+            list of str.
 
     Returns:
         Run.
@@ -257,7 +264,7 @@ def train(
     if stopped:
         say(f"Stopped by {stopped}; saved. The same command goes on from here.")
         return Run(workdir, stopped)
-    for i, command in enumerate(following):
+    for i, command in enumerate(following(best.chosen(workdir))):
         say(f"{'      or   ' if i else 'Done. Next:'} {command}")
     return Run(workdir)
 

@@ -81,13 +81,17 @@ def pretrain(
     devices = take_devices(strategy, replicas, engine)
 
     def suggested():
-        found = suggest.suggest(
+        found, notes = suggest.suggest(
             registry.open_source(data, labels=labels),
             accelerator=devices.accelerator,
             replicas=devices.replicas,
             precision=devices.precision,
         )
-        return suggest.gentle(*found) if begun else found
+        if not begun:
+            return found, notes
+        # How long the heads learn alone is a part of the epochs.
+        epochs = [o for o in overrides if config_lib.split(o)[0] == "epochs"]
+        return suggest.gentle(config_lib.override(found, epochs), notes)
 
     chosen, notes = launch.chosen(
         recipe,
@@ -114,8 +118,8 @@ def pretrain(
         max_hours=max_hours,
         profile=profile,
         callbacks=callbacks,
-        following=[
-            f"simclr evaluate {workdir}",
-            f"simclr finetune --init={workdir}, with --labels=labels.csv",
+        following=lambda run: [
+            f"simclr evaluate {run}",
+            f"simclr finetune --init={run}, with --labels=labels.csv",
         ],
     )

@@ -13,6 +13,7 @@ from simclr.data.sources.registry import open_source
 from simclr.frozen import files
 from simclr.messages.errors import InputError
 from simclr.published import start
+from simclr.published.files import opened
 from simclr.runs import checkpoint, classes
 from simclr.runs import folder as run_folder
 
@@ -93,7 +94,7 @@ def of_labels(
         InputError: bad input.
     """
     classes.of_all(wanted.teachers)  # What is no classifier stops it here.
-    start = starts.find(init, recipe, overrides)
+    begun = starts.find(init, recipe, overrides)
     images = train_data.resolve(
         recipe, wanted.teachers[0], same_classes=True, **given
     )
@@ -106,7 +107,7 @@ def of_labels(
         workdir,
         overrides,
         lambda: suggest_tasks.distill(
-            start or teacher,
+            begun or teacher,
             open_source(images.source),
             accelerator=devices.accelerator,
             replicas=devices.replicas,
@@ -116,7 +117,7 @@ def of_labels(
         chosen,
         distill=dataclasses.replace(chosen.distill, teachers=wanted.teachers),
     )
-    return _begun(chosen, images, init, start), notes, devices
+    return _begun(chosen, images, init, begun), notes, devices
 
 
 def of_encoder(
@@ -139,12 +140,16 @@ def of_encoder(
         raise InputError(f"{run} has no checkpoint yet.")
     if not (run or recipe or given["source"]):
         raise InputError("Say --data=IMAGES: the teacher's file has none.")
+    if start.is_published(teacher):
+        opened.require(teacher)
+    elif not run:
+        files.require(teacher)
     if wanted.preprocessing and not files.is_encoder(teacher):
         raise InputError(
             f"--preprocessing goes with {files.SPELLINGS}; import other "
             "weights first: simclr import FILE --set model.normalization=..."
         )
-    start = starts.find(init, recipe, overrides)
+    begun = starts.find(init, recipe, overrides)
     images = train_data.resolve(recipe, run, same_classes=False, **given)
     launch.require_readable(recipe, overrides, data=images, init=init)
     devices = take()
@@ -168,19 +173,19 @@ def of_encoder(
             preprocessing=wanted.preprocessing,
         ),
     )
-    return _begun(chosen, images, init, start), notes, devices
+    return _begun(chosen, images, init, begun), notes, devices
 
 
-def _begun(chosen, images, init, start):
+def _begun(chosen, images, init, begun):
     """The config on these images, from these weights."""
     chosen = dataclasses.replace(
         chosen,
         data=train_data.sized(images, chosen),
         init=init or chosen.init,
     )
-    if start:  # Its weights fit its own net alone.
+    if begun:  # Its weights fit its own net alone.
         chosen = dataclasses.replace(
-            chosen, model=start.model, classifier=start.classifier
+            chosen, model=begun.model, classifier=begun.classifier
         )
     return chosen
 

@@ -90,7 +90,11 @@ def _baseline(path, name, preprocessing, strategy):
             "folder and no file of published weights."
         )
     trained = weights.load_encoder(path, strategy)
-    show(f"Baseline  {path}, step {trained.step}")
+    step = f", step {trained.step}" if trained.step else ""
+    show(
+        f"Baseline  {path}{step}: {trained.image_size} pixels, pixels "
+        f"{trained.normalization!r}"
+    )
     return Compared(
         name,
         Infer(trained.model, strategy),

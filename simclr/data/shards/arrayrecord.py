@@ -111,7 +111,6 @@ def _module():
         from array_record.python import array_record_module
     except ImportError:
         raise OSError(
-            "ArrayRecord files need array_record: pip install array_record "
-            '(it comes with pip install "simclr[cpu]", [gpu] or [tpu])'
+            "ArrayRecord files need array_record: pip install array_record"
         ) from None
     return array_record_module

@@ -26,6 +26,22 @@ def is_weights(path):
     return bool(_TORCH.fullmatch(path)) or path.endswith(tuple(_READERS))
 
 
+def require(path):
+    """Stops where a file of weights is not there, or what reads it.
+
+    A cheap look, before work starts.
+
+    Raises:
+        InputError: it is so.
+    """
+    if not os.path.exists(path):
+        raise InputError(f"{path} does not exist.")
+    if _TORCH.fullmatch(path):
+        from simclr.published.files import torch_checkpoint
+
+        torch_checkpoint.require()
+
+
 def bare_name(path):
     """A path without the ending that says what kind of weights it is."""
     return _ENDINGS.sub("", path)

@@ -8,11 +8,21 @@ import argparse
 import importlib.util
 
 from simclr.messages.errors import InputError
+from simclr.messages.extras import install
 from simclr.published.files import state_dict
 
 # Where a full checkpoint keeps the net: DINO's "teacher" is the net that its
 # authors use.
 _STATE_KEYS = ("model", "state_dict", "teacher")
+
+
+def require():
+    """Raises InputError, naming the extra, where PyTorch is missing."""
+    if importlib.util.find_spec("torch") is None:
+        raise InputError(
+            f"PyTorch's files need PyTorch: {install('torch')}; or give the "
+            "weights as .safetensors or .npz, which need nothing."
+        )
 
 
 def read(path):
@@ -28,11 +38,7 @@ def read(path):
         InputError: PyTorch is missing, or the file is damaged, no checkpoint,
             or holds more than tensors.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise InputError(
-            f"Reading {path} needs PyTorch: pip install simclr[torch]; or give "
-            "the weights as .safetensors or .npz, which need nothing."
-        )
+    require()
     import torch
 
     try:
