@@ -342,11 +342,21 @@ def test_a_classifier_can_teach_its_features(photos, tmp_path):
     [
         (["--teacher=/no/such"], "There is no /no/such."),
         ([], "There is no teacher: say --teacher=ENCODER."),
+        (["--teacher=/none.pth", "--data=sample"], "/none.pth does not exist"),
+        (
+            [
+                "--config=configs/photos_distill.py",
+                *("--teacher=/none.onnx", "--data=sample"),
+            ],
+            "There is no /none.onnx",
+        ),
     ],
 )
-def test_no_teacher(arguments, message, capsys):
-    assert cli.main(["distill", *arguments]) != 0
+def test_no_teacher(arguments, message, tmp_path, capsys):
+    line = ["distill", *arguments, f"--workdir={tmp_path / 'run'}"]
+    assert cli.main(line) != 0
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_pipeline_needs_no_teacher_for_what_is_trained(teacher, capsys):

@@ -106,11 +106,15 @@ def test_a_recipe_may_name_it(resnet18):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("gone.pth", "does not exist"), ("bad.npz", "not a whole")],
+    [
+        ("gone.pth", "does not exist"),
+        ("bad.npz", "not a whole"),
+        ("net.onnx", "can be a teacher"),
+    ],
 )
 def test_a_file_that_cannot_be_read(name, message, tmp_path, capsys):
     photos = tiny.write_photos(tmp_path / "photos", count=16)
-    if name == "bad.npz":
+    if not name.startswith("gone"):
         (tmp_path / name).write_bytes(b"PK\x03\x04 and no more")
     line = ["pretrain", f"--init={tmp_path / name}", f"--data={photos}"]
     status, _, error = say(capsys, *line)
