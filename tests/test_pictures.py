@@ -96,6 +96,18 @@ def test_loss_curve(tmp_path, rows):
     assert margin_is_white(image)
 
 
+def test_what_a_student_without_labels_has():
+    def texts(rows):
+        axes = page.Page(6, 3).axes(1, 1, 3, 1.5)
+        curves.draw_accuracy(axes, rows)
+        return [text.get_text() for text in axes.texts]
+
+    losses = [{"step": step, "loss": 1.0} for step in (10, 20)]
+    assert texts(losses) == ["nothing was scored"]
+    agrees = {"step": 20, "agreement": 0.31}
+    assert texts([*losses, agrees]) == ["as the teacher 31 %"]
+
+
 def test_names_of_lines_do_not_overlap():
     sheet = page.Page(6, 3)
     axes = sheet.axes(1, 1, 3, 1.5)

@@ -1,12 +1,13 @@
 """Loss and accuracy over time, from the rows of metrics.jsonl."""
 
-from simclr.pictures.page import BLUE, GREEN, MUTED, ORANGE, SMALL
+from simclr.pictures.page import BLUE, GREEN, INK, MUTED, ORANGE, SMALL
 
 # Key in a row, name on the picture, colour.
 _ACCURACIES = (
     ("accuracy", "views matched", BLUE),
     ("probe_accuracy", "linear (online)", ORANGE),
     ("knn", "kNN", GREEN),
+    ("agreement", "as the teacher", INK),
 )
 _LINE = 1.4  # Height of a line of text, in font sizes.
 # Levels to beat, measured once before the first step: dashed.
@@ -47,6 +48,14 @@ def draw_accuracy(axes, rows):
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     _finish(axes, rows)
     _name_lines(axes, labels)
+    if not labels:
+        axes.text(
+            *(0.5, 0.5, "nothing was scored"),
+            transform=axes.transAxes,
+            ha="center",
+            color=MUTED,
+            fontsize=SMALL,
+        )
 
 
 def _series(rows, key, scale=1):
