@@ -14,7 +14,7 @@ from simclr.frozen import files
 from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.published.files import opened
-from simclr.runs import checkpoint, classes
+from simclr.runs import checkpoint, classes, weight_arrays
 from simclr.runs import folder as run_folder
 
 TASKS = ("distill", "distill_encoder")
@@ -140,10 +140,7 @@ def of_encoder(
         raise InputError(f"{run} has no checkpoint yet.")
     if not (run or recipe or given["source"]):
         raise InputError("Say --data=IMAGES: the teacher's file has none.")
-    if start.is_published(teacher):
-        opened.require(teacher)
-    elif not run:
-        files.require(teacher)
+    _require_there(teacher)
     if wanted.preprocessing and not files.is_encoder(teacher):
         raise InputError(
             f"--preprocessing goes with {files.SPELLINGS}; import other "
@@ -190,11 +187,18 @@ def _begun(chosen, images, init, begun):
     return chosen
 
 
+def _require_there(path):
+    """Stops where a path is no encoder: no run, no weights, no file of one."""
+    if start.is_published(path):
+        opened.require(path)
+    elif not run_folder.is_run(weight_arrays.run_of(path)):
+        files.require(path)
+
+
 def _names_classes(path):
     """Whether a teacher is a classifier; InputError where it is no encoder."""
     if not run_folder.is_run(path):
-        if not start.is_published(path):
-            files.require(path)
+        _require_there(path)
         return False
     try:
         classes.describe(path)
