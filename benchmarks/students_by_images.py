@@ -4,10 +4,13 @@
         --cifar=cifar10/train --cifar_test=cifar10/test --photos=PHOTOS
 
 Each point is a run on some images of a set, pinned to one CPU core, for
---minutes of it; two run side by side. CIFAR-10 is scored by kNN and a linear
-probe, with the labels of all training images, on the test images. Photos
-without labels are scored by their neighbours: how many of the 10 nearest are
-the teacher's, too. The teacher's own look at the images is not counted.
+--minutes of it; two run side by side. First a short run of each tells how many
+epochs that is: nothing else should run then. What runs beside the training
+itself changes its minutes, and no score. CIFAR-10 is scored by kNN and a
+linear probe, with the labels of all training images, on the test images.
+Photos without labels are scored by their neighbours: how many of the 10
+nearest are the teacher's, too. The teacher's own look at the images is not
+counted.
 
 A point that is there already is not run again. OUT gets points.json and
 points.png.
@@ -21,7 +24,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 
 from matplotlib import pyplot
 
@@ -64,6 +66,8 @@ def main():
     for name in ("cifar", "cifar_test", "photos"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--points", nargs="*", help="set_count_way; all")
+    parser.add_argument("--set", nargs="*", default=[], help="of each run")
     arguments = parser.parse_args()
     points = [
         Point(name, count, way)
@@ -71,22 +75,40 @@ def main():
         if getattr(arguments, name)
         for count in COUNTS[name]
     ]
+    if arguments.points:
+        points = [p for p in points if p.name in arguments.points]
     cores = sorted(os.sched_getaffinity(0))
     for name in {point.set for point in points}:
         for count in COUNTS[name]:
             link_some(getattr(arguments, name), folder(arguments, name, count))
+    for _ in side_by_side(speed, points, arguments, cores):
+        pass
     found = []
-    with concurrent.futures.ThreadPoolExecutor(len(cores)) as pool:
-        jobs = [pool.submit(one, point, arguments, cores) for point in points]
-        for job in concurrent.futures.as_completed(jobs):
-            if job.exception():  # The others would run for hours.
-                pool.shutdown(cancel_futures=True)
-            found.append(job.result())
-            print(json.dumps(found[-1]), flush=True)
+    for row in side_by_side(one, points, arguments, cores):
+        found.append(row)
+        print(json.dumps(row), flush=True)
     found.sort(key=lambda row: (row["set"], row["way"], row["count"]))
     text = "".join(json.dumps(row) + "\n" for row in found)
     (arguments.out / "points.json").write_text(text)
     draw(arguments.out / "points.png", found)
+
+
+def side_by_side(function, points, arguments, cores):
+    """Yields function(point, arguments, core), each core one at a time."""
+
+    def on_a_core(point):
+        core = cores.pop()
+        try:
+            return function(point, arguments, core)
+        finally:
+            cores.append(core)
+
+    with concurrent.futures.ThreadPoolExecutor(len(cores)) as pool:
+        jobs = [pool.submit(on_a_core, point) for point in points]
+        for job in concurrent.futures.as_completed(jobs):
+            if job.exception():  # The others would run for hours.
+                pool.shutdown(cancel_futures=True)
+            yield job.result()
 
 
 def folder(arguments, name, count):
@@ -108,27 +130,22 @@ def link_some(source, target):
         link.symlink_to(path)
 
 
-def one(point, arguments, cores):
-    """Trains and scores a point on a core that nothing else uses; a dict."""
+def one(point, arguments, core):
+    """Trains and scores a point; a dict."""
     run = arguments.out / "runs" / point.name
     scores = run / "scores.json"
     if scores.exists():
         return json.loads(scores.read_text())
-    core = cores.pop()
-    try:
-        rate, batch = speed(point, arguments, core)
-        epochs = round(arguments.minutes * 60 * rate / point.count, 2)
-        seconds = train(point, arguments, core, run, batch, epochs)
-        row = {
-            **dataclasses.asdict(point),
-            "epochs": epochs,
-            "batch_size": batch,
-            "images_per_second": rate,
-            "minutes": round(seconds / 60, 1),
-            **score(point, arguments, core, run),
-        }
-    finally:
-        cores.append(core)
+    rate, batch = speed(point, arguments, core)
+    epochs = round(arguments.minutes * 60 * rate / point.count, 2)
+    train(point, arguments, core, run, batch, epochs)
+    row = {
+        **dataclasses.asdict(point),
+        "epochs": epochs,
+        "batch_size": batch,
+        "images_per_second": rate,
+        **score(point, arguments, core, run),
+    }
     scores.write_text(json.dumps(row))
     return row
 
@@ -152,7 +169,7 @@ def speed(point, arguments, core):
 
 
 def train(point, arguments, core, run, batch, epochs):
-    """Runs the recipe; returns its seconds."""
+    """Runs the recipe; a run that has ended does nothing more."""
     images = folder(arguments, point.set, point.count)
     command = {
         "scratch": ["pretrain"],
@@ -172,7 +189,8 @@ def train(point, arguments, core, run, batch, epochs):
         "train.checkpoint_epochs": epochs,
         "optimizer.warmup_epochs": round(epochs / 15, 3),
     }
-    return call(line + [f"--set={k}={v}" for k, v in settings.items()], core)
+    line += [f"--set={setting}" for setting in arguments.set]
+    call(line + [f"--set={k}={v}" for k, v in settings.items()], core)
 
 
 def score(point, arguments, core, run):
@@ -198,8 +216,7 @@ def score(point, arguments, core, run):
 
 
 def call(line, core):
-    """Runs `simclr` on one core; returns its seconds."""
-    started = time.monotonic()
+    """Runs `simclr` on one core."""
     done = subprocess.run(
         ["taskset", "-c", str(core), sys.executable, "-m", "simclr", *line],
         capture_output=True,
@@ -208,7 +225,6 @@ def call(line, core):
     )
     if done.returncode:
         sys.exit(f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return time.monotonic() - started
 
 
 def draw(path, rows):
