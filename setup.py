@@ -21,6 +21,8 @@ _TPU = [
 _TORCH = ["torch>=2.6"]
 # Only to run encoders in ONNX files (a baseline, a teacher).
 _ONNX = ["onnxruntime>=1.19"]
+# The store of vectors, and what is found in it (simclr embed, cluster, ...).
+_EXPLORE = ["faiss-cpu>=1.15", "pylance>=7,<15", "scikit-learn>=1.5"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
 # Neither is made for Python 3.10.
@@ -30,6 +32,7 @@ _AOT = [
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
 _TEST = [
+    *_EXPLORE,
     *_ONNX,
     "ipykernel>=6",
     "nbclient>=0.10",
@@ -71,8 +74,9 @@ setuptools.setup(
         "aot": _AOT,
         "torch": _TORCH,
         "onnx": _ONNX,
+        "explore": _EXPLORE,
         "test": _TEST,
-        "all": _CPU + _AOT + _TORCH + _ONNX + _TEST,
+        "all": _CPU + _AOT + _TORCH + _TEST,
     },
     entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},
 )

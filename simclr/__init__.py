@@ -20,6 +20,7 @@ _HERE = {
     "evaluate": "simclr.commands.use.evaluate",
     "predict": "simclr.commands.use.predict",
     "embed": "simclr.commands.explore.embed",
+    "export_embeddings": "simclr.commands.explore.export_embeddings",
     "load": "simclr.commands.run",
     "Run": "simclr.commands.run",
     "Config": "simclr.config",

@@ -1,21 +1,30 @@
-"""simclr embed: from the command line to a folder of vectors."""
+"""simclr embed: from the command line to a store that grows."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from simclr import __main__ as cli
+from simclr.commands.explore import days
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.inference import shards
+from simclr.explore.looks import look
+from simclr.explore.store.store import Store
+from simclr.inference import shard_writer
+from simclr.messages.errors import InputError
 from simclr.runs import weights
 from tests import tiny, tiny_classifier
+
+BAD = "a/004.png"
 
 
 @pytest.fixture(scope="module")
@@ -27,42 +36,221 @@ def run(tmp_path_factory):
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new")
     tiny.write_photos(folder, count=20, classes=("a", "b"))
-    (folder / "a" / "004.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    (folder / BAD).write_bytes(b"\x89PNG\r\n\x1a\n cut short")
     return str(folder)
+
+
+def vectors_of(run, photos):
+    """dict of id -> the features of an image alone."""
+    reader = Reader(open_source(photos))
+    model = weights.load_encoder(run).model
+    found = {}
+    for i in range(len(reader.source)):
+        image, replaced = reader.load(i)
+        if not replaced:
+            name = f"{photos}/{reader.source.id(i)}"
+            found[name] = model(center_view(image, 16)[None])[0]
+    return found
 
 
 @pytest.fixture(scope="module")
 def expected(run, photos):
-    """(ids, features of each image alone)."""
-    reader = Reader(open_source(photos))
-    model = weights.load_encoder(run).model
-    rows = [i for i in range(20) if reader.source.id(i) != "a/004.png"]
-    h = [model(center_view(reader.load(i)[0], 16)[None])[0] for i in rows]
-    return [reader.source.id(i) for i in rows], np.array(h)
+    return vectors_of(run, photos)
 
 
-def test_a_folder_of_vectors(run, photos, expected, tmp_path, capsys):
-    out = tmp_path / "vectors"
-    line = ["embed", run, photos, f"--out={out}", "--dtype=float32"]
-    assert cli.main(line) == 0
-    assert "19 vectors in 1 shard," in capsys.readouterr().out
-    h, ids = shards.read_shards(str(out)).load()
-    assert ids == expected[0]
-    np.testing.assert_allclose(h, expected[1], rtol=1e-4, atol=1e-5)
+def assert_holds(out, expected):
+    """A store has these vectors, each once, and no other."""
+    found = Store(str(out))
+    ids = found.read(["id"]).column("id").to_pylist()
+    assert sorted(ids) == sorted(expected)
+    h = np.concatenate(list(found.blocks()))
+    wanted = np.array([expected[name] for name in ids])
+    np.testing.assert_allclose(h, wanted, rtol=2e-3, atol=1e-3)
+    return found
+
+
+def embed(run, photos, out, *flags):
+    return cli.main(["embed", run, str(photos), f"--out={out}", *flags])
+
+
+def test_a_store(run, photos, expected, tmp_path, capsys):
+    out = tmp_path / "store"
+    assert embed(run, photos, out, "--day=2026-01-02") == 0
+    assert "19 images; 20 new" in capsys.readouterr().out
+    found = assert_holds(out, expected)
     listed = (out / "unreadable.tsv").read_text()
-    assert listed.startswith("a/004.png\t") and listed.count("\n") == 1
-    assert cli.main(line) == 0  # Nothing is left to do.
-    assert cli.main([*line[:-1], "--dtype=float16"]) == 2
-    assert "holds other vectors" in capsys.readouterr().err
+    assert listed.startswith(f"{photos}/{BAD}\t") and listed.count("\n") == 1
+    row = found.table.to_table(filter="id like '%/b/001.png'").to_pylist()[0]
+    path = os.path.join(photos, "b", "001.png")
+    status = os.stat(path)
+    with Image.open(path) as image:
+        pixels = np.array(image.convert("RGB"))
+    assert row["source"] == photos and row["label"] == "b"
+    assert row["bytes"] == status.st_size
+    assert row["time"] == status.st_mtime_ns // 1000
+    assert (row["height"], row["width"]) == pixels.shape[:2]
+    assert row["day"] == "2026-01-02" and row["gone"] is None
+    assert row["model"] == found.current.fingerprint
+    small = cv2.imdecode(np.frombuffer(row["thumbnail"], np.uint8), 1)
+    assert max(small.shape) <= 48
+    assert not os.listdir(out / "pending") or all(
+        name.endswith(".npy") for name in os.listdir(out / "pending")
+    )
+    version = found.table.version
+    assert embed(run, photos, out) == 0
+    said = capsys.readouterr().out
+    assert "19 images; nothing new;" in said and "1 unreadable" in said
+    assert Store(str(out)).table.version == version
 
 
-def test_what_is_no_run(photos, tmp_path, capsys):
-    assert cli.main(["embed", str(tmp_path), photos]) == 2
+def test_only_a_damaged_image_is_new(run, photos, tmp_path, capsys):
+    folder, out = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(photos, folder)
+    good = (folder / "a" / "002.png").read_bytes()
+    (folder / BAD).write_bytes(good)
+    assert embed(run, folder, out) == 0
+    bad = folder / "a" / "new.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    for said in ("1 new", "nothing new"):
+        assert embed(run, folder, out) == 0
+        assert said in capsys.readouterr().out
+        assert (out / "unreadable.tsv").read_text().count("\n") == 1
+    bad.write_bytes(good)  # Mended, it is new.
+    assert embed(run, folder, out) == 0
+    assert not (out / "unreadable.tsv").exists()
+    assert_holds(out, vectors_of(run, str(folder)))
+
+
+def test_a_folder_that_changes(run, photos, tmp_path, capsys):
+    """New, changed, gone and back: what is in the store is what is there."""
+    folder, out = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(photos, folder)
+    (folder / BAD).unlink()
+    assert embed(run, folder, out) == 0
+    first, other = folder / "a" / "000.png", folder / "b" / "003.png"
+    kept = other.read_bytes()
+    shutil.copy(folder / "b" / "005.png", first)
+    shutil.copy(folder / "b" / "001.png", folder / "a" / "new.png")
+    stamp = os.stat(other)
+    other.unlink()
+    capsys.readouterr()
+    assert embed(run, folder, out, "--day=2026-01-03") == 0
+    assert "1 new, 1 changed, 1 gone;" in capsys.readouterr().out
+    found = assert_holds(out, vectors_of(run, str(folder)))
+    gone = found.read(["id", "gone"], where="gone is not null").to_pylist()
+    assert gone == [{"id": str(other), "gone": "2026-01-03"}]
+    other.write_bytes(kept)
+    os.utime(other, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert embed(run, folder, out) == 0
+    assert "1 back;" in capsys.readouterr().out
+    assert_holds(out, vectors_of(run, str(folder)))
+
+
+def test_a_killed_run_goes_on(run, photos, expected, tmp_path, monkeypatch):
+    """Whole shards are not computed again, though the folder has grown."""
+    folder, out = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(photos, folder)
+    (folder / BAD).unlink()
+    looked = []
+    stream, size = shard_writer.stream, shard_writer.write_shards
+
+    def killed(encoder, views, rows, **options):
+        for part, h in stream(encoder, views, rows, **options):
+            looked.extend(part)
+            yield part, h
+            if len(looked) >= 12:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(shard_writer, "stream", killed)
+    monkeypatch.setattr(
+        shard_writer,
+        "write_shards",
+        lambda *a, **k: size(*a, images_per_shard=4, **k),
+    )
+    assert embed(run, folder, out) == 130
+    assert len(looked) == 12 and not (out / "images.lance").exists()
+    monkeypatch.setattr(shard_writer, "stream", counting := Counting(stream))
+    shutil.copy(folder / "b" / "001.png", folder / "a" / "0000.png")
+    assert embed(run, folder, out) == 0
+    assert counting.looked == 20 - 8  # Two shards of four were whole.
+    assert_holds(out, vectors_of(run, str(folder)))
+
+
+class Counting:
+    """A stream that counts its images."""
+
+    def __init__(self, stream):
+        self._stream, self.looked = stream, 0
+
+    def __call__(self, *args, **options):
+        for part, h in self._stream(*args, **options):
+            self.looked += len(part)
+            yield part, h
+
+
+def test_another_encoder(run, photos, expected, tmp_path, capsys):
+    """Its vectors are its own; it is the store's once it has seen all."""
+    other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)
+    out, more = tmp_path / "store", tmp_path / "more"
+    tiny.write_photos(more, count=4, classes=("c", "d"))
+    assert embed(run, photos, out) == 0
+    assert embed(run, more, out) == 0
+    assert embed(other, photos, out) == 0
+    assert "4 images of other sources to embed" in capsys.readouterr().out
+    assert_holds(out, expected | vectors_of(run, str(more)))
+    assert embed(other, more, out) == 0
+    assert "its columns are the store's now" in capsys.readouterr().out
+    both = vectors_of(other, photos) | vectors_of(other, str(more))
+    found = assert_holds(out, both)
+    assert found.current.number == 2
+    old = found.table.to_table(columns=["id", "vector"]).to_pylist()
+    for row in old:
+        if row["id"] in expected:
+            np.testing.assert_allclose(
+                row["vector"], expected[row["id"]], rtol=2e-3, atol=1e-3
+            )
+
+
+def test_what_stops_it_before_work(run, photos, tmp_path, capsys):
+    assert embed(str(tmp_path), photos, tmp_path / "x") == 2
     assert "is no run folder" in capsys.readouterr().err
+    assert embed(run, photos, tmp_path / "x", "--day=tomorrow") == 2
+    assert "--day=tomorrow is no day" in capsys.readouterr().err
+    assert embed(run, photos, photos) == 2
+    assert "holds something else" in capsys.readouterr().err
+    with pytest.raises(InputError):
+        days.checked("2026-02-30")
+
+
+def test_a_look_at_an_image():
+    """Sharper images are sharper; a thumbnail keeps its shape."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, [90, 160, 3], np.uint8)
+    found = look(image)
+    small = cv2.imdecode(np.frombuffer(found["thumbnail"], np.uint8), 1)
+    assert small.shape == (27, 48, 3)
+    assert (found["width"], found["height"]) == (160, 90)
+    blurred = cv2.GaussianBlur(image, (0, 0), 2)
+    assert look(blurred)["sharpness"] < found["sharpness"] / 10
+    gray = image.astype(float) @ [0.299, 0.587, 0.114]
+    padded = np.pad(np.rint(gray), 1, mode="reflect")
+    laplacian = (
+        padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2]
+        + padded[1:-1, 2:] - 4 * padded[1:-1, 1:-1]
+    )  # fmt: skip
+    np.testing.assert_allclose(found["sharpness"], laplacian.var(), rtol=0.01)
+    assert (
+        max(
+            cv2.imdecode(
+                np.frombuffer(look(image[:5, :7])["thumbnail"], np.uint8), 1
+            ).shape
+        )
+        == 7
+    )
 
 
 def start(run, photos, out, *flags, **env):
-    line = ["embed", run, photos, f"--out={out}", "--dtype=float32", *flags]
+    line = ["embed", run, photos, f"--out={out}", *flags]
     return subprocess.Popen(
         [sys.executable, "-m", "simclr", *line],
         env={**os.environ, "PYTHONPATH": os.getcwd(), **env},
@@ -74,14 +262,12 @@ def start(run, photos, out, *flags, **env):
 @pytest.mark.slow
 def test_by_pjrt(run, photos, expected, tmp_path):
     """On two of jax's devices, in a process of its own."""
-    out = tmp_path / "vectors"
+    out = tmp_path / "store"
     flags = ["--engine=pjrt", "--strategy=cpu", "--replicas=2"]
     process = start(run, photos, out, *flags)
     said = process.communicate(timeout=300)[1]
     assert process.returncode == 0, said
-    h, ids = shards.read_shards(str(out)).load()
-    assert ids == expected[0]
-    np.testing.assert_allclose(h, expected[1], rtol=1e-4, atol=1e-5)
+    assert_holds(out, expected)
 
 
 # Two workers pass a stream together; rows 4 and 22 are another's to read.
@@ -154,17 +340,16 @@ def test_two_workers_share_a_pass(run, photos, expected, tmp_path):
     for i in range(2):
         found = np.load(tmp_path / f"w{i}.npz")
         assert len(found["rows"]) == 19 and list(found["bad"]) == ["a/004.png"]
-        np.testing.assert_allclose(
-            found["h"], expected[1], rtol=1e-4, atol=1e-5
-        )
+        wanted = np.array(list(expected.values()))
+        np.testing.assert_allclose(found["h"], wanted, rtol=1e-4, atol=1e-5)
         looked.append(set(found["looked"].tolist()))
     assert looked[0] | looked[1] == set(range(20))
     assert len(looked[0] & looked[1]) <= 1  # The unreadable one.
 
 
 @pytest.mark.slow
-def test_two_workers_fill_one_folder(run, photos, expected, tmp_path):
-    out = tmp_path / "vectors"
+def test_two_workers_fill_one_store(run, photos, expected, tmp_path):
+    out = tmp_path / "store"
     processes = [
         start(run, photos, out, "--strategy=multiworker", TF_CONFIG=config)
         for config in cluster()
@@ -172,8 +357,5 @@ def test_two_workers_fill_one_folder(run, photos, expected, tmp_path):
     for process in processes:
         said = process.communicate(timeout=300)[1]
         assert process.returncode == 0, said[-3000:]
-    found = shards.read_shards(str(out))
-    h, ids = found.load()
-    assert ids == expected[0] and set(found.unreadable()) == {"a/004.png"}
-    np.testing.assert_allclose(h, expected[1], rtol=1e-4, atol=1e-5)
-    assert found.manifest["shards"] == 2  # One of each.
+    assert_holds(out, expected)
+    assert (out / "unreadable.tsv").read_text().count("\n") == 1

@@ -9,7 +9,7 @@ from PIL import Image
 
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
-from simclr.inference import features, shards
+from simclr.inference import DTYPES, features, shard_writer, shards
 from simclr.messages.errors import InputError, Stopped
 
 SIZE = 8
@@ -42,14 +42,14 @@ def write(folder, photos, encoder=mean, **changes):
         "progress": False,
     } | changes
     reader = Reader(open_source(photos))
-    return shards.write_shards(str(folder), encoder, reader, **given)
+    return shard_writer.write_shards(str(folder), encoder, reader, **given)
 
 
 def contents(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-@pytest.mark.parametrize("dtype", shards.DTYPES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_vectors_are_those_of_embed(photos, tmp_path, dtype):
     found = write(tmp_path / "v", photos, dtype=dtype)
     vectors, ids = found.load()
@@ -218,5 +218,5 @@ def test_a_net_has_a_fingerprint():
         )
         return keras.Sequential([keras.Input([3]), layer])
 
-    assert shards.digest(net(1.0)) == shards.digest(net(1.0))
-    assert shards.digest(net(1.0)) != shards.digest(net(2.0))
+    assert shard_writer.digest(net(1.0)) == shard_writer.digest(net(1.0))
+    assert shard_writer.digest(net(1.0)) != shard_writer.digest(net(2.0))

@@ -13,7 +13,7 @@ from simclr.runs import folder as run_folder
 from tests import tiny
 
 
-def write(workdir, source, class_names=("cat", "dog"), **data):
+def write(workdir, source, class_names=("cat", "dog"), *, seed=1, **data):
     """A run as finetune leaves it, with random weights.
 
     Its answers differ from image to image: the last layer's weights are large,
@@ -23,6 +23,7 @@ def write(workdir, source, class_names=("cat", "dog"), **data):
         workdir: run folder to write.
         source: folder of photos.
         class_names: of the classifier.
+        seed: int, of the weights.
         **data: more of config.Data.
 
     Returns:
@@ -35,7 +36,7 @@ def write(workdir, source, class_names=("cat", "dog"), **data):
     config = dataclasses.replace(
         config, data=dataclasses.replace(config.data, **data)
     )
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(seed)
     net = classifier.build(config, len(class_names))
     kernel, bias = net.models["classifier"].weights
     kernel.assign(1000 * kernel)

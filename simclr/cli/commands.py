@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": Command("use.evaluate"),
     "predict": Command("use.predict"),
     "embed": Command("explore.embed"),
+    "embeddings export": Command("explore.export_embeddings"),
     "import": Command("tools.import_weights", _good),
     "compile": Command(
         "tools.compile_step", lambda facts: _good(all(x["fits"] for x in facts))

@@ -30,6 +30,7 @@ def main(argv, commands, usage):
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if argv else 2
+    argv = _joined(argv, commands)
     if argv[0] in commands and {"-h", "-help", "--help"} & set(argv[1:]):
         print(help_text(argv[0], commands[argv[0]]))
         return 0
@@ -72,6 +73,7 @@ def parse(argv, commands):
         InputError: no such command, or a wrong number of words.
         flags.Error: an unknown flag or a bad value.
     """
+    argv = _joined(argv, commands)
     name = argv[0]
     if name not in commands:
         hint = did_you_mean(name, commands) or f" Say {', '.join(commands)}."
@@ -85,6 +87,12 @@ def parse(argv, commands):
             f"{' '.join(words) or 'no argument'}"
         )
     return command, values, words
+
+
+def _joined(argv, commands):
+    """The line with a name of two words, as `embeddings export`, as one."""
+    two = " ".join(argv[:2])
+    return [two, *argv[2:]] if two in commands else argv
 
 
 def help_text(name, command):

@@ -66,6 +66,7 @@ Preprocessing = Annotated[
     "beside each says, or its own first layers.",
 ]
 Run = Annotated[Path, "A run folder."]
+Store = Annotated[Path, "A store, as `simclr embed` makes it."]
 Init = Annotated[
     Path,
     "Weights to start from: a run folder, a checkpoint, a file that others "

@@ -47,6 +47,18 @@ class Source:
         """
         raise NotImplementedError
 
+    def stamp(self, index):
+        """What tells an image from a later one of its name, cheaply.
+
+        Returns:
+            (size in bytes, time of change in us since 1970), or (None, None)
+            where the source cannot tell.
+
+        Raises:
+            OSError: the image is gone.
+        """
+        return None, None
+
     def planes(self, index):
         """float32 [k] in [0, 1], the value of each of an image's planes.
 

@@ -13,28 +13,19 @@ Letters: m = images, n = images in a shard, f = features.
 """
 
 import dataclasses
-import hashlib
-import json
 import os
 
 import numpy as np
 
-from simclr.inference import DTYPES
-from simclr.inference.features import stream
-from simclr.inference.views import CenterViews
-from simclr.messages.errors import InputError, Stopped
-from simclr.messages.progress import progress_bar
+from simclr.messages.errors import InputError
 from simclr.storage import files, json_text
-from simclr.storage.whole import remove_unfinished, whole_file, write_whole
 
-_MANIFEST = "manifest.json"
-_FORMAT = 1
-_SHARD = 8192  # n: what a killed run loses at most, on each worker.
+MANIFEST = "manifest.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Shards:
-    """The shards of a folder, all of them there.
+    """The shards of a folder; `read_shards` sees that all are there.
 
     Attributes:
         folder: str.
@@ -47,16 +38,26 @@ class Shards:
     def __iter__(self):
         """Shard by shard: vectors [n, f], mapped from the file, and ids."""
         for index in range(self.manifest["shards"]):
-            vectors = np.load(
-                _vectors(self.folder, index), "r", allow_pickle=False
-            )
-            yield vectors, json_text.read(_ids(self.folder, index))["ids"]
+            yield self.vectors(index), self._names(index)["ids"]
+
+    def vectors(self, index):
+        """The vectors [n, f] of a shard, mapped from the file."""
+        path = vectors_path(self.folder, index)
+        return np.load(path, "r", allow_pickle=False)
+
+    def whole(self):
+        """The indices of the shards that are there whole, a list."""
+        every = range(self.manifest["shards"])
+        return [i for i in every if is_whole(self.folder, i)]
+
+    def _names(self, index):
+        return json_text.read(ids_path(self.folder, index))
 
     def unreadable(self):
         """dict of id -> reason of the images that have no vector."""
         found = {}
         for index in range(self.manifest["shards"]):
-            found |= json_text.read(_ids(self.folder, index))["unreadable"]
+            found |= self._names(index)["unreadable"]
         return found
 
     def load(self):
@@ -72,102 +73,6 @@ class Shards:
         return np.concatenate([vectors for vectors, _ in parts]), ids
 
 
-def write_shards(
-    folder,
-    encoder,
-    reader,
-    *,
-    of,
-    image_size,
-    dtype,
-    workers=None,
-    images_per_shard=_SHARD,
-    progress=True,
-    asked=lambda: "",
-):
-    """Embeds all images of a source into a folder, as far as it is not done.
-
-    Every worker makes shards of its own; they share the folder's disk.
-
-    Args:
-        folder: to make, or to complete.
-        encoder: as in features.stream.
-        reader: Reader of the source.
-        of: dict of what else must be the same for a folder to be completed:
-            the encoder's step and weights, say; JSON holds it.
-        image_size: side of the views, pixels.
-        dtype: one of DTYPES.
-        workers: workers.Workers; None: this process is alone.
-        images_per_shard: n, of a folder that begins.
-        progress: show a bar.
-        asked: function, called with every batch, to the reason why this worker
-            is to stop, or "".
-
-    Returns:
-        Shards.
-
-    Raises:
-        InputError: the folder holds something else; or a vector is too large
-            for float16; or not one image can be read; or the workers do not
-            share the folder.
-        Stopped: one of the workers was asked to; its shard under way is lost.
-    """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype={dtype}; choose one of {', '.join(DTYPES)}.")
-    folder = files.expand(folder)
-    total = len(reader.source)
-    if total == 0:
-        raise InputError("There is no image to embed.")
-    several = workers is not None and workers.several
-    count, index = (workers.count, workers.index) if several else (1, 0)
-    manifest = {
-        "format": _FORMAT,
-        **of,
-        "image_size": image_size,
-        "images": total,
-        "fingerprint": reader.source.fingerprint(),
-        "dtype": dtype,
-    }
-    if index == 0:
-        size = min(images_per_shard, -(-total // count))
-        manifest = _begin(folder, manifest, size)
-    if several:
-        workers.gather([0.0])
-    manifest = read_manifest(folder)
-    n = manifest["images_per_shard"]
-    missing = [
-        i
-        for i in range(manifest["shards"])
-        if i % count == index and not _is_whole(folder, i)
-    ]
-    with progress_bar(
-        total=sum(min(n, total - i * n) for i in missing),
-        desc="Embedding",
-        unit="img",
-        shown=progress,
-    ) as bar:
-        reason = ""
-
-        def seen(count):
-            bar.update(count)
-            if why := asked():
-                raise Stopped(why)
-
-        try:
-            for i in missing:
-                rows = np.arange(i * n, min(total, (i + 1) * n))
-                _write(
-                    folder, i, encoder, reader, rows, image_size, dtype, seen
-                )
-        except Stopped as stopped:
-            reason = str(stopped)
-    if several and workers.gather([float(bool(reason))]).any():
-        reason = reason or "another worker"
-    if reason:
-        raise Stopped(reason)
-    return read_shards(folder)
-
-
 def read_shards(folder):
     """The shards that `write_shards` wrote.
 
@@ -178,15 +83,16 @@ def read_shards(folder):
         InputError: there are none, or some are missing.
     """
     folder = files.expand(folder)
-    manifest = read_manifest(folder)
-    missing = [i for i in range(manifest["shards"]) if not _is_whole(folder, i)]
+    found = Shards(folder, read_manifest(folder))
+    count = found.manifest["shards"]
+    missing = count - len(found.whole())
     if missing:
         raise InputError(
-            f"{folder} lacks {len(missing)} of {manifest['shards']} shards, or "
-            "they are damaged: embed the same images into it again; several "
-            "workers must share its disk."
+            f"{folder} lacks {missing} of {count} shards, or they are damaged: "
+            "look at the same images again; several workers must share its "
+            "disk."
         )
-    return Shards(folder, manifest)
+    return found
 
 
 def read_manifest(folder):
@@ -195,12 +101,12 @@ def read_manifest(folder):
     Raises:
         InputError: the folder holds no vectors, or its manifest is damaged.
     """
-    path = os.path.join(files.expand(folder), _MANIFEST)
+    path = os.path.join(files.expand(folder), MANIFEST)
     try:
         manifest = json_text.read(path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"{folder} holds no vectors: it has no {_MANIFEST}."
+            f"{folder} holds no vectors: it has no {MANIFEST}."
         ) from None
     except ValueError as error:
         raise InputError(
@@ -213,88 +119,24 @@ def read_manifest(folder):
     return manifest
 
 
-def digest(model):
-    """A fingerprint of a net's weights, 16 hexadecimal digits."""
-    found = hashlib.blake2b(digest_size=8)
-    for variable in model.variables:
-        found.update(str(tuple(variable.shape)).encode())
-        found.update(np.ascontiguousarray(variable))
-    return found.hexdigest()
+def is_folder(folder):
+    """Whether a folder of shards was begun there."""
+    return os.path.isfile(os.path.join(folder, MANIFEST))
 
 
-def _begin(folder, manifest, images_per_shard):
-    """Writes the manifest, or sees that the folder has this very one."""
-    if os.path.exists(os.path.join(folder, _MANIFEST)):
-        old = read_manifest(folder)
-        other = [
-            f"{name} {old.get(name)}, not {value}"
-            for name, value in manifest.items()
-            if old.get(name) != value
-        ]
-        if other:
-            raise InputError(
-                f"{folder} holds other vectors ({'; '.join(other)}): choose "
-                "another folder, or delete that one."
-            )
-        return old
-    if os.path.isdir(folder):
-        remove_unfinished(folder)
-    if os.path.exists(folder) and (
-        not os.path.isdir(folder) or os.listdir(folder)
-    ):
-        raise InputError(
-            f"{folder} holds something else: choose another folder."
-        )
-    os.makedirs(folder, exist_ok=True)
-    manifest = manifest | {
-        "images_per_shard": images_per_shard,
-        "shards": -(-manifest["images"] // images_per_shard),
-    }
-    text = json.dumps(manifest, indent=1) + "\n"
-    write_whole(os.path.join(folder, _MANIFEST), text)
-    return manifest
-
-
-def _write(folder, index, encoder, reader, rows, image_size, dtype, seen):
-    """One shard."""
-    source = reader.source
-    read, parts = [], []
-    views = CenterViews(reader, image_size)
-    for some, h in stream(encoder, views, rows, seen=seen):
-        read.append(some)
-        with np.errstate(over="ignore"):
-            parts.append(h.astype(dtype))
-        if np.isinf(parts[-1]).any() and np.isfinite(h).all():
-            raise InputError(
-                f"A number of a vector, {np.abs(h).max():g}, is too large for "
-                "float16: choose float32 where there is a choice, or an "
-                "encoder that normalizes its features."
-            )
-    read = np.concatenate(read) if read else np.zeros([0], np.int64)
-    vectors = np.concatenate(parts) if parts else np.zeros([0, 0], dtype)
-    left_out = [source.id(int(i)) for i in np.setdiff1d(rows, read)]
-    ids = {
-        "ids": [source.id(int(i)) for i in read],
-        "unreadable": {name: reader.bad[name] for name in left_out},
-    }
-    write_whole(_ids(folder, index), json.dumps(ids) + "\n")
-    with whole_file(_vectors(folder, index), "wb") as file:
-        np.save(file, vectors)
-
-
-def _is_whole(folder, index):
+def is_whole(folder, index):
     """Whether both files of a shard are there and go together."""
     try:
-        vectors = np.load(_vectors(folder, index), "r", allow_pickle=False)
-        names = json_text.read(_ids(folder, index))
+        vectors = np.load(vectors_path(folder, index), "r", allow_pickle=False)
+        names = json_text.read(ids_path(folder, index))
         return len(vectors) == len(names["ids"]) and "unreadable" in names
     except (OSError, EOFError, ValueError, TypeError, KeyError):
         return False
 
 
-def _vectors(folder, index):
+def vectors_path(folder, index):
     return os.path.join(folder, f"{index:05d}.npy")
 
 
-def _ids(folder, index):
+def ids_path(folder, index):
     return os.path.join(folder, f"{index:05d}.json")

@@ -1,7 +1,6 @@
 """The run folder: runs/NAME/{config.json, run.json, metrics.jsonl, ...}."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,7 @@ from simclr.messages.errors import InputError
 from simclr.messages.names import last_parts
 from simclr.runs import checkpoint, older
 from simclr.storage import json_text
+from simclr.storage.lock import locked
 from simclr.storage.whole import write_whole
 
 
@@ -39,7 +39,11 @@ def open_run(workdir, config, facts):
     if os.path.exists(workdir) and not os.path.isdir(workdir):
         raise InputError(f"--workdir={workdir} is a file, not a folder.")
     os.makedirs(workdir, exist_ok=True)
-    with _locked(workdir):
+    busy = (
+        f"Another process trains into {workdir}; choose another --workdir, or "
+        "wait for it."
+    )
+    with locked(workdir, busy):
         # Without a checkpoint there is nothing that a new start could lose.
         if checkpoint.paths(checkpoints(workdir)):
             _require_same(workdir, config, facts)
@@ -54,22 +58,6 @@ def open_run(workdir, config, facts):
             }
             write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
             write(workdir, "config.json", config_lib.to_json(config))
-        yield
-
-
-@contextlib.contextmanager
-def _locked(workdir):
-    """Holds the folder until the process ends, however it ends."""
-    with open(os.path.join(workdir, "lock"), "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"Another process trains into {workdir}; choose another "
-                "--workdir, or wait for it."
-            ) from None
-        except OSError:  # A disk without locks.
-            pass
         yield
 
 

@@ -1,19 +1,18 @@
-"""`simclr embed`: vectors of very many images, in a folder of shards."""
+"""`simclr embed`: vectors of very many images, in a store."""
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.inference import DTYPES
+from simclr.commands.explore import days
 
 Out = Annotated[
     arguments.Path,
-    "The folder to write, or to complete after a kill. Images that cannot be "
-    "read are listed in OUT/unreadable.tsv.",
+    "The store: a folder to make, or one that grows; gs://bucket/store, too. "
+    "Images that cannot be read are listed in its unreadable.tsv.",
 ]
-Dtype = Annotated[Literal[DTYPES], "Of the vectors."]
 
 
 @command
@@ -21,31 +20,35 @@ def embed(
     run: arguments.Run,
     data: arguments.Images,
     *,
-    out: Out = "embeddings",
-    dtype: Dtype = DTYPES[0],
+    out: Out = "store",
+    day: days.Day = "",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
     quiet: arguments.Quiet = False,
 ):
-    """Writes the vectors of images into a folder of shards.
+    """Writes the vectors of images into a store.
 
-    The same command completes what a killed one began; docs/embedding.md has
-    the files.
+    Only images that are new or changed are embedded; those that went are
+    marked. After a kill the same command goes on. docs/embedding.md has the
+    store's columns.
 
     Returns:
-        inference.shards.Shards.
+        into_store.Embedded; None on workers that are not the chief.
 
     Raises:
-        InputError: bad input, or `out` holds other vectors.
+        InputError: bad input, or `out` holds something else.
     """
     from simclr.commands.train import train_data
+    from simclr.explore import extra
     from simclr.runs import folder as run_folder
 
+    extra.require()
     if not os.path.isfile(run):
         run_folder.read_config(run)  # What is no run stops it here.
     train_data.require_there(data)
+    day = days.checked(day)
     devices = take_devices(strategy, replicas, engine)
-    from simclr.commands.explore import vectors
+    from simclr.commands.explore import into_store
 
-    return vectors.write(run, data, out, devices, dtype=dtype)
+    return into_store.embed(run, data, out, devices, day=day)

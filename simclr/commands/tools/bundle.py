@@ -53,6 +53,7 @@ _BUNDLED = (
     "storage/__init__",
     "storage/cache",
     "storage/json_text",
+    "storage/lock",
     "storage/whole",
 )
 _MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"

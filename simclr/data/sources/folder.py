@@ -84,6 +84,10 @@ class FolderSource(Source):
             raise InputError("larger than 1 GiB")
         return data
 
+    def stamp(self, index):
+        status = os.stat(os.path.join(self._root, self._paths[index]))
+        return status.st_size, status.st_mtime_ns // 1000
+
     def fingerprint(self):
         ids = "\0".join(self._paths).encode("utf-8", "surrogateescape")
         return hashlib.blake2b(ids, digest_size=8).hexdigest()

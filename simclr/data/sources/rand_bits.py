@@ -40,6 +40,9 @@ class RandBits(Source):
     def read(self, index):
         return self._source.read(index)
 
+    def stamp(self, index):
+        return self._source.stamp(index)
+
     def fingerprint(self):
         return self._source.fingerprint()
 

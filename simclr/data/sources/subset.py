@@ -32,5 +32,8 @@ class Subset(Source):
     def read(self, index):
         return self._source.read(int(self._rows[index]))
 
+    def stamp(self, index):
+        return self._source.stamp(int(self._rows[index]))
+
     def planes(self, index):
         return self._source.planes(int(self._rows[index]))

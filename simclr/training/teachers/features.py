@@ -19,7 +19,7 @@ from simclr.data import probes
 from simclr.engines.strategies import is_chief
 from simclr.frozen import files
 from simclr.frozen.encoder import open_encoder
-from simclr.inference import shards
+from simclr.inference import shard_writer
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
@@ -73,7 +73,7 @@ def targets(config, reader, strategy, workers, workdir, stopper):
     if not workers.gather([float(os.path.exists(path))])[0, 0]:
         if chief:
             say(f"Teacher   {teacher.words} looks at each image once: {folder}")
-        vectors = shards.write_shards(
+        vectors = shard_writer.write_shards(
             folder,
             teacher.look,
             reader,
@@ -134,7 +134,7 @@ class _Teacher:
         # Strides, padding and the pixels' normalization are no weights.
         config = config_lib.settled(trained.config)
         net = backbones.encoder_settings(config.model)
-        self.digest = f"{shards.digest(trained.model)} {net}"
+        self.digest = f"{shard_writer.digest(trained.model)} {net}"
         self.words = wanted.teacher
         if trained.step:
             self.words += f", step {trained.step}"

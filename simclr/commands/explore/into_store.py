@@ -1,0 +1,264 @@
+"""Vectors of images by a run's encoder, into a store."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+import time
+
+import numpy as np
+
+from simclr import config as config_lib
+from simclr.commands.unreadable import list_unreadable
+from simclr.data.images.reader import Reader
+from simclr.data.sources import registry
+from simclr.data.sources.subset import Subset
+from simclr.engines.workers import Workers
+from simclr.explore.looks import Looks, id_of, stamp_of
+from simclr.explore.store import unreadable
+from simclr.explore.store.absorb import (
+    absorb,
+    facts_path,
+    known_encoder,
+    mark,
+)
+from simclr.explore.store.changes import changes
+from simclr.explore.store.store import Store, held, is_store
+from simclr.inference import shard_writer
+from simclr.inference.forward import Infer
+from simclr.inference.shards import Shards, is_folder, read_manifest
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+from simclr.models import backbones
+from simclr.runs import weights
+from simclr.storage import cache, files
+from simclr.storage.whole import whole_file
+
+_DTYPE = "float16"
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """What `embed` did.
+
+    Attributes:
+        store: str, its folder.
+        new, changed, missing, gone, back: int, how many images were so:
+            missing ones had no vector of this encoder.
+        unreadable: dict of id -> reason.
+        rows: int, images of the store with a vector of this encoder.
+    """
+
+    store: str
+    new: int
+    changed: int
+    missing: int
+    gone: int
+    back: int
+    unreadable: dict
+    rows: int
+
+
+def embed(run, data, out, devices, *, day):
+    """Embeds what is new or changed; goes on with what a killed run began.
+
+    Args:
+        run: run folder, or a checkpoint in one.
+        data: images, as for open_source.
+        out: folder of the store.
+        devices: Devices.
+        day: str, today.
+
+    Returns:
+        Embedded.
+
+    Raises:
+        InputError: no run, no images, or `out` is no store.
+    """
+    started = time.monotonic()
+    workers = Workers(devices.strategy)
+    source = registry.open_source(data)
+    trained = weights.load_encoder(run, devices.strategy)
+    facts = _facts(run, trained)
+    if devices.chief:
+        show(f"{run}, step {trained.step} ({devices.words})")
+    pending = os.path.join(_pending(out), facts["fingerprint"])
+    root = _root(data)
+    with contextlib.ExitStack() as stack:
+        if devices.chief:
+            stack.enter_context(held(out))
+            for line in source.notes:
+                show(f"Note      {line}")
+            store = _absorb(out, pending, facts)
+            images = _Images(root, source)
+            found = _compared(store, facts, images)
+            _hand_out(pending, found.to_embed)
+        workers.gather([0.0])
+        rows = np.load(f"{pending}.npy", allow_pickle=False)
+        bad = {}
+        if len(rows):  # Each is decoded once: none is kept.
+            reader = Reader(Subset(source, rows), cache_bytes=0)
+            bad = _write_pending(
+                Infer(trained.model, devices.strategy),
+                Looks(reader, root, day),
+                pending,
+                facts["image_size"],
+                workers,
+            )
+        workers.gather([0.0])
+        if not devices.chief:
+            return None
+        store = _absorb(out, pending, facts)
+        if store is None:
+            raise InputError(f"None of the {len(rows)} images can be read.")
+        mark(store, found.gone, day)
+        mark(store, found.back, None)
+        bad = unreadable.keep(
+            store,
+            root,
+            dict(zip(images.ids, images.stamps)),
+            [images.ids[row] for row in rows],
+            {f"{root}/{name}": reason for name, reason in bad.items()},
+        )
+        embedded = _ended(store, facts, found, bad)
+    _say(embedded, time.monotonic() - started)
+    return embedded
+
+
+def _facts(run, trained):
+    """What the store keeps of an encoder, a dict."""
+    # Strides, padding and the pixels' normalization are no weights.
+    config = config_lib.settled(trained.config)
+    net = backbones.encoder_settings(config.model)
+    digest = shard_writer.digest(trained.model)
+    text = f"{digest} {net} {trained.image_size}".encode()
+    return {
+        "fingerprint": hashlib.blake2b(text, digest_size=8).hexdigest(),
+        "run": os.path.abspath(os.path.expanduser(run)),
+        "step": trained.step,
+        "image_size": trained.image_size,
+    }
+
+
+def _root(data):
+    """A source's name in the store: the same from whatever folder."""
+    folder = registry.local_folder(data)
+    return files.absolute(folder) if folder else registry.absolute(data)
+
+
+def _pending(out):
+    """Where vectors lie until they are in the store: a local folder."""
+    if files.is_remote(out):
+        return cache.path_for("pending", out)
+    return os.path.join(files.absolute(out), "pending")
+
+
+def _absorb(out, pending, facts):
+    """Takes whole shards into the store; their folder goes."""
+    if not is_folder(pending):
+        return Store(out) if is_store(out) else None
+    shards = Shards(pending, read_manifest(pending))
+    store = absorb(
+        out,
+        (
+            (shards.vectors(i), facts_path(pending, i))
+            for i in shards.whole()
+            if os.path.exists(facts_path(pending, i))
+        ),
+        facts,
+    )
+    shutil.rmtree(pending)
+    return store
+
+
+class _Images:
+    """What a store's table calls the images of a source, and their stamps.
+
+    Attributes:
+        root: str.
+        ids: list of str.
+        stamps: list of (bytes, time in us), or of (None, None).
+    """
+
+    def __init__(self, root, source):
+        every = range(len(source))
+        self.root = root
+        self.ids = [id_of(root, source, row) for row in every]
+        self.stamps = [stamp_of(source, row) for row in every]
+
+
+def _compared(store, facts, images):
+    """Changes of the source against the store."""
+    encoder = store and known_encoder(store, facts["fingerprint"])
+    known = unreadable.known(store) if store else {}
+    return changes(
+        store, encoder, images.root, images.ids, images.stamps, known
+    )
+
+
+def _hand_out(pending, rows):
+    """Tells all workers what is to embed."""
+    os.makedirs(os.path.dirname(pending), exist_ok=True)
+    with whole_file(f"{pending}.npy", "wb") as file:
+        np.save(file, rows)
+
+
+def _write_pending(encoder, looks, pending, image_size, workers):
+    """Embeds a source into shards; returns dict of id -> reason."""
+    shards = shard_writer.write_shards(
+        pending,
+        encoder,
+        looks,
+        of={},
+        image_size=image_size,
+        dtype=_DTYPE,
+        workers=workers,
+        beside=lambda i, rows: looks.write(facts_path(pending, i), rows),
+    )
+    return shards.unreadable()
+
+
+def _ended(store, facts, found, bad):
+    """Turns to an encoder that has seen all; Embedded."""
+    encoder = known_encoder(store, facts["fingerprint"])
+    left = 0
+    if encoder.number != store.current.number:
+        model = encoder.column("model")
+        left = store.count(f"{model} is null and gone is null")
+        if not left:
+            store.turn_to(encoder)
+            show(f"Encoder   {encoder.run}: its columns are the store's now")
+        else:
+            show(
+                f"Encoder   {encoder.run}: {counted(left, 'image')} of other "
+                "sources to embed before its columns are the store's"
+            )
+    model = encoder.column("model")
+    return Embedded(
+        store=store.path,
+        new=len(found.new),
+        changed=len(found.changed),
+        missing=len(found.missing),
+        gone=len(found.gone),
+        back=len(found.back),
+        unreadable=bad,
+        rows=store.count(f"{model} is not null and gone is null"),
+    )
+
+
+def _say(embedded, seconds):
+    """What there is, and the list of what could not be read."""
+    if not files.is_remote(embedded.store):
+        path = os.path.join(embedded.store, "unreadable.tsv")
+        list_unreadable(path, embedded.unreadable)
+    parts = {
+        name: getattr(embedded, name)
+        for name in ("new", "changed", "missing", "gone", "back")
+    }
+    words = ", ".join(f"{n:,} {name}" for name, n in parts.items() if n)
+    show(
+        f"{embedded.store}: {counted(embedded.rows, 'image')}; "
+        f"{words or 'nothing new'}; {seconds:.0f} s"
+    )

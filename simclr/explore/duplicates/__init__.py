@@ -1,0 +1,1 @@
+"""Near-duplicates: found, grouped, with a threshold chosen without labels."""

@@ -1,0 +1,1 @@
+"""One table of images and vectors, that grows from day to day."""

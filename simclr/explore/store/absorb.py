@@ -1,0 +1,102 @@
+"""Shards of vectors, as they lie in a store's pending folder, into its table.
+
+A shard of inference.shards has its ids and facts beside it, NNNNN.parquet
+(looks.py). A run that was killed leaves whole shards; the next one of the same
+encoder takes them in first, whatever its images are then.
+
+Letters: n = images of a shard, f = features.
+"""
+
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from simclr.explore.store.schema import Encoder
+from simclr.explore.store.store import Store, begin, is_store, quoted
+
+
+def facts_path(folder, index):
+    """Where what was noted of a shard's images lies."""
+    return os.path.join(folder, f"{index:05d}.parquet")
+
+
+def absorb(path, shards, run):
+    """Writes the vectors of whole shards into a store.
+
+    Args:
+        path: the store's folder; the store is begun where there is none.
+        shards: iterable of (vectors float16 [n, f], path of their facts).
+        run: dict of the encoder: fingerprint, run, step, image_size.
+
+    Returns:
+        Store; None: there was no vector, and there is no store.
+    """
+    store = Store(path) if is_store(path) else None
+    for vectors, facts in shards:
+        rows = pa.parquet.read_table(facts)
+        if not len(rows):
+            continue
+        if store is None:
+            encoder = Encoder(number=1, dims=vectors.shape[1], **run)
+            first = _with_vectors(rows, vectors, encoder)
+            store = begin(path, encoder, first.to_batches())
+            continue
+        encoder = known_encoder(store, run["fingerprint"])
+        if encoder is None:
+            number = len(store.encoders) + 1
+            encoder = Encoder(number=number, dims=vectors.shape[1], **run)
+            store.add_encoder(encoder)
+        _upsert(store, _with_vectors(rows, vectors, encoder))
+    return store
+
+
+def known_encoder(store, fingerprint):
+    """The store's Encoder of some weights; None: it has not seen it."""
+    found = [e for e in store.encoders if e.fingerprint == fingerprint]
+    return found[0] if found else None
+
+
+def mark(store, ids, gone):
+    """Notes that images are gone since a day, or with None that they are back.
+
+    Args:
+        store: Store.
+        ids: list of str.
+        gone: str, the day, or None.
+    """
+    if ids:
+        days = pa.array([gone] * len(ids), pa.string())
+        store.merge(pa.table({"id": ids, "gone": days}))
+
+
+def _with_vectors(rows, vectors, encoder):
+    """Rows of images and an encoder's cells; those of clusters are null."""
+    flat = pa.array(np.asarray(vectors).reshape(-1), pa.float16())
+    cells = {
+        "vector": pa.FixedSizeListArray.from_arrays(flat, encoder.dims),
+        "model": pa.array([encoder.fingerprint] * len(rows)),
+    }
+    for field in encoder.fields():
+        name = field.name
+        base = next((n for n in cells if encoder.column(n) == name), None)
+        cell = cells[base] if base else pa.nulls(len(rows), field.type)
+        rows = rows.append_column(field, cell)
+    return rows
+
+
+def _upsert(store, rows):
+    """Rows that are new are appended, the others written over."""
+    source = rows.column("source")[0].as_py()
+    known = store.table.to_table(
+        columns=["id"], filter=f"source = {quoted(source)}"
+    ).column("id")
+    there = pa.compute.is_in(rows.column("id"), value_set=known)
+    old, new = rows.filter(there), rows.filter(pa.compute.invert(there))
+    if len(new):
+        store.append(new.to_batches())
+    if len(old):  # What people or a classifier said of them stays.
+        kept = ("day", "label", "prediction")
+        store.merge(old.drop_columns(kept))

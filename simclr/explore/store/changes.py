@@ -1,0 +1,89 @@
+"""Which images of a source are new to a store, changed, gone, or back.
+
+Letters: n = images of the source, m = rows of the source in the table.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from simclr.explore.store.store import quoted
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """How a source differs from what a store has of it.
+
+    Attributes:
+        new: int64, rows of the source that the table does not have.
+        changed: int64, rows of the source whose file is another one now.
+        missing: int64, rows of the source that the table has without a vector
+            of the encoder.
+        gone: list of ids that the source has no more.
+        back: list of ids that were gone and are there again.
+    """
+
+    new: np.ndarray
+    changed: np.ndarray
+    missing: np.ndarray
+    gone: list
+    back: list
+
+    @property
+    def to_embed(self):
+        """int64, rows of the source, in its order."""
+        parts = [self.new, self.changed, self.missing]
+        return np.unique(np.concatenate(parts))
+
+
+def changes(store, encoder, root, ids, stamps, unreadable=None):
+    """Compares a source with a store.
+
+    Args:
+        store: Store; None: there is none yet.
+        encoder: schema.Encoder that is to see the images; None: one that the
+            store does not know.
+        root: str, the source as the table has it.
+        ids: list of str [n], as the table has them.
+        stamps: list of (bytes, time in us), or of (None, None) [n].
+        unreadable: dict of id -> stamp of images that are not to be tried
+            again as long as their stamps are these.
+
+    Returns:
+        Changes.
+    """
+    nothing = np.zeros([0], np.int64)
+    if store is None:
+        return Changes(_rows(range(len(ids))), nothing, nothing, [], [])
+    unreadable = unreadable or {}
+    names = ["id", "bytes", "time", "gone"]
+    if encoder is not None:
+        names.append(encoder.column("model"))
+    known = {}
+    scanner = store.table.scanner(
+        columns=names, filter=f"source = {quoted(root)}"
+    )
+    for batch in scanner.to_batches():
+        columns = [column.to_pylist() for column in batch.columns]
+        for name, *facts in zip(*columns):
+            known[name] = facts
+    new, changed, missing, back = [], [], [], []
+    for row, (name, stamp) in enumerate(zip(ids, stamps)):
+        facts = known.pop(name, None)
+        if facts is None:
+            if unreadable.get(name) != tuple(stamp):
+                new.append(row)
+            continue
+        size, time, gone, *model = facts
+        if stamp[0] is not None and tuple(stamp) != (size, time):
+            changed.append(row)
+        elif not model or model[0] is None:
+            missing.append(row)
+        if gone is not None:
+            back.append(name)
+    gone = [name for name, facts in known.items() if facts[2] is None]
+    return Changes(*map(_rows, (new, changed, missing)), gone, back)
+
+
+def _rows(numbers):
+    return np.array(list(numbers), np.int64)

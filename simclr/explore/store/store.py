@@ -1,0 +1,340 @@
+"""A store: one Lance table of images and vectors, and small ones beside it.
+
+    images.lance     a row an image (schema.py)
+    NAME.lance       what belongs to all images: the clusters, say
+    pending/         vectors that are being made, each shard whole or not there
+    lock
+
+The folder may be remote, as gs://bucket/store: then there is no lock, and one
+process at a time is the user's care. Whoever writes holds a store; every change
+is one version of the table, so a killed process leaves the last whole one.
+
+Letters: m = rows that are live: with a vector of the current encoder, and not
+gone; n = rows of a batch; f = features.
+"""
+
+import contextlib
+import os
+
+import lance
+import numpy as np
+import pyarrow as pa
+
+from simclr.explore.store import schema as columns_of
+from simclr.messages.errors import InputError
+from simclr.storage import files
+from simclr.storage.lock import locked
+
+_ENCODERS = b"simclr.encoders"  # A key of the table's metadata.
+_NEW = "__new"  # Ends the name of a column that is to replace another.
+_BATCH = 8192
+# Rows of one merge: a join of 100,000 with vectors fills Lance's memory pool.
+_MERGED = 16_384
+
+
+class Store:
+    """A store that is there; `begin` makes one.
+
+    Args:
+        path: the folder, local or remote.
+
+    Attributes:
+        path: str.
+        encoders: list of columns_of.Encoder.
+        current: the Encoder that searches and clusters use.
+
+    Raises:
+        InputError: there is no store, or another program wrote it.
+    """
+
+    def __init__(self, path):
+        self.path = files.absolute(path)
+        if not is_store(path):
+            raise InputError(f"{path} is no store: `simclr embed` makes one.")
+        self.refresh()
+
+    def refresh(self):
+        """Goes to the newest version."""
+        self._table = lance.dataset(_images(self.path))
+        try:
+            text = (self._table.schema.metadata or {})[_ENCODERS]
+            self.encoders, number = columns_of.from_json(text)
+        except (KeyError, ValueError, TypeError):
+            raise InputError(
+                f"{self.path} is no store that this version reads."
+            ) from None
+        self.current = self.encoders[number - 1]
+
+    @property
+    def table(self):
+        """The lance.LanceDataset, at the version that the store is at."""
+        return self._table
+
+    @property
+    def live(self):
+        """A filter: rows with a vector of the current encoder, not gone."""
+        return f"{self.current.column('model')} is not null and gone is null"
+
+    def count(self, where=None):
+        """How many rows there are; of those that are live where None."""
+        return self._table.count_rows(self.live if where is None else where)
+
+    def scan(self, names, *, where=None, batch_size=_BATCH):
+        """Reads columns, batch by batch, in the order of the table.
+
+        Args:
+            names: list of str; an encoder's columns are the current one's.
+            where: a filter in SQL, of the table's own names; None: live rows;
+                "": all rows.
+            batch_size: n.
+
+        Yields:
+            pa.RecordBatch with columns called as in `names`.
+        """
+        own = [self.current.column(name) for name in names]
+        scanner = self._table.scanner(
+            columns=own,
+            filter=(self.live if where is None else where) or None,
+            batch_size=batch_size,
+            scan_in_order=True,
+            batch_readahead=4,
+            fragment_readahead=1,
+        )
+        for batch in scanner.to_batches():
+            yield batch.rename_columns(names)
+
+    def read(self, names, *, where=None):
+        """As `scan`, in one pa.Table."""
+        kinds = self._table.schema
+        fields = [kinds.field(self.current.column(name)) for name in names]
+        kinds = pa.schema([f.with_name(n) for f, n in zip(fields, names)])
+        batches = (b.cast(kinds) for b in self.scan(names, where=where))
+        return pa.Table.from_batches(batches, kinds)
+
+    def blocks(self, where=None):
+        """Yields the vectors of live rows, float16 [n, f], in order."""
+        for batch in self.scan(["vector"], where=where):
+            yield to_array(batch.column(0))
+
+    def append(self, batches):
+        """Adds rows whose ids are not there yet, in one version.
+
+        Args:
+            batches: iterable of pa.RecordBatch, columns by the table's own
+                names; those that are not there are null.
+        """
+        kinds = self._table.schema
+        fitted = (_fitted(batch, kinds) for batch in batches)
+        reader = pa.RecordBatchReader.from_batches(kinds, fitted)
+        lance.write_dataset(reader, self._table.uri, mode="append")
+        self.refresh()
+
+    def merge(self, rows):
+        """Writes cells of rows that are there, found by their ids.
+
+        Args:
+            rows: pa.Table with `id` and columns by the table's own names.
+        """
+        for start in range(0, len(rows), _MERGED):
+            self._table = lance.dataset(self._table.uri)
+            merge = self._table.merge_insert("id").when_matched_update_all()
+            merge.execute(rows.slice(start, _MERGED))
+        self.refresh()
+
+    def delete(self, where):
+        """Takes rows out, by a filter."""
+        self._table.delete(where)
+        self.refresh()
+
+    def replace(self, columns, where=None):
+        """Writes whole columns anew, without touching the others.
+
+        Args:
+            columns: dict of name -> pa.Array or numpy array, a value for each
+                row that `scan` gives with `where`, in that order. All other
+                rows have null. An encoder's columns are the current one's.
+        """
+        rows = self._numbers(where)
+        total = self._table.count_rows()
+        place = np.full(total, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        place = pa.array(place, mask=place < 0)
+        kinds = self._table.schema
+        own = {self.current.column(k): v for k, v in columns.items()}
+        arrays = {
+            name + _NEW: _of_type(values, kinds.field(name)).take(place)
+            for name, values in own.items()
+        }
+        self._drop([name for name in arrays if name in kinds.names])
+        new = pa.table(arrays)
+        reader = pa.RecordBatchReader.from_batches(
+            new.schema, new.to_batches(max_chunksize=_BATCH)
+        )
+        self._table.add_columns(reader)
+        self._finish_replacing()
+
+    def add_encoder(self, encoder):
+        """Adds an encoder's columns, all null; the current one stays.
+
+        Args:
+            encoder: columns_of.Encoder, the next one in number.
+        """
+        self._table.add_columns(encoder.fields())
+        self._note([*self.encoders, encoder], self.current.number)
+
+    def turn_to(self, encoder):
+        """Makes an encoder the current one."""
+        self._note(self.encoders, encoder.number)
+
+    def put(self, name, rows):
+        """Writes a small table beside the images, over the one before.
+
+        Args:
+            name: str.
+            rows: pa.Table.
+        """
+        lance.write_dataset(rows, self._side(name), mode="overwrite")
+
+    def get(self, name):
+        """The pa.Table that `put` wrote; None: there is none."""
+        try:
+            return lance.dataset(self._side(name)).to_table()
+        except ValueError:
+            return None
+
+    def _note(self, encoders, number):
+        text = columns_of.to_json(encoders, number)
+        table = lance.dataset(self._table.uri)
+        table.update_schema_metadata({_ENCODERS.decode(): text})
+        self.refresh()
+
+    def _numbers(self, where):
+        """int64: which of all rows, in the table's order, `scan` gives."""
+        every = self._addresses("")
+        some = self._addresses(where)
+        order = np.argsort(every, kind="stable")
+        return order[np.searchsorted(every[order], some)]
+
+    def _addresses(self, where):
+        found = self._table.scanner(
+            columns=[],
+            filter=(self.live if where is None else where) or None,
+            with_row_address=True,
+            scan_in_order=True,
+        ).to_table()
+        return found.column("_rowaddr").to_numpy()
+
+    def _drop(self, names):
+        if names:
+            self._table.drop_columns(names)
+            self.refresh()
+
+    def _finish_replacing(self):
+        """Lets columns that are whole take the places of the old ones."""
+        self.refresh()
+        new = [n for n in self._table.schema.names if n.endswith(_NEW)]
+        names = self._table.schema.names
+        self._drop([n[: -len(_NEW)] for n in new if n[: -len(_NEW)] in names])
+        if new:
+            self._table.alter_columns(
+                *({"path": n, "name": n[: -len(_NEW)]} for n in new)
+            )
+        self.refresh()
+
+    def _side(self, name):
+        return _join(self.path, f"{name}.lance")
+
+
+@contextlib.contextmanager
+def held(path):
+    """Holds a store's folder: nobody else writes to it.
+
+    Args:
+        path: folder of a store, or one to make.
+
+    Raises:
+        InputError: another process writes, or `path` is a file or a folder
+            of something else.
+    """
+    if files.is_remote(path):
+        yield
+        return
+    folder = files.absolute(path)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise InputError(f"{path} is a file, not a folder for a store.")
+    if os.path.isdir(folder) and not is_store(path):
+        others = sorted(set(os.listdir(folder)) - {"lock", "pending"})
+        if others:
+            raise InputError(
+                f"{path} holds something else, {others[0]!r}: choose another "
+                "folder for the store."
+            )
+    os.makedirs(folder, exist_ok=True)
+    busy = f"Another process writes to the store {path}: wait for it."
+    with locked(folder, busy):
+        if is_store(path):
+            Store(path)._finish_replacing()  # After a kill at the last step.
+        yield
+
+
+def is_store(path):
+    """Whether there is a store's table."""
+    try:
+        lance.dataset(_images(files.absolute(path)))
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def begin(path, encoder, batches):
+    """Makes a store of its first rows.
+
+    Args:
+        path: folder.
+        encoder: columns_of.Encoder, number 1.
+        batches: iterable of pa.RecordBatch, as for Store.append.
+
+    Returns:
+        Store.
+    """
+    text = columns_of.to_json([encoder], 1)
+    kinds = columns_of.schema([encoder]).with_metadata({_ENCODERS: text})
+    fitted = (_fitted(batch, kinds) for batch in batches)
+    reader = pa.RecordBatchReader.from_batches(kinds, fitted)
+    lance.write_dataset(reader, _images(files.absolute(path)))
+    return Store(path)
+
+
+def _of_type(values, field):
+    return pa.array(values).cast(field.type)
+
+
+def _fitted(batch, kinds):
+    """A batch with all columns of a schema; null where it has none."""
+    return pa.record_batch(
+        [
+            batch.column(field.name).cast(field.type)
+            if field.name in batch.schema.names
+            else pa.nulls(len(batch), field.type)
+            for field in kinds
+        ],
+        schema=kinds,
+    )
+
+
+def to_array(vectors):
+    """float16 [n, f] of a pa.FixedSizeListArray without nulls."""
+    return vectors.flatten().to_numpy().reshape(len(vectors), -1)
+
+
+def quoted(text):
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _images(path):
+    return _join(path, "images.lance")
+
+
+def _join(path, name):
+    return f"{path.rstrip('/')}/{name}"
