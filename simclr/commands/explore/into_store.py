@@ -24,7 +24,8 @@ from simclr.explore.store.absorb import (
     mark,
 )
 from simclr.explore.store.changes import changes
-from simclr.explore.store.store import Store, held, is_store
+from simclr.explore.store.place import is_store
+from simclr.explore.store.store import Store, held
 from simclr.inference import shard_writer
 from simclr.inference.forward import Infer
 from simclr.inference.shards import Shards, is_folder, read_manifest

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from simclr.explore.store.cells import quoted
+from simclr.explore.store.place import is_store
 from simclr.explore.store.schema import Encoder
-from simclr.explore.store.store import Store, begin, is_store, quoted
+from simclr.explore.store.store import Store, begin
 
 
 def facts_path(folder, index):

@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from simclr.explore.store.store import quoted
+from simclr.explore.store.cells import quoted
 
 
 @dataclasses.dataclass(frozen=True)

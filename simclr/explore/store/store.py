@@ -20,7 +20,10 @@ import lance
 import numpy as np
 import pyarrow as pa
 
+from simclr.explore.store import place
 from simclr.explore.store import schema as columns_of
+from simclr.explore.store.cells import fitted, of_type, to_array
+from simclr.explore.store.place import is_store
 from simclr.messages.errors import InputError
 from simclr.storage import files
 from simclr.storage.lock import locked
@@ -55,7 +58,7 @@ class Store:
 
     def refresh(self):
         """Goes to the newest version."""
-        self._table = lance.dataset(_images(self.path))
+        self._table = lance.dataset(place.images(self.path))
         try:
             text = (self._table.schema.metadata or {})[_ENCODERS]
             self.encoders, number = columns_of.from_json(text)
@@ -124,8 +127,8 @@ class Store:
                 names; those that are not there are null.
         """
         kinds = self._table.schema
-        fitted = (_fitted(batch, kinds) for batch in batches)
-        reader = pa.RecordBatchReader.from_batches(kinds, fitted)
+        whole = (fitted(batch, kinds) for batch in batches)
+        reader = pa.RecordBatchReader.from_batches(kinds, whole)
         lance.write_dataset(reader, self._table.uri, mode="append")
         self.refresh()
 
@@ -156,13 +159,13 @@ class Store:
         """
         rows = self._numbers(where)
         total = self._table.count_rows()
-        place = np.full(total, -1, np.int64)
-        place[rows] = np.arange(len(rows))
-        place = pa.array(place, mask=place < 0)
+        source = np.full(total, -1, np.int64)
+        source[rows] = np.arange(len(rows))
+        source = pa.array(source, mask=source < 0)
         kinds = self._table.schema
         own = {self.current.column(k): v for k, v in columns.items()}
         arrays = {
-            name + _NEW: _of_type(values, kinds.field(name)).take(place)
+            name + _NEW: of_type(values, kinds.field(name)).take(source)
             for name, values in own.items()
         }
         self._drop([name for name in arrays if name in kinds.names])
@@ -193,12 +196,12 @@ class Store:
             name: str.
             rows: pa.Table.
         """
-        lance.write_dataset(rows, self._side(name), mode="overwrite")
+        lance.write_dataset(rows, place.side(self.path, name), mode="overwrite")
 
     def get(self, name):
         """The pa.Table that `put` wrote; None: there is none."""
         try:
-            return lance.dataset(self._side(name)).to_table()
+            return lance.dataset(place.side(self.path, name)).to_table()
         except ValueError:
             return None
 
@@ -241,9 +244,6 @@ class Store:
             )
         self.refresh()
 
-    def _side(self, name):
-        return _join(self.path, f"{name}.lance")
-
 
 @contextlib.contextmanager
 def held(path):
@@ -277,15 +277,6 @@ def held(path):
         yield
 
 
-def is_store(path):
-    """Whether there is a store's table."""
-    try:
-        lance.dataset(_images(files.absolute(path)))
-    except (ValueError, OSError):
-        return False
-    return True
-
-
 def begin(path, encoder, batches):
     """Makes a store of its first rows.
 
@@ -299,42 +290,7 @@ def begin(path, encoder, batches):
     """
     text = columns_of.to_json([encoder], 1)
     kinds = columns_of.schema([encoder]).with_metadata({_ENCODERS: text})
-    fitted = (_fitted(batch, kinds) for batch in batches)
-    reader = pa.RecordBatchReader.from_batches(kinds, fitted)
-    lance.write_dataset(reader, _images(files.absolute(path)))
+    whole = (fitted(batch, kinds) for batch in batches)
+    reader = pa.RecordBatchReader.from_batches(kinds, whole)
+    lance.write_dataset(reader, place.images(path))
     return Store(path)
-
-
-def _of_type(values, field):
-    return pa.array(values).cast(field.type)
-
-
-def _fitted(batch, kinds):
-    """A batch with all columns of a schema; null where it has none."""
-    return pa.record_batch(
-        [
-            batch.column(field.name).cast(field.type)
-            if field.name in batch.schema.names
-            else pa.nulls(len(batch), field.type)
-            for field in kinds
-        ],
-        schema=kinds,
-    )
-
-
-def to_array(vectors):
-    """float16 [n, f] of a pa.FixedSizeListArray without nulls."""
-    return vectors.flatten().to_numpy().reshape(len(vectors), -1)
-
-
-def quoted(text):
-    """A text as SQL has it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _images(path):
-    return _join(path, "images.lance")
-
-
-def _join(path, name):
-    return f"{path.rstrip('/')}/{name}"
