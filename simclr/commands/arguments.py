@@ -51,6 +51,11 @@ Data = Annotated[
     Path,
     f"Images to train on: {SPELLINGS}.",
 ]
+Keep = Annotated[
+    Path,
+    "A CSV file with a column id: train on those images of `data` alone, as "
+    "dedup or a balance over clusters chose them.",
+]
 Labels = Annotated[Path, "A labels.csv (id,label) for `data`, if any."]
 EvalData = Annotated[Path, "Held-out labelled images, if any."]
 EvalLabels = Annotated[Path, "A labels.csv for `eval_data`."]

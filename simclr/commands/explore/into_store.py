@@ -86,7 +86,7 @@ def embed(run, data, out, devices, *, day):
     if devices.chief:
         show(f"{run}, step {trained.step} ({devices.words})")
     pending = os.path.join(_pending(out), facts["fingerprint"])
-    root = _root(data)
+    root = registry.root_of(data)
     with contextlib.ExitStack() as stack:
         if devices.chief:
             stack.enter_context(held(out))
@@ -141,12 +141,6 @@ def _facts(run, trained):
         "step": trained.step,
         "image_size": trained.image_size,
     }
-
-
-def _root(data):
-    """A source's name in the store: the same from whatever folder."""
-    folder = registry.local_folder(data)
-    return files.absolute(folder) if folder else registry.absolute(data)
 
 
 def _pending(out):

@@ -28,6 +28,7 @@ def pretrain(
     config: Recipe = "",
     *,
     data: arguments.Data = "",
+    keep: arguments.Keep = "",
     labels: arguments.Labels = "",
     eval_data: arguments.EvalData = "",
     eval_labels: arguments.EvalLabels = "",
@@ -62,6 +63,7 @@ def pretrain(
     train_data.require_there(data, eval_data)
     if not workdir:
         workdir = launch.default_workdir(config, data)
+    data = train_data.kept(data, keep)
     init = launch.absolute_run(init)
     begun = starts.find_net(init, recipe, overrides, workdir)
     given = {

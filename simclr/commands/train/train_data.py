@@ -27,6 +27,23 @@ def require_there(*specs):
             raise InputError(f"There is no folder {path}.")
 
 
+def kept(data, keep):
+    """The spelling of some of the images.
+
+    Args:
+        data: str, the images.
+        keep: str, a list of ids, or "" for all.
+
+    Raises:
+        InputError: a list without images.
+    """
+    if not keep:
+        return data
+    if not data:
+        raise InputError("--keep names images of --data, which is missing.")
+    return f"keep:{keep}:{data}"
+
+
 def with_data(data, **given):
     """The images that the user gave, by absolute paths.
 

@@ -9,14 +9,15 @@ from simclr.storage import files
 
 # What stands before the colon: the function in simclr.data that opens it, and
 # what stands after the colon. The function gets that and the whole words, and
-# returns a Source. A PATH or a GLOB may be relative to the current folder, and
-# IMAGES are a source themselves.
+# returns a Source. A PATH, a GLOB or a LIST may be relative to the current
+# folder, and IMAGES are a source themselves.
 SOURCES = {
     "folder": ("sources.folder:open_folder", "PATH"),
     "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
     "tfrecord": ("shards.records:open_tfrecord", "GLOB"),
     "arrayrecord": ("shards.records:open_arrayrecord", "GLOB"),
     "randbits": ("sources.rand_bits:open_rand_bits", "K:IMAGES"),
+    "keep": ("sources.kept:take", "LIST:IMAGES"),
 }
 # All of them, for a help text.
 SPELLINGS = (
@@ -42,6 +43,9 @@ def open_source(spec, labels=""):
         InputError, OSError: no such source, an empty one, or labels that do
             not fit it; one line that says what to do.
     """
+    kind, _, rest = spec.partition(":")
+    if kind == "keep":
+        return _kept(rest, spec, labels)
     source = _open(spec)
     if not len(source):
         raise InputError(f"{spec!r} holds no image.")
@@ -54,6 +58,26 @@ def open_source(spec, labels=""):
     return source
 
 
+def _kept(rest, spec, labels):
+    """Some images of a source; labels are of the whole one."""
+    from simclr.data.sources.kept import take
+
+    path, _, images = rest.partition(":")
+    if not path or not images:
+        raise InputError(
+            f"{spec!r} names a list of ids and images: keep:LIST:IMAGES."
+        )
+    source = take(open_source(images, labels), path, root_of(images))
+    source.name = spec
+    return source
+
+
+def root_of(spec):
+    """What the ids of a source begin with where several sources meet."""
+    folder = local_folder(spec)
+    return files.absolute(folder) if folder else absolute(spec)
+
+
 def absolute(spec):
     """The same source, whatever the current folder will be.
 
@@ -64,13 +88,14 @@ def absolute(spec):
         str; local paths are absolute in it.
     """
     kind, colon, rest = spec.partition(":")
+    if colon and SOURCES.get(kind, " ")[1].endswith(":IMAGES"):
+        head, colon, images = rest.partition(":")
+        head = files.absolute(head) if kind == "keep" and head else head
+        return f"{kind}:{head}{colon}{absolute(images)}"
     if files.is_remote(spec) or not spec or _is_sample(spec):
         return spec
     if not colon or kind not in SOURCES:
         return files.absolute(spec)
-    if SOURCES[kind][1].endswith(":IMAGES"):
-        head, colon, images = rest.partition(":")
-        return f"{kind}:{head}{colon}{absolute(images)}"
     if not rest or SOURCES[kind][1] not in ("PATH", "GLOB"):
         return spec
     return f"{kind}:{files.absolute(rest)}"
