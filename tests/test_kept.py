@@ -87,7 +87,7 @@ def test_a_run_on_a_list(photos, tmp_path, capsys):
     path = write(tmp_path / "list.csv", "id", *names[:20])
     line = ["pretrain", f"--data={photos}", f"--keep={path}"]
     line += [f"--workdir={tmp_path}/run", "--strategy=cpu"]
-    line += ["--set=batch_size=8", "--set=epochs=1", "--set=model.depth=18"]
+    line += ["--set=batch_size=8", "--set=epochs=1", "--set=model.depth=10"]
     line += ["--set=model.width=0.0625", "--set=train.eval_epochs=0"]
     line += ["--set=data.image_size=16"]
     assert cli.main(["pretrain", f"--keep={path}", "--config=x.py"]) == 2
