@@ -61,15 +61,15 @@ def accuracy(found, label):
 
 def test_finds_the_parts(mixture):
     x, label, neighbours = mixture
-    found = head.fit(x, neighbours, 5, heads=2, epochs=20)
+    found = head.fit(x, neighbours, 5, heads=2, least_steps=60)
     assert accuracy(found.probabilities(x).argmax(1), label) > 0.9
-    again = head.fit(x, neighbours, 5, heads=2, epochs=20)
+    again = head.fit(x, neighbours, 5, heads=2, least_steps=60)
     np.testing.assert_array_equal(found.kernel, again.kernel)
 
 
 def test_self_labelling_makes_it_surer(mixture):
     x, label, neighbours = mixture
-    first = head.fit(x, neighbours, 5, heads=2, epochs=20)
+    first = head.fit(x, neighbours, 5, heads=2, least_steps=60)
     then = head.self_label(first, x, epochs=5)
     before, after = (h.probabilities(x).max(1).mean() for h in (first, then))
     assert after > before

@@ -359,3 +359,32 @@ def test_two_workers_fill_one_store(run, photos, expected, tmp_path):
         assert process.returncode == 0, said[-3000:]
     assert_holds(out, expected)
     assert (out / "unreadable.tsv").read_text().count("\n") == 1
+
+
+def test_a_day(run, photos, tmp_path, capsys):
+    """Yesterday's store, today's folder; again, and nothing changes."""
+    out, today = tmp_path / "store", tmp_path / "today"
+    tiny.write_photos(today, count=8, classes=("c", "d"), seed=5)
+    assert embed(run, photos, out, "--day=2026-01-01") == 0
+    line = ["day", str(out), str(today), "--day=2026-01-02"]
+    capsys.readouterr()
+    assert cli.main(line) == 2
+    assert "has no clusters: simclr cluster" in capsys.readouterr().err
+    assert cli.main(["cluster", str(out), "--k=2", "--day=2026-01-01"]) == 0
+    assert cli.main(["dedup", str(out)]) == 2, "too few for a threshold"
+    assert cli.main(["dedup", str(out), "--threshold=0.9"]) == 0
+    listed = []
+    for _ in range(2):
+        capsys.readouterr()
+        assert cli.main(line) == 0
+        assert "2026-01-02: 8 images" in capsys.readouterr().out
+        listed.append((out / "days" / "2026-01-02" / "new.csv").read_text())
+    assert listed[0] == listed[1] and listed[0].count("\n") == 9
+    assert (out / "days" / "2026-01-02" / "new.png").stat().st_size > 1000
+    found = Store(str(out))
+    assert found.count() == 27
+    assert found.read(["cluster"])["cluster"].null_count == 0
+    assert found.beside("duplicates_rows").count_rows() == 27
+    other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)
+    assert cli.main([*line, f"--run={other}"]) == 2
+    assert "holds another encoder" in capsys.readouterr().err

@@ -23,6 +23,10 @@ COMMANDS = {
     "evaluate": Command("use.evaluate"),
     "predict": Command("use.predict"),
     "embed": Command("explore.embed"),
+    "cluster": Command("explore.cluster"),
+    "assign": Command("explore.assign"),
+    "day": Command("explore.day"),
+    "dedup": Command("explore.dedup"),
     "embeddings export": Command("explore.export_embeddings"),
     "import": Command("tools.import_weights", _good),
     "compile": Command(

@@ -91,6 +91,7 @@ MaxHours = Annotated[
     "limit.",
     AtLeast(0),
 ]
+Seed = Annotated[Count, "Of every random choice."]
 Engine = Annotated[
     Literal[ENGINES],
     "What runs the net: tf.distribute, or jax's devices (the extra [aot]) for "

@@ -2,14 +2,13 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shutil
 import time
 
 import numpy as np
 
-from simclr import config as config_lib
+from simclr.commands.explore import encoders
 from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources import registry
@@ -32,7 +31,6 @@ from simclr.inference.shards import Shards, is_folder, read_manifest
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
-from simclr.models import backbones
 from simclr.runs import weights
 from simclr.storage import cache, files
 from simclr.storage.whole import whole_file
@@ -62,7 +60,7 @@ class Embedded:
     rows: int
 
 
-def embed(run, data, out, devices, *, day):
+def embed(run, data, out, devices, *, day, only=""):
     """Embeds what is new or changed; goes on with what a killed run began.
 
     Args:
@@ -71,18 +69,22 @@ def embed(run, data, out, devices, *, day):
         out: folder of the store.
         devices: Devices.
         day: str, today.
+        only: fingerprint that the encoder must have; "": any.
 
     Returns:
-        Embedded.
+        Embedded; None on workers that are not the chief.
 
     Raises:
-        InputError: no run, no images, or `out` is no store.
+        InputError: no run, no images, `out` is no store, or the encoder is
+            another one.
     """
     started = time.monotonic()
     workers = Workers(devices.strategy)
     source = registry.open_source(data)
     trained = weights.load_encoder(run, devices.strategy)
-    facts = _facts(run, trained)
+    facts = encoders.facts_of(run, trained)
+    if only:
+        encoders.require_same(run, facts, only, out)
     if devices.chief:
         show(f"{run}, step {trained.step} ({devices.words})")
     pending = os.path.join(_pending(out), facts["fingerprint"])
@@ -126,21 +128,6 @@ def embed(run, data, out, devices, *, day):
         embedded = _ended(store, facts, found, bad)
     _say(embedded, time.monotonic() - started)
     return embedded
-
-
-def _facts(run, trained):
-    """What the store keeps of an encoder, a dict."""
-    # Strides, padding and the pixels' normalization are no weights.
-    config = config_lib.settled(trained.config)
-    net = backbones.encoder_settings(config.model)
-    digest = shard_writer.digest(trained.model)
-    text = f"{digest} {net} {trained.image_size}".encode()
-    return {
-        "fingerprint": hashlib.blake2b(text, digest_size=8).hexdigest(),
-        "run": os.path.abspath(os.path.expanduser(run)),
-        "step": trained.step,
-        "image_size": trained.image_size,
-    }
 
 
 def _pending(out):

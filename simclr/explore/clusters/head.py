@@ -42,7 +42,7 @@ class Head:
         return _softmax(x @ self.kernel + self.bias)
 
 
-def fit(x, neighbours, k, *, heads=5, epochs=30, seed=0):
+def fit(x, neighbours, k, *, heads=5, epochs=30, least_steps=1000, seed=0):
     """Trains heads on neighbours and keeps the one of the lowest loss.
 
     Args:
@@ -51,11 +51,13 @@ def fit(x, neighbours, k, *, heads=5, epochs=30, seed=0):
         k: clusters.
         heads: how many begin, each from a seed of its own.
         epochs: each image is an anchor once in each.
+        least_steps: few images have more epochs, so that there are so many.
         seed: int.
 
     Returns:
         Head.
     """
+    epochs = max(epochs, -(-least_steps // -(-len(x) // _BATCH)))
     tried = [
         _fit_one(x, neighbours, k, epochs, np.random.default_rng([seed, i]))
         for i in range(heads)

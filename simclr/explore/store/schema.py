@@ -33,6 +33,8 @@ _ENCODED = {
     "novelty": pa.float32(),
     "duplicate": pa.string(),  # The id of the image to keep in its place.
 }
+# Small tables beside the images that are of an encoder, too.
+_TABLES = ("clusters", "duplicates")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Encoder:
     dims: int
 
     def column(self, name):
-        """The name in the table of a column that may be an encoder's own."""
-        own = name == "vector" or name in _ENCODED
+        """What a column, or a small table, that may be its own is called."""
+        own = name in ("vector", *_ENCODED, *_TABLES)
         return name if self.number == 1 or not own else f"{name}_{self.number}"
 
     def fields(self):

@@ -119,6 +119,13 @@ class Store:
         for batch in self.scan(["vector"], where=where):
             yield to_array(batch.column(0))
 
+    def column(self, name):
+        """A column of live rows by the table's own name, a pa.ChunkedArray."""
+        found = self._table.to_table(
+            columns=[name], filter=self.live, scan_in_order=True
+        )
+        return found.column(0)
+
     def append(self, batches):
         """Adds rows whose ids are not there yet, in one version.
 
@@ -198,12 +205,31 @@ class Store:
         """
         lance.write_dataset(rows, place.side(self.path, name), mode="overwrite")
 
-    def get(self, name):
-        """The pa.Table that `put` wrote; None: there is none."""
+    def stream(self, name, kinds, batches, *, more=False):
+        """Writes a table beside the images that is too large for memory.
+
+        Args:
+            name: str.
+            kinds: pa.Schema.
+            batches: iterable of pa.RecordBatch.
+            more: bool, to the rows that are there; else over them.
+        """
+        reader = pa.RecordBatchReader.from_batches(kinds, batches)
+        mode = "append" if more else "overwrite"
+        lance.write_dataset(reader, place.side(self.path, name), mode=mode)
+
+    def beside(self, name):
+        """A table beside the images, a lance.LanceDataset; None: there is
+        none."""
         try:
-            return lance.dataset(place.side(self.path, name)).to_table()
+            return lance.dataset(place.side(self.path, name))
         except ValueError:
             return None
+
+    def get(self, name):
+        """The pa.Table that `put` wrote; None: there is none."""
+        found = self.beside(name)
+        return None if found is None else found.to_table()
 
     def _note(self, encoders, number):
         text = columns_of.to_json(encoders, number)

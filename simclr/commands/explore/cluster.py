@@ -1,0 +1,127 @@
+"""`simclr cluster`: what is in a store, by groups of images that look alike."""
+
+import os
+from typing import Annotated, Literal
+
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.explore import days
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+
+WAYS = ("kmeans", "head", "hdbscan")
+
+K = Annotated[
+    arguments.Count,
+    "Clusters; 0: the number that comes out again, from fits of many numbers "
+    "and five seeds (k.csv, k.png).",
+]
+Most = Annotated[
+    arguments.Count,
+    "Clusters at most that are proposed; 0: the square root of the images, at "
+    "most 700.",
+]
+Way = Annotated[
+    Literal[WAYS],
+    "head: a layer on the features, trained on neighbours and then on itself "
+    "(SCAN). hdbscan: by density; finds the number itself.",
+]
+Dims = Annotated[
+    int, "Dimensions of the PCA-whitened space, at most.", arguments.AtLeast(1)
+]
+Names = Annotated[
+    arguments.Path,
+    "A CSV file id,name: names clusters that are there, and fits nothing.",
+]
+Out = Annotated[
+    arguments.Path, "Folder of the report; default: clusters in the store."
+]
+
+
+@command
+def cluster(
+    store: arguments.Store,
+    *,
+    k: K = 0,
+    most: Most = 0,
+    way: Way = WAYS[0],
+    dims: Dims = 128,
+    names: Names = "",
+    day: days.Day = "",
+    out: Out = "",
+    seed: arguments.Seed = 0,
+    quiet: arguments.Quiet = False,
+):
+    """Clusters the images of a store; ids and names last over new fits.
+
+    Writes the columns cluster, distance and novelty, and a report:
+    clusters.csv, clusters.png, events.csv (what was born, died, split and
+    merged since the last fit).
+
+    Returns:
+        A pyarrow.Table, a row a cluster, the largest first: id, name, images,
+        born, parent.
+
+    Raises:
+        InputError: no store, too few images, or bad names.
+    """
+    from simclr.explore import extra
+
+    extra.require()
+    from simclr.explore import clustering
+    from simclr.explore.reports import of_clusters
+    from simclr.explore.store.store import Store, held
+    from simclr.storage import files
+
+    opened = Store(store)
+    if not out and files.is_remote(store):
+        raise InputError(f"{store} is remote: say --out=FOLDER.")
+    out = out or os.path.join(opened.path, "clusters")
+    day = days.checked(day)
+    with held(store):
+        opened.refresh()
+        if names:
+            found = clustering.name(opened, names)
+        else:
+            found = clustering.cluster(
+                opened,
+                k=k,
+                way=way,
+                dims=dims,
+                day=day,
+                seed=seed,
+                most=most or None,
+            )
+    of_clusters.write(out, opened, found)
+    _say(found, opened, out, names)
+    return found.table
+
+
+def _say(found, store, out, names):
+    if found.choice:
+        best = next(
+            one for one in found.choice.stabilities if one.k == found.choice.k
+        )
+        layers = ", ".join(map(str, found.choice.layers))
+        show(
+            f"k         {best.k}: adjusted Rand index {best.mean:.2f} "
+            f"(spread {best.spread:.2f}); stable layers: {layers}"
+        )
+    if found.matched:
+        counts = {
+            "born": len(found.matched.born),
+            "died": len(found.matched.died),
+            "split": len(found.matched.splits),
+            "merged": len(found.matched.merges),
+        }
+        words = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+        show(f"Clusters  {words or 'the same ones'} (events.csv)")
+        show(
+            f"Ids       {counted(found.kept, 'image')} keep theirs, "
+            f"{found.changed:,} have another one"
+        )
+    show(
+        f"{store.path}: {counted(len(found.table), 'cluster')}; look at "
+        f"{out}/clusters.png"
+    )

@@ -1,0 +1,95 @@
+"""`simclr day`: what a day's new images are, in one command."""
+
+import os
+from typing import Annotated
+
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.commands.explore import days
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+
+Run = Annotated[
+    arguments.Path,
+    "The run of the store's encoder; default: where it was loaded from.",
+]
+Out = Annotated[
+    arguments.Path, "Folder of the report; default: days/DAY in the store."
+]
+
+
+@command
+def day(
+    store: arguments.Store,
+    data: arguments.Images,
+    *,
+    run: Run = "",
+    day: days.Day = "",
+    out: Out = "",
+    seed: arguments.Seed = 0,
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    engine: arguments.Engine = "tensorflow",
+    quiet: arguments.Quiet = False,
+):
+    """Embeds new images, assigns them, and says what is new in them.
+
+    The store has been clustered once; its duplicates are looked for if `simclr
+    dedup` has run once. Writes new.csv and new.png. The same command again
+    changes nothing, or completes what was killed.
+
+    Returns:
+        A pyarrow.Table of the day's images, the most novel first: id, cluster,
+        name, distance, novelty, new, duplicate.
+
+    Raises:
+        InputError: bad input, or the store has no clusters yet.
+    """
+    from simclr.commands.train import train_data
+    from simclr.explore import extra
+
+    extra.require()
+    from simclr.explore import assigning, daily, space
+    from simclr.explore.reports import of_day
+    from simclr.explore.store.store import Store, held
+    from simclr.storage import files
+
+    opened = Store(store)
+    train_data.require_there(data)
+    day = days.checked(day)
+    if space.read(opened) is None:
+        raise InputError(f"{store} has no clusters: simclr cluster {store}.")
+    if not out and files.is_remote(store):
+        raise InputError(f"{store} is remote: say --out=FOLDER.")
+    out = out or os.path.join(opened.path, "days", day)
+    devices = take_devices(strategy, replicas, engine)
+    from simclr.commands.explore import into_store
+
+    fingerprint = opened.current.fingerprint
+    embedded = into_store.embed(
+        run or opened.current.run,
+        data,
+        store,
+        devices,
+        day=day,
+        only=fingerprint,
+    )
+    if embedded is None:  # Another worker does the rest.
+        return None
+    with held(store):
+        opened.refresh()
+        found = assigning.assign(opened, day=day, seed=seed)
+    table = daily.table_of(opened, day)
+    of_day.write(out, opened, day, table)
+    new = sum(table["new"].to_pylist())
+    twins = len(table) - table["duplicate"].null_count
+    born = ", ".join(map(str, found.born))
+    show(
+        f"{day}: {counted(len(table), 'image')}, {new:,} new, "
+        f"{counted(twins, 'duplicate')}"
+        + (f"; clusters that were born: {born}" if born else "")
+    )
+    show(f"{out}/new.csv; look at {out}/new.png")
+    return table

@@ -1,0 +1,257 @@
+"""Clusters of a store: fitted, their ids kept over fits, written.
+
+Letters: m = live images, k = clusters, d = dimensions, f = features.
+"""
+
+import csv
+import dataclasses
+
+import faiss
+import numpy as np
+import pyarrow as pa
+
+from simclr.explore.clusters import (
+    choose,
+    density,
+    head,
+    kmeans,
+    lasting,
+    radius,
+    sample,
+    state,
+    whiten,
+)
+from simclr.explore.space import REFERENCE, Space, read, write
+from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
+
+WAYS = ("kmeans", "head", "hdbscan")
+_HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
+_OF_HEAD = 50_000  # Images that a head learns from.
+_NEIGHBOURS = 20  # Of each of them, as in SCAN.
+
+
+@dataclasses.dataclass(frozen=True)
+class Clustered:
+    """What `cluster` found.
+
+    Attributes:
+        table: pa.Table, a row a cluster, the largest first: id, name, images,
+            born, parent.
+        choice: choose.Choice; None: k was given, or is HDBSCAN's.
+        matched: lasting.Matched, what became of the clusters before; None:
+            there were none.
+        kept: int, images that had an id before and have it still.
+        changed: int, images that had an id before and have another one.
+    """
+
+    table: pa.Table
+    choice: choose.Choice | None
+    matched: lasting.Matched | None
+    kept: int
+    changed: int
+
+
+def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
+    """Clusters the live images of a store.
+
+    Writes `cluster`, `distance` and `novelty` of the current encoder. Where
+    that has no clusters yet, ids and names are those of the encoder before it,
+    by the images that both have seen.
+
+    Args:
+        store: Store, held by the caller.
+        k: clusters; 0: the number that comes out again (choose.py).
+        way: "kmeans"; "head", as head.fit and head.self_label; "hdbscan", as
+            density.fit.
+        dims: d of the whitened space, at most.
+        day: str, when new clusters are born.
+        seed: int.
+        most: clusters at most that are proposed; None: as choose.ladder.
+
+    Returns:
+        Clustered.
+
+    Raises:
+        InputError: too few images, or k with "hdbscan".
+    """
+    count = store.count()
+    if count < 2 * max(k, 2):
+        raise InputError(
+            f"{store.path} has {count} images, too few for {max(k, 2)} "
+            "clusters."
+        )
+    if way == "hdbscan" and k:
+        raise InputError("HDBSCAN finds how many clusters there are: no k.")
+    size = max(choose.MOST_ROWS, 2 * kmeans.ROWS_PER_CLUSTER * k)
+    drawn, index = sample.draw(store.blocks, count, size, seed=seed)
+    whitening = whiten.fit(drawn, dims)
+    x = whitening.apply(drawn)
+    del drawn
+    choice = None
+    if not k and way != "hdbscan":
+        ladder = choose.ladder(len(x), most=most) if most else None
+        choice = choose.choose(x, seed=seed, ks=ladder, progress=True)
+        k = choice.k
+    held = np.random.default_rng(seed).random(len(x)) < _HELD_OUT
+    label_of, centroids = _fit(x, held, k, way, seed)
+    labels, distance = _labelled(store, count, whitening, label_of, centroids)
+    some = index[held]
+    radii = radius.fit(distance[some], labels[some], len(centroids))
+    old, before = _before(store)
+    matched = None
+    if before is None:
+        clusters = state.begin(centroids, radii, day)
+        ids = labels
+    else:
+        matched = lasting.match(
+            old,
+            labels,
+            ids=before.ids,
+            k=len(centroids),
+            next_id=before.next_id,
+        )
+        clusters = state.renewed(before, matched, centroids, radii, day)
+        ids = lasting.follow(old, labels, matched)
+    novelty = radius.novelty(distance, labels, radii.thresholds)
+    store.replace({"cluster": ids, "distance": distance, "novelty": novelty})
+    reference = x[held][:REFERENCE]
+    write(store, Space(whitening, clusters, reference))
+    had = old >= 0
+    return Clustered(
+        table=sizes(clusters, ids),
+        choice=choice,
+        matched=matched,
+        kept=int((had & (ids == old)).sum()),
+        changed=int((had & (ids != old)).sum()),
+    )
+
+
+def sizes(clusters, ids):
+    """A row a cluster, the largest first.
+
+    Args:
+        clusters: state.Clusters.
+        ids: int [m], of the images.
+
+    Returns:
+        pa.Table: id, name, images, born, parent (null: none).
+    """
+    rows = clusters.rows_of(ids)
+    images = np.bincount(rows[rows >= 0], minlength=len(clusters.ids))
+    parent = pa.array(clusters.parent, mask=clusters.parent < 0)
+    found = pa.table(
+        {
+            "id": clusters.ids,
+            "name": clusters.names,
+            "images": images,
+            "born": clusters.born,
+            "parent": parent,
+        }
+    )
+    return found.sort_by([("images", "descending"), ("id", "ascending")])
+
+
+def _fit(x, held, k, way, seed):
+    """(function from whitened rows to labels, or None: the nearest centroid's;
+    float32 [k, d])."""
+    fitted = x[~held]
+    if way == "hdbscan":
+        return None, density.fit(fitted[: density.MOST_ROWS])[1]
+    if way == "kmeans":
+        return None, kmeans.fit(
+            fitted[: kmeans.ROWS_PER_CLUSTER * k], k, seed=seed
+        )
+    some = fitted[:_OF_HEAD]
+    scale = 1 / some.std()
+    _, near = faiss.knn(
+        some, some, _NEIGHBOURS + 1, metric=faiss.METRIC_INNER_PRODUCT
+    )
+    found = head.fit(some * scale, near[:, 1:], k, seed=seed)
+    found = head.self_label(found, some * scale, seed=seed)
+
+    def label_of(rows):
+        return found.probabilities(rows * scale).argmax(1)
+
+    labels = label_of(some)
+    used = np.unique(labels)  # A head may leave a cluster without images.
+    number = np.full(k, 0)
+    number[used] = np.arange(len(used))
+    means = np.array([some[labels == i].mean(0) for i in used])
+    return lambda rows: number[label_of(rows)], means.astype(np.float32)
+
+
+def _labelled(store, count, whitening, label_of, centroids):
+    """(int32 [m] labels, float32 [m] distance to the label's centroid)."""
+    labels = np.empty(count, np.int32)
+    distance = np.empty(count, np.float32)
+    start = 0
+    with progress_bar(total=count, desc="Clusters", unit="img") as bar:
+        for block in store.blocks():
+            part = slice(start, start + len(block))
+            rows = whitening.apply(block)
+            if label_of is None:
+                labels[part], distance[part] = kmeans.nearest(rows, centroids)
+            else:
+                labels[part] = label_of(rows)
+                away = rows - centroids[labels[part]]
+                distance[part] = np.linalg.norm(away, axis=1)
+            start += len(block)
+            bar.update(len(block))
+    return labels, distance
+
+
+def _before(store):
+    """(int32 [m], ids of the images before, -1: none; their Clusters or None).
+
+    Of the current encoder, or of the last one before it that has clusters.
+    """
+    for encoder in reversed(store.encoders[: store.current.number]):
+        space = read(store, encoder)
+        if space is not None:
+            column = encoder.column("cluster")
+            ids = store.column(column)
+            filled = ids.fill_null(state.NONE)
+            return filled.to_numpy().astype(np.int32), space.clusters
+    return np.full(store.count(), state.NONE, np.int32), None
+
+
+def name(store, path):
+    """Gives clusters names.
+
+    Args:
+        store: Store, held by the caller.
+        path: a UTF-8 CSV file with columns id and name.
+
+    Returns:
+        Clustered, with nothing but the table.
+
+    Raises:
+        InputError: no clusters yet, no such file, or an id that none has.
+    """
+    space = read(store)
+    if space is None:
+        raise InputError(f"{store.path} has no clusters: simclr cluster it.")
+    names = list(space.clusters.names)
+    for number, text in _names(path).items():
+        (row,) = space.clusters.rows_of([number])
+        if row == state.NONE:
+            raise InputError(f"{path}: no cluster has the id {number}.")
+        names[row] = text
+    clusters = dataclasses.replace(space.clusters, names=names)
+    write(store, dataclasses.replace(space, clusters=clusters))
+    ids = store.read(["cluster"])["cluster"].fill_null(state.NONE).to_numpy()
+    return Clustered(sizes(clusters, ids), None, None, len(ids), 0)
+
+
+def _names(path):
+    """dict of id -> name."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        return {int(row["id"]): row["name"].strip() for row in rows}
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise InputError(
+            f"{path} is no CSV file with columns id (of a cluster) and name: "
+            f"{error}."
+        ) from None

@@ -1,0 +1,190 @@
+"""How many clusters there are: the number that comes out again.
+
+Letters: n = rows of the sample, d = dimensions, k = clusters.
+"""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+
+from simclr.explore.clusters import kmeans
+from simclr.explore.clusters.rand_index import adjusted_rand
+from simclr.messages.errors import InputError
+from simclr.messages.progress import progress_bar
+
+MOST_ROWS = 500_000
+SEEDS = 5
+_FACTOR = 1.5
+_REFINED = 2  # Times that the steps round the best are halved: to 1.1.
+_HELD_OUT, _MOST_HELD_OUT = 0.2, 50_000  # Share of the sample, and rows.
+_FEWEST = 4096  # Rows of a fit, however few its clusters.
+
+
+@dataclasses.dataclass(frozen=True)
+class Stability:
+    """How well fits of k clusters agree.
+
+    Attributes:
+        k: int.
+        mean: float, the adjusted Rand index, mean over all pairs of fits.
+        spread: float, its standard deviation over the pairs.
+    """
+
+    k: int
+    mean: float
+    spread: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Numbers of clusters, compared.
+
+    Attributes:
+        k: int, the number proposed.
+        stabilities: tuple of Stability, k rising.
+    """
+
+    k: int
+    stabilities: tuple
+
+    @property
+    def layers(self):
+        """Numbers more stable than those on both sides of them, a list.
+
+        Images have groups in groups: animals, dogs, breeds. Each layer is one
+        answer; `k` is but the most stable.
+        """
+        means = [-1, *(one.mean for one in self.stabilities), -1]
+        return [
+            one.k
+            for one, left, right in zip(self.stabilities, means, means[2:])
+            if left < one.mean >= right
+        ]
+
+
+def ladder(n, least=2, most=None, factor=_FACTOR):
+    """Numbers of clusters to compare, each about `factor` times the last.
+
+    Args:
+        n: rows of the sample.
+        least: the first, 2 or more.
+        most: the last; None: the square root of n.
+        factor: > 1.
+
+    Returns:
+        list of int, rising.
+
+    Raises:
+        InputError: least < 2, most < least, or factor <= 1.
+    """
+    most = max(least, math.isqrt(n)) if most is None else most
+    if not 2 <= least <= most:
+        raise InputError(
+            f"Clusters from {least} to {most} cannot be compared: the first "
+            "must be at least 2, the last no smaller."
+        )
+    if factor <= 1:
+        raise InputError(f"factor is {factor}; it must be more than 1.")
+    steps = math.floor(math.log(most / least, factor))
+    found = {round(least * factor**step) for step in range(steps + 1)}
+    return sorted(found | {most})
+
+
+def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
+    """The number of clusters whose fits agree best.
+
+    Compares all of `ks`, then numbers between the best and its neighbours.
+    The best is the highest mean of the adjusted Rand index. What lies within
+    its spread is a tie, and the largest of a tie is taken: it comes out
+    again as surely and tells more, and clusters are easily put together by
+    hand, while one that hides two is found by no one.
+
+    The index of k-means is often highest at 2 or 3: one long axis parts any
+    rows in the same two halves. Whitened rows have no such axis, so whiten
+    first. Where the rows do have few, wide groups, these are chosen, and
+    `Choice.layers` has the finer ones. If no mean is above about 0.3, no
+    number is much better than another: rows without any groups reach that
+    where their axes differ.
+
+    Args:
+        sample: float [n, d], whitened; of more than 500,000 rows a part.
+        seed: int.
+        ks: ints; None: `ladder(n)`.
+        seeds: fits of each number, at least 2.
+        progress: show bars.
+
+    Returns:
+        Choice.
+
+    Raises:
+        InputError: as `stability`, or no number to compare.
+    """
+    if len(sample) > MOST_ROWS:
+        rng = np.random.default_rng(seed)
+        sample = sample[np.sort(rng.permutation(len(sample))[:MOST_ROWS])]
+    ks = ladder(len(sample)) if ks is None else sorted(set(ks))
+    if not ks:
+        raise InputError("There is no number of clusters to compare.")
+    found = {}
+    for _ in range(1 + _REFINED):
+        for k in progress_bar(ks, shown=progress, desc="Stability"):
+            found[k] = stability(sample, k, seed=seed, seeds=seeds)
+        ks = _between(sorted(found), _best(found.values()).k)
+    rows = sorted(found.values(), key=lambda one: one.k)
+    return Choice(_best(rows).k, tuple(rows))
+
+
+def stability(sample, k, *, seed, seeds=SEEDS):
+    """How well fits of k clusters agree on rows that none of them has seen.
+
+    Each fit has its own seed and its own random half of the sample without
+    the held-out rows (Ben-Hur et al. 2002; Lange et al. 2004): chance in the
+    start and chance in the rows both must not matter.
+
+    Args:
+        sample: float [n, d].
+        k: clusters.
+        seed: int.
+        seeds: fits, at least 2.
+
+    Returns:
+        Stability.
+
+    Raises:
+        InputError: seeds < 2, or too few rows for k clusters.
+    """
+    if seeds < 2:
+        raise InputError(f"seeds is {seeds}; it must be at least 2.")
+    held = min(int(_HELD_OUT * len(sample)), _MOST_HELD_OUT)
+    size = (len(sample) - held) // 2
+    if not 1 <= k <= size:
+        raise InputError(
+            f"k is {k}; half of {len(sample)} rows, {held} held out, has room "
+            f"for 1 to {size} clusters."
+        )
+    size = min(size, max(_FEWEST, kmeans.ROWS_PER_CLUSTER * k))
+    order = np.random.default_rng(seed).permutation(len(sample))
+    test, labels = sample[order[:held]], []
+    for number in range(seeds):
+        rng = np.random.default_rng([seed, number])
+        half = rng.choice(order[held:], size, replace=False)
+        centroids = kmeans.fit(sample[half], k, seed=seed + number)
+        labels.append(kmeans.nearest(test, centroids)[0])
+    found = [adjusted_rand(a, b) for a, b in itertools.combinations(labels, 2)]
+    return Stability(k, float(np.mean(found)), float(np.std(found)))
+
+
+def _best(stabilities):
+    """The largest k whose mean is within the spread of the highest."""
+    top = max(stabilities, key=lambda one: one.mean)
+    tied = [one for one in stabilities if one.mean >= top.mean - top.spread]
+    return max(tied, key=lambda one: one.k)
+
+
+def _between(ks, best):
+    """Numbers halfway, by ratio, from the best to the one on each side."""
+    place = ks.index(best)
+    pairs = itertools.pairwise(ks[max(0, place - 1) : place + 2])
+    return sorted({round(math.sqrt(a * b)) for a, b in pairs} - set(ks))

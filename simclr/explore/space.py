@@ -1,0 +1,119 @@
+"""A whitened space and its clusters, as a store keeps them: a small table.
+
+All of it is one row, so that one version of the table is one fit.
+
+Letters: k = clusters, d = dimensions, f = features, r = rows of the reference.
+"""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+
+from simclr.explore.clusters.state import Clusters
+from simclr.explore.clusters.whiten import Whitening
+
+_NAME = "clusters"
+_FLOATS = pa.list_(pa.float32())
+_CLUSTER = pa.struct(
+    [
+        ("id", pa.int32()),
+        ("name", pa.string()),
+        ("born", pa.string()),
+        ("parent", pa.int32()),
+        ("threshold", pa.float32()),
+        ("radii", _FLOATS),
+        ("centroid", _FLOATS),
+    ]
+)
+_KINDS = pa.schema(
+    [
+        ("mean", _FLOATS),
+        ("axes", pa.list_(_FLOATS)),
+        ("reference", pa.binary()),  # float16 [r, d], row by row.
+        ("next_id", pa.int32()),
+        ("clusters", pa.list_(_CLUSTER)),
+    ]
+)
+
+
+REFERENCE = 40_000  # r at most.
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Where clusters are.
+
+    Attributes:
+        whitening: Whitening of f features to d dimensions.
+        clusters: state.Clusters [k].
+        reference: float16 [r, d], a sample of the whitened images so far: what
+            a day is compared with, without a look at them all.
+    """
+
+    whitening: Whitening
+    clusters: Clusters
+    reference: np.ndarray
+
+
+def write(store, space):
+    """Keeps a Space as the current encoder's."""
+    found = space.clusters
+    rows = [
+        {
+            "id": int(found.ids[i]),
+            "name": found.names[i],
+            "born": found.born[i],
+            "parent": int(found.parent[i]),
+            "threshold": float(found.thresholds[i]),
+            "radii": found.radii[i].tolist(),
+            "centroid": found.centroids[i].tolist(),
+        }
+        for i in range(len(found.ids))
+    ]
+    row = {
+        "mean": space.whitening.mean.tolist(),
+        "axes": space.whitening.axes.tolist(),
+        "reference": space.reference.astype(np.float16).tobytes(),
+        "next_id": found.next_id,
+        "clusters": rows,
+    }
+    store.put(store.current.column(_NAME), pa.Table.from_pylist([row], _KINDS))
+
+
+def read(store, encoder=None):
+    """The Space of an encoder; None where it has no clusters.
+
+    Args:
+        store: Store.
+        encoder: schema.Encoder; None: the current one.
+    """
+    name = (encoder or store.current).column(_NAME)
+    table = store.get(name)
+    if table is None:
+        return None
+    (row,) = table.to_pylist()
+    rows = row["clusters"]
+    whitening = Whitening(
+        np.array(row["mean"], np.float32), np.array(row["axes"], np.float32)
+    )
+
+    def column(name, kind):
+        return np.array([r[name] for r in rows], kind)
+
+    return Space(
+        whitening,
+        Clusters(
+            ids=column("id", np.int32),
+            centroids=column("centroid", np.float32),
+            radii=column("radii", np.float32),
+            thresholds=column("threshold", np.float32),
+            names=[r["name"] for r in rows],
+            born=[r["born"] for r in rows],
+            parent=column("parent", np.int32),
+            next_id=row["next_id"],
+        ),
+        np.frombuffer(row["reference"], np.float16).reshape(
+            -1, whitening.axes.shape[1]
+        ),
+    )
