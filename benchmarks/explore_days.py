@@ -4,11 +4,11 @@
     python benchmarks/explore_days.py --vectors=cifar10.npz --seed=1
 
 Half of the classes are there at the beginning and fitted, as many clusters as
-classes. The others come on days spread over the thirty. On each day of its life
-a class is away with some probability, and it goes when its rows are used up.
-Every day's rows are assigned, and new clusters come as one_day finds them. Every
-so many days a new fit goes on from the old centroids, and its ids are matched.
-JSON lines: one for each class that came, one for each new fit, and at the end
+classes. The others come on days spread over the thirty. A class lives for half
+of the days that are left or more, and on each of them it may be away. Every
+day's rows are assigned, and new clusters come as one_day finds them. Every week
+a new fit goes on from the old centroids, and its ids are matched. JSON lines:
+one for each class that came, one for each new fit, and at the end
 
     kept            share of images whose id at the end is the first they had
     kept_at_fits    share that kept theirs, of the worst new fit
@@ -58,6 +58,7 @@ def main():
     parser.add_argument(
         "--refit", type=int, default=7, help="days between fits"
     )
+    parser.add_argument("--iterations", type=int, default=1, help="of these")
     parser.add_argument("--away", type=float, default=0.3)
     parser.add_argument("--k", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -135,6 +136,7 @@ class Simulated:
 
     def __init__(self, vectors, labels, stock, arguments):
         self._seed, self._seen = arguments.seed, np.unique(labels[stock])
+        self._iterations = arguments.iterations
         whitening = whiten.fit(vectors[stock])
         self._rows = whitening.apply(vectors).astype(np.float16)
         self._labels = labels
@@ -213,6 +215,7 @@ class Simulated:
             k,
             seed=self._seed,
             start=self._clusters.centroids,
+            iterations=self._iterations,
         )
         label, _ = kmeans.nearest(self._rows[self._there], centroids)
         reference = np.random.default_rng(self._seed + 1).permutation(len(old))

@@ -96,7 +96,7 @@ def test_one_threshold_holds_in_dense_and_in_sparse_places():
     rng = np.random.default_rng(0)
     dense = rng.normal(size=[1, 128]) + 0.7 * rng.normal(size=[150, 128])
     rows = np.concatenate([dense, rng.normal(size=[150, 128])])
-    noise = np.repeat([0.2, 0.8], 150)[:, None] * rng.normal(size=[300, 64])
+    noise = np.repeat([0.2, 0.8], 150)[:, None] * rng.normal(size=[300, 128])
     rows = unit(np.concatenate([rows, rows + noise]).astype(np.float32))
     one = scores.scored(
         rows.astype(np.float16), scores.background_of(rows.astype(np.float16))

@@ -21,6 +21,7 @@ LEAST_NEW = 0.5
 _OF_DAY, _OF_REFERENCE = 20_000, 40_000
 _NEIGHBOURS, _CHANCE = 15, 0.01
 _GROUPED = 8192  # A table of who is near whom takes 64 MiB.
+_SURE = 4  # Deviations: some tens of groups are judged on some hundred days.
 _SHIFTS, _TURNS = 20, 5
 
 
@@ -103,15 +104,17 @@ def find(
     )
     while len(centroids):
         centroids = _settled(fitted[0], fitted[2], centroids)
-        taken = _taken(*judged, centroids, k)
-        fresh = taken.sum(axis=0) - expected(
-            taken,
-            _taken(known, known_row, known_distance, centroids, k),
+        of_day = _taken(*judged, centroids, k)
+        of_known = _taken(known, known_row, known_distance, centroids, k)
+        mean, deviation = expected(
+            of_day,
+            of_known,
             np.bincount(judged[1], minlength=k),
             np.bincount(known_row, minlength=k),
         )
-        good = fresh * 2 >= least_rows
-        good &= fresh >= least_new * taken.sum(axis=0)
+        taken = of_day.sum(axis=0)
+        good = taken - mean >= np.maximum(least_rows / 2, _SURE * deviation)
+        good &= taken - mean >= least_new * taken
         if good.all():
             break
         centroids = centroids[good]
@@ -164,13 +167,17 @@ def expected(taken, known_taken, here, before):
         before: int [k], R, rows of the reference.
 
     Returns:
-        float [j], the sum over clusters of (N - T) Q / (R - Q), with 1 added
-        to both differences: a cluster may be taken whole, or have no known
-        rows.
+        mean: float [j], the sum over clusters of (N - T) Q / (R - Q), with 1
+            added to both differences: a cluster may be taken whole, or have
+            no known rows.
+        deviation: float [j], of the rows that are taken from that, where both
+            they and those of the reference are by chance (Poisson).
     """
     stays = here - taken.sum(axis=1) + 1
     stayed = before - known_taken.sum(axis=1) + 1
-    return (stays / stayed) @ known_taken
+    share = (stays / stayed)[:, None]
+    mean = (share * known_taken).sum(axis=0)
+    return mean, np.sqrt(mean + (share**2 * known_taken).sum(axis=0))
 
 
 def groups(rows, wide, least):
