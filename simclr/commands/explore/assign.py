@@ -22,7 +22,7 @@ def assign(
     changes its cluster.
 
     Returns:
-        A pyarrow.Table of these images, the most novel first: id, cluster,
+        A table of pyarrow of these images, the most novel first: id, cluster,
         name, distance, novelty, new.
 
     Raises:

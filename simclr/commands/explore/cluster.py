@@ -60,8 +60,8 @@ def cluster(
     merged since the last fit).
 
     Returns:
-        A pyarrow.Table, a row a cluster, the largest first: id, name, images,
-        born, parent.
+        A table of pyarrow, a row a cluster, the largest first: id, name,
+        images, born, parent.
 
     Raises:
         InputError: no store, too few images, or bad names.

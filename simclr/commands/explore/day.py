@@ -41,8 +41,8 @@ def day(
     changes nothing, or completes what was killed.
 
     Returns:
-        A pyarrow.Table of the day's images, the most novel first: id, cluster,
-        name, distance, novelty, new, duplicate.
+        A table of pyarrow of the day's images, the most novel first: id,
+        cluster, name, distance, novelty, new, duplicate.
 
     Raises:
         InputError: bad input, or the store has no clusters yet.

@@ -72,7 +72,7 @@ def distill(
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, students.TASKS, overrides)
     train_data.require_there(data, eval_data)
-    data = train_data.kept(data, keep)
+    data = train_data.with_keep(data, keep)
     wanted = students.wanted(recipe, overrides, teacher, preprocessing)
     name = os.path.splitext(os.path.basename(wanted.teachers[0]))[0]
     workdir = workdir or os.path.join("runs", f"{name}_distilled")

@@ -63,7 +63,7 @@ def pretrain(
     train_data.require_there(data, eval_data)
     if not workdir:
         workdir = launch.default_workdir(config, data)
-    data = train_data.kept(data, keep)
+    data = train_data.with_keep(data, keep)
     init = launch.absolute_run(init)
     begun = starts.find_net(init, recipe, overrides, workdir)
     given = {

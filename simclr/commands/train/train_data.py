@@ -27,7 +27,7 @@ def require_there(*specs):
             raise InputError(f"There is no folder {path}.")
 
 
-def kept(data, keep):
+def with_keep(data, keep):
     """The spelling of some of the images.
 
     Args:

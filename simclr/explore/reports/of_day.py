@@ -20,7 +20,7 @@ def write(folder, store, day, table):
         folder: to make, or to write over.
         store: Store.
         day: str.
-        table: pa.Table of daily.table_of.
+        table: a table of daily.table_of.
     """
     os.makedirs(folder, exist_ok=True)
     csv(folder, "new.csv", table)
