@@ -22,7 +22,7 @@ _TORCH = ["torch>=2.6"]
 # Only to run encoders in ONNX files (a baseline, a teacher).
 _ONNX = ["onnxruntime>=1.19"]
 # The store of vectors, and what is found in it (simclr embed, cluster, ...).
-_EXPLORE = ["faiss-cpu>=1.15", "pylance>=7,<15", "scikit-learn>=1.5"]
+_EXPLORE = ["faiss-cpu>=1.15", "pylance>=8,<15", "scikit-learn>=1.5"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
 # Neither is made for Python 3.10.

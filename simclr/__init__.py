@@ -24,6 +24,7 @@ _HERE = {
     "assign": "simclr.commands.explore.assign",
     "day": "simclr.commands.explore.day",
     "dedup": "simclr.commands.explore.dedup",
+    "neighbours": "simclr.commands.explore.neighbours",
     "export_embeddings": "simclr.commands.explore.export_embeddings",
     "load": "simclr.commands.run",
     "Run": "simclr.commands.run",

@@ -388,3 +388,23 @@ def test_a_day(run, photos, tmp_path, capsys):
     other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)
     assert cli.main([*line, f"--run={other}"]) == 2
     assert "holds another encoder" in capsys.readouterr().err
+
+
+def test_neighbours_of_files(run, photos, tmp_path, capsys):
+    """Of a file, of a folder: embedded as the store's images are."""
+    out = tmp_path / "store"
+    assert embed(run, photos, out) == 0
+    copy = tmp_path / "copies" / "copy.png"
+    copy.parent.mkdir()
+    shutil.copy(f"{photos}/b/003.png", copy)
+    for query in (copy, copy.parent):
+        line = ["neighbours", str(out), str(query), "--count=3"]
+        assert cli.main(line) == 0
+        folder = out / "neighbours"
+        rows = (folder / "neighbours.csv").read_text().splitlines()
+        assert len(rows) == 4 and f"{photos}/b/003.png" in rows[1]
+        assert str(copy) in rows[1]
+        (folder / "neighbours.png").unlink()
+    copy.write_bytes(b"\x89PNG no")
+    assert cli.main(["neighbours", str(out), str(copy)]) == 2
+    assert "cannot be read" in capsys.readouterr().err

@@ -27,6 +27,7 @@ COMMANDS = {
     "assign": Command("explore.assign"),
     "day": Command("explore.day"),
     "dedup": Command("explore.dedup"),
+    "neighbours": Command("explore.neighbours"),
     "embeddings export": Command("explore.export_embeddings"),
     "import": Command("tools.import_weights", _good),
     "compile": Command(

@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from simclr.explore.store import place
 from simclr.explore.store import schema as columns_of
-from simclr.explore.store.cells import fitted, of_type, to_array
+from simclr.explore.store.beside import Beside
+from simclr.explore.store.cells import fitted, of_type, quoted, to_array
 from simclr.explore.store.place import is_store
 from simclr.messages.errors import InputError
 from simclr.storage import files
@@ -35,7 +36,7 @@ _BATCH = 8192
 _MERGED = 16_384
 
 
-class Store:
+class Store(Beside):
     """A store that is there; `begin` makes one.
 
     Args:
@@ -77,6 +78,10 @@ class Store:
     def live(self):
         """A filter: rows with a vector of the current encoder, not gone."""
         return f"{self.current.column('model')} is not null and gone is null"
+
+    def has(self, name):
+        """Whether an image of this id is live."""
+        return self.count(f"{self.live} and id = {quoted(name)}") > 0
 
     def count(self, where=None):
         """How many rows there are; of those that are live where None."""
@@ -195,41 +200,6 @@ class Store:
     def turn_to(self, encoder):
         """Makes an encoder the current one."""
         self._note(self.encoders, encoder.number)
-
-    def put(self, name, rows):
-        """Writes a small table beside the images, over the one before.
-
-        Args:
-            name: str.
-            rows: pa.Table.
-        """
-        lance.write_dataset(rows, place.side(self.path, name), mode="overwrite")
-
-    def stream(self, name, kinds, batches, *, more=False):
-        """Writes a table beside the images that is too large for memory.
-
-        Args:
-            name: str.
-            kinds: pa.Schema.
-            batches: iterable of pa.RecordBatch.
-            more: bool, to the rows that are there; else over them.
-        """
-        reader = pa.RecordBatchReader.from_batches(kinds, batches)
-        mode = "append" if more else "overwrite"
-        lance.write_dataset(reader, place.side(self.path, name), mode=mode)
-
-    def beside(self, name):
-        """A table beside the images, a lance.LanceDataset; None: there is
-        none."""
-        try:
-            return lance.dataset(place.side(self.path, name))
-        except ValueError:
-            return None
-
-    def get(self, name):
-        """The pa.Table that `put` wrote; None: there is none."""
-        found = self.beside(name)
-        return None if found is None else found.to_table()
 
     def _note(self, encoders, number):
         text = columns_of.to_json(encoders, number)

@@ -1,0 +1,90 @@
+"""`simclr neighbours`: the images of a store most like some images."""
+
+import os
+from typing import Annotated
+
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.devices import take_devices
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+
+Query = Annotated[
+    arguments.Path,
+    "An image file, a folder or other images, or the id of an image that is in "
+    "the store.",
+]
+Count = Annotated[int, "Neighbours of each image.", arguments.AtLeast(1)]
+Run = Annotated[
+    arguments.Path,
+    "The run of the store's encoder; default: where it was loaded from.",
+]
+Out = Annotated[
+    arguments.Path,
+    "Folder of neighbours.csv and neighbours.png; default: neighbours in the "
+    "store.",
+]
+
+
+@command
+def neighbours(
+    store: arguments.Store,
+    query: Query,
+    *,
+    count: Count = 10,
+    run: Run = "",
+    out: Out = "",
+    seed: arguments.Seed = 0,
+    strategy: arguments.Strategy = "auto",
+    replicas: arguments.Replicas = 0,
+    engine: arguments.Engine = "tensorflow",
+    quiet: arguments.Quiet = False,
+):
+    """Finds the images of a store that are most like some images.
+
+    Exactly up to a million images; above, an index is made first, and its
+    recall against an exact search is printed.
+
+    Returns:
+        A table of pyarrow: query, id, similarity (cosine), rank, cluster,
+        label.
+
+    Raises:
+        InputError: no store, no such images, or an encoder that is not the
+            store's.
+    """
+    from simclr.explore import extra
+
+    extra.require()
+    from simclr.explore import looking_up
+    from simclr.explore.reports import of_neighbours
+    from simclr.explore.store.store import Store, held
+    from simclr.storage import files
+
+    opened = Store(store)
+    if not out and files.is_remote(store):
+        raise InputError(f"{store} is remote: say --out=FOLDER.")
+    out = out or os.path.join(opened.path, "neighbours")
+    if looking_up.needs_index(opened):
+        with held(store):
+            opened.refresh()
+            looking_up.make_index(opened)
+    images, own = {}, None
+    names = [files.absolute(query)] if os.path.isfile(query) else [query]
+    if opened.has(names[0]):
+        vectors, own = looking_up.vectors_of(opened, names)
+    else:
+        devices = take_devices(strategy, replicas, engine)
+        from simclr.commands.explore.queries import embedded
+
+        names, vectors, images = embedded(opened, run, query, devices)
+    found = looking_up.look_up(
+        opened, names, vectors, count=count, own=own, seed=seed
+    )
+    of_neighbours.write(out, opened, found.table, images)
+    show(found.why)
+    if found.recall is not None:
+        show(f"Recall@10 against an exact search: {found.recall:.3f}")
+    show(f"{counted(len(names), 'query', 'queries')}; look at {out}")
+    return found.table

@@ -1,0 +1,1 @@
+"""The images most like some images: exactly, or by an index."""
