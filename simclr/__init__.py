@@ -25,6 +25,7 @@ _HERE = {
     "day": "simclr.commands.explore.day",
     "dedup": "simclr.commands.explore.dedup",
     "neighbours": "simclr.commands.explore.neighbours",
+    "select": "simclr.commands.explore.select",
     "export_embeddings": "simclr.commands.explore.export_embeddings",
     "load": "simclr.commands.run",
     "Run": "simclr.commands.run",

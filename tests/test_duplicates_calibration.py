@@ -156,6 +156,15 @@ def test_where_no_duplicate_is_seen():
     assert len(pairs_within(one, chosen.threshold)) <= 2
 
 
+def test_a_duplicate_of_just_the_threshold_is_found():
+    """Exact copies all have one score, and it is the highest threshold."""
+    one, _, _ = with_duplicates()
+    seen = calibration.neighbour_scores(one)
+    chosen = calibration.calibrate(np.full([20], 0.5), seen)
+    assert chosen.recall == 1 and chosen.threshold < 0.5
+    np.testing.assert_array_equal(chosen.curve["recall"], 1)
+
+
 def test_groups_of_many_copies_do_not_count_as_others():
     """One picture in 50 copies moves no threshold."""
     rng = np.random.default_rng(1)

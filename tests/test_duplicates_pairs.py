@@ -117,6 +117,51 @@ def test_cells_find_nearly_all_pairs_between_two_sets():
         assert len(exact) > 400 and len(missing) <= 0.01 * len(exact)
 
 
+def share_a_cell(own, other):
+    """bool [n, m]: one of the two is at home where the other is."""
+    homes, all_cells = [], []
+    for found in (own, other):
+        count = sum(map(len, found.home))
+        home = np.zeros([count, len(found.home)], bool)
+        for cell, rows in enumerate(found.home):
+            home[rows, cell] = True
+        both = home.copy()
+        for cell, rows in enumerate(found.guests):
+            both[rows, cell] = True
+        homes.append(home.astype(int))
+        all_cells.append(both.astype(int))
+    forth = homes[0] @ all_cells[1].T
+    return (forth + all_cells[0] @ homes[1].T) > 0
+
+
+def test_cells_find_the_pairs_that_share_one(monkeypatch):
+    monkeypatch.setattr(scores, "EXACT", 300)
+    rows, _ = planted(800, 32)
+    background = scores.background_of(rows)
+    one, other = (scores.scored(x, background) for x in (rows, rows[500:]))
+    for found, second in (
+        (pairs.pairs_within(one, -0.3, exact=False), one),
+        (pairs.pairs_between(one, other, -0.3, exact=False), other),
+        (pairs.pairs_between(other, one, -0.3, exact=False), None),
+    ):
+        first = one if second is not None else other
+        second = one if second is None else second
+        i, j = np.nonzero(share_a_cell(first.cells, second.cells))
+        wanted = first.pair_scores(second, i, j) >= -0.3
+        if first is second:
+            wanted &= i < j
+        assert 100 < wanted.sum() < 0.9 * len(first) * len(second) / 2
+        np.testing.assert_array_equal(found.first, i[wanted])
+        np.testing.assert_array_equal(found.second, j[wanted])
+
+
+def test_no_pair_is_below_the_threshold_by_rounding():
+    one = scored(planted(300)[0])
+    score = pairs.pairs_within(one, 0.2).score
+    for threshold in score[:20] + np.float32(3e-6):
+        assert pairs.pairs_within(one, threshold).score.min() >= threshold
+
+
 def test_cells_of_levels_are_used_again(monkeypatch):
     monkeypatch.setattr(scores, "EXACT", 1000)
     rows, _ = planted(3000, 32, share=0.1)

@@ -28,6 +28,7 @@ COMMANDS = {
     "day": Command("explore.day"),
     "dedup": Command("explore.dedup"),
     "neighbours": Command("explore.neighbours"),
+    "select": Command("explore.select"),
     "embeddings export": Command("explore.export_embeddings"),
     "import": Command("tools.import_weights", _good),
     "compile": Command(

@@ -11,7 +11,7 @@ from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data.images.reader import Reader
 from simclr.data.sources.labels import read_labels
-from simclr.data.sources.registry import absolute, open_source
+from simclr.data.sources.registry import absolute, open_source, root_of
 from simclr.engines.strategies import is_chief
 from simclr.engines.workers import Workers
 from simclr.evaluation import MAX_IMAGES, classification, report
@@ -165,7 +165,8 @@ def _images(workdir, own_data, data, labels, eval_data, eval_labels):
         )
     else:
         source = open_source(own_data.source, labels=labels)
-        known, _ = read_labels(own_data.labels, source)
+        root = root_of(own_data.source)
+        known, _ = read_labels(own_data.labels, source, root)
         source.name += f" without {os.path.basename(own_data.labels)}"
         return source, known < 0
     return source, np.ones([len(source)], bool)

@@ -8,7 +8,7 @@ from simclr.messages.errors import InputError
 from simclr.storage import files, tables
 
 
-def read_labels(path, source):
+def read_labels(path, source, root=""):
     """Reads `id,label` rows and fits them to a source.
 
     Args:
@@ -18,6 +18,8 @@ def read_labels(path, source):
             is called so, its bare file name. An empty label is none. Spaces
             around a cell do not count, but those of a name in quotes do.
         source: Source.
+        root: str, what ids of the source begin with in a store: ROOT/ID is an
+            id, too.
 
     Returns:
         labels: int32 [num], -1 for images without a row.
@@ -30,7 +32,7 @@ def read_labels(path, source):
             labelled twice; says how many.
         OSError: the file cannot be read.
     """
-    rows = _rows(path)
+    rows = rows_of(path)
     index_of = {source.id(i): i for i in range(len(source))}
     loosely = {}  # By the file's name, and without spaces at the ends.
     for name, index in index_of.items():
@@ -41,7 +43,8 @@ def read_labels(path, source):
     named, unknown, ambiguous, twice = {}, [], [], []
     for name, label in rows:
         label = label if label in classes else label.strip()
-        plain = name.replace("\\", "/").removeprefix("./")
+        plain = name.removeprefix(f"{root}/") if root else name
+        plain = plain.replace("\\", "/").removeprefix("./")
         bare = plain.strip().removeprefix("./")
         index = index_of.get(name, index_of.get(plain, index_of.get(bare)))
         if index is None:
@@ -161,7 +164,13 @@ def numbered(source, number, *, unknown):
     }
 
 
-def _rows(path):
+def rows_of(path):
+    """The rows of a labels.csv: list of (id, label), as they stand there.
+
+    Raises:
+        InputError: it is none.
+        OSError: it cannot be read.
+    """
     try:
         with open(files.expand(path), newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)

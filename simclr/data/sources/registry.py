@@ -54,7 +54,9 @@ def open_source(spec, labels=""):
     elif labels:
         from simclr.data.sources.labels import read_labels
 
-        source.labels, source.class_names = read_labels(labels, source)
+        source.labels, source.class_names = read_labels(
+            labels, source, root_of(spec)
+        )
     return source
 
 

@@ -48,7 +48,8 @@ def find(
     cluster it takes T and Q, and so, as N - T rows stay where R - Q do,
     (N - T) Q / (R - Q) of the T are to be expected. A candidate stays if
     enough of its rows are more than that: a known cluster that has more rows
-    today than it used to have is none.
+    today than it used to have is none. Many copies of one image are one, so
+    remove duplicates before.
 
     Args:
         rows: float [n, d], whitened.
@@ -102,22 +103,15 @@ def find(
     fitted, judged = (
         (rows[own], row[own], distance[own]) for own in (half, ~half)
     )
-    while len(centroids):
-        centroids = _settled(fitted[0], fitted[2], centroids)
-        of_day = _taken(*judged, centroids, k)
-        of_known = _taken(known, known_row, known_distance, centroids, k)
-        mean, deviation = expected(
-            of_day,
-            of_known,
-            np.bincount(judged[1], minlength=k),
-            np.bincount(known_row, minlength=k),
-        )
-        taken = of_day.sum(axis=0)
-        good = taken - mean >= np.maximum(least_rows / 2, _SURE * deviation)
-        good &= taken - mean >= least_new * taken
-        if good.all():
-            break
-        centroids = centroids[good]
+    centroids = _standing(
+        fitted,
+        judged,
+        (known, known_row, known_distance),
+        centroids,
+        k,
+        least_rows / 2,
+        least_new,
+    )
     middle = float(np.median(clusters.radii[:, 0]))
     centroids = _joined(fitted[0], fitted[2], centroids, middle)
     centroids = _settled(rows, distance, centroids)
@@ -226,6 +220,29 @@ def _near(rows, distance):
     table += square
     table += square[:, None]
     return table <= distance**2
+
+
+def _standing(fitted, judged, known, centroids, k, least_rows, least_new):
+    """The candidates that hold enough rows that are not expected, settled.
+
+    Args:
+        fitted, judged, known: rows, their known clusters and distances: of the
+            half that moves centroids, of that which judges, of the reference.
+    """
+    here = np.bincount(judged[1], minlength=k)
+    before = np.bincount(known[1], minlength=k)
+    while len(centroids):
+        centroids = _settled(fitted[0], fitted[2], centroids)
+        of_day = _taken(*judged, centroids, k)
+        of_known = _taken(*known, centroids, k)
+        mean, deviation = expected(of_day, of_known, here, before)
+        taken = of_day.sum(axis=0)
+        good = taken - mean >= np.maximum(least_rows, _SURE * deviation)
+        good &= taken - mean >= least_new * taken
+        if good.all():
+            break
+        centroids = centroids[good]
+    return centroids
 
 
 def _settled(rows, distance, centroids):

@@ -17,6 +17,8 @@ from simclr.messages.progress import progress_bar
 MOST_ROWS = 500_000
 SEEDS = 5
 _FACTOR = 1.5
+_EVERY = 16  # Up to here every number is tried: they cost little.
+_AS_HIGH = 1e-6  # Rounding.
 _REFINED = 2  # Times that the steps round the best are halved: to 1.1.
 _HELD_OUT, _MOST_HELD_OUT = 0.2, 50_000  # Share of the sample, and rows.
 _FEWEST = 4096  # Rows of a fit, however few its clusters.
@@ -60,12 +62,13 @@ class Choice:
         return [
             one.k
             for one, left, right in zip(self.stabilities, means, means[2:])
-            if left < one.mean >= right
+            if left <= one.mean > right
         ]
 
 
 def ladder(n, least=2, most=None, factor=_FACTOR):
-    """Numbers of clusters to compare, each about `factor` times the last.
+    """Numbers of clusters to compare: all up to 16, then each about `factor`
+    times the last.
 
     Args:
         n: rows of the sample.
@@ -87,17 +90,19 @@ def ladder(n, least=2, most=None, factor=_FACTOR):
         )
     if factor <= 1:
         raise InputError(f"factor is {factor}; it must be more than 1.")
-    steps = math.floor(math.log(most / least, factor))
-    found = {round(least * factor**step) for step in range(steps + 1)}
-    return sorted(found | {most})
+    small = set(range(least, min(most, _EVERY) + 1))
+    start = max(least, _EVERY)
+    steps = math.floor(math.log(max(1, most / start), factor))
+    found = {round(start * factor**step) for step in range(steps + 1)}
+    return sorted({k for k in found if k <= most} | small | {most})
 
 
 def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
     """The number of clusters whose fits agree best.
 
     Compares all of `ks`, then numbers between the best and its neighbours.
-    The best is the highest mean of the adjusted Rand index. What lies within
-    its spread is a tie, and the largest of a tie is taken: it comes out
+    The best is the highest mean of the adjusted Rand index. Of those as
+    high the largest is taken: it comes out
     again as surely and tells more, and clusters are easily put together by
     hand, while one that hides two is found by no one.
 
@@ -177,9 +182,9 @@ def stability(sample, k, *, seed, seeds=SEEDS):
 
 
 def _best(stabilities):
-    """The largest k whose mean is within the spread of the highest."""
-    top = max(stabilities, key=lambda one: one.mean)
-    tied = [one for one in stabilities if one.mean >= top.mean - top.spread]
+    """The highest mean, and the largest k of those that are as high."""
+    top = max(one.mean for one in stabilities)
+    tied = [one for one in stabilities if one.mean >= top - _AS_HIGH]
     return max(tied, key=lambda one: one.k)
 
 

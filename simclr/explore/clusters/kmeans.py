@@ -9,10 +9,10 @@ import numpy as np
 from simclr.messages.errors import InputError
 
 ROWS_PER_CLUSTER = 256  # More of a sample do not move a centroid (faiss's own).
-# So few clusters are cheap to fit, and a bad start costs a class: five starts,
+# So few clusters are cheap to fit, and a bad start costs a class: ten starts,
 # each by k-means++ (Arthur and Vassilvitskii 2007). Many more clusters start by
 # its approximation AFK-MC2 (Bachem et al. 2016), whose time is not n k d.
-_FEW, _STARTS = 64, 5
+_FEW, _STARTS = 64, 10
 _PLUS_PLUS = 256
 _BLOCK = 65_536
 

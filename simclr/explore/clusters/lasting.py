@@ -30,6 +30,7 @@ class Matched:
         splits: tuple of (old id, tuple of the ids that took rows of it).
         merges: tuple of (tuple of old ids, the id that took them).
         moves: int32 [p, 2], old id and id: what splits and merges say.
+        heirs: dict of an id that died -> the one that took most rows of it.
     """
 
     ids: np.ndarray
@@ -40,6 +41,7 @@ class Matched:
     splits: tuple
     merges: tuple
     moves: np.ndarray
+    heirs: dict
 
 
 def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
@@ -67,7 +69,8 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
         InputError: least outside (0, 1], lengths that differ, an id that is
             not alive, or a label outside [0, k).
     """
-    old, new, ids = np.asarray(old), np.asarray(new), np.unique(ids)
+    old, new = np.asarray(old, np.int32), np.asarray(new, np.int32)
+    ids = np.unique(np.asarray(ids, np.int32))
     _check(old, new, ids, k, least)
     pairs, counts = _shared(old, new)
     rows = np.searchsorted(ids, pairs[:, 0])
@@ -91,7 +94,8 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
     parents[columns[split]] = ids[rows[split]]
     whole = np.isin(rows, rows[merged])
     split |= is_dead & ~whole
-    source, target = ids[rows].astype(np.int32), found[columns]
+    source, target = ids[rows], found[columns]
+    order = np.flatnonzero(is_dead)[np.argsort(counts[is_dead], kind="stable")]
     return Matched(
         ids=found,
         parents=parents,
@@ -101,6 +105,7 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
         splits=_splits(source[split], target[split], set(found.tolist())),
         merges=_merges(source[merged], target[merged], set(ids.tolist())),
         moves=np.stack([source, target], axis=1)[split | merged],
+        heirs=dict(zip(source[order].tolist(), target[order].tolist())),
     )
 
 
@@ -109,7 +114,7 @@ def follow(old, new, matched):
 
     A row at the border of two clusters lies in the other one after many a
     fit. It keeps its id all the same: an id changes only where a split or a
-    merge says so, or where it died.
+    merge says so. Of one that died, border rows go where most others go.
 
     Args:
         old: int [n], ids; -1: none.
@@ -117,19 +122,19 @@ def follow(old, new, matched):
         matched: Matched.
 
     Returns:
-        int32 [n], ids; -1: none.
+        int32 [n], ids; -1: none, of rows without a label whose id died, too.
     """
     old = np.asarray(old, np.int32)
-    target = np.append(matched.ids, NONE)[new].astype(np.int32)
-    differ = np.flatnonzero(old != target)
-    free = (old[differ] == NONE) | np.isin(old[differ], matched.died)
-    said = np.isin(
-        _key(old[differ], target[differ]),
-        _key(matched.moves[:, 0], matched.moves[:, 1]),
-    )
-    result = old.copy()
-    moved = differ[free | said]
-    result[moved] = target[moved]
+    target = np.append(matched.ids, np.int32(NONE))[new]
+    result = np.where(old == NONE, target, old)
+    differ = np.flatnonzero(result != target)
+    here, there = old[differ], target[differ]
+    said = np.isin(_key(here, there), _key(*matched.moves.T))
+    result[differ[said]] = there[said]
+    for one in matched.died:
+        left = differ[~said & (here == one)]
+        heir = matched.heirs.get(one, target[left])
+        result[left] = np.where(target[left] == NONE, NONE, heir)
     return result
 
 

@@ -16,8 +16,7 @@ _SCALE = 0.4, 0.9  # Of each side.
 def made_duplicates(images, kinds=None, seed=0):
     """One duplicate of each kind of every image.
 
-    An image and its kind decide the random numbers: a duplicate does not
-    change when other images or kinds are left out.
+    The place of an image decides the random numbers, whatever kinds are made.
 
     Args:
         images: iterable of uint8 [h, w, 3], RGB.
@@ -45,8 +44,7 @@ def made_duplicates(images, kinds=None, seed=0):
                 "be uint8 [h, w, 3]."
             )
         for kind in kinds:
-            place = list(KINDS).index(kind)
-            rng = np.random.default_rng([seed, number, place])
+            rng = np.random.default_rng([seed, number])
             yield number, kind, KINDS[kind](image, rng)
 
 

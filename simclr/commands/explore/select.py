@@ -1,0 +1,104 @@
+"""`simclr select`: which images to label, or to train on."""
+
+import os
+from typing import Annotated
+
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
+from simclr.messages.say import show
+
+Count = Annotated[int, "Images to choose.", arguments.AtLeast(1)]
+Labels = Annotated[
+    arguments.Path,
+    "A labels.csv of the labels so far (ids as in the store, or as in its "
+    "source); those that the store has count, too.",
+]
+Balance = Annotated[
+    arguments.Count,
+    "Choose images to train on instead: at most so many of each cluster, "
+    "without duplicates, written to keep.csv for pretrain --keep; 0: no.",
+]
+Out = Annotated[
+    arguments.Path, "Folder to write; default: labels in the store."
+]
+
+
+@command
+def select(
+    store: arguments.Store,
+    *,
+    n: Count = 100,
+    labels: Labels = "",
+    balance: Balance = 0,
+    out: Out = "",
+    seed: arguments.Seed = 0,
+    quiet: arguments.Quiet = False,
+):
+    """Chooses images to label, and says by which rule and why.
+
+    While there are few labels, the typical images of clusters without one;
+    then those that a probe of the labels doubts most. Writes labels.csv, whose
+    column label is to be filled in, and labels.png.
+
+    Returns:
+        A table of pyarrow: id, label, cluster, name; with `balance` id,
+        cluster.
+
+    Raises:
+        InputError: no store, no clusters, bad labels, or too few images.
+    """
+    from simclr.explore import extra
+
+    extra.require()
+    from simclr.explore import selecting
+    from simclr.explore.reports import of_clusters, of_selection
+    from simclr.explore.store.store import Store
+    from simclr.storage import files
+
+    opened = Store(store)
+    if not out and files.is_remote(store):
+        raise InputError(f"{store} is remote: say --out=FOLDER.")
+    out = out or os.path.join(opened.path, "labels")
+    if balance:
+        table = selecting.balanced(opened, balance, seed=seed)
+        os.makedirs(out, exist_ok=True)
+        of_clusters.csv(out, "keep.csv", table)
+        show(
+            f"{counted(len(table), 'image')} of {opened.count():,}, at most "
+            f"{balance:,} a cluster: {out}/keep.csv, for pretrain --keep"
+        )
+        return table
+    given = _read(opened, labels) if labels else None
+    found = selecting.select(opened, n, labels=given, seed=seed)
+    of_selection.write(out, opened, found)
+    show(f"Rule      {found.why}")
+    show(
+        f"{counted(len(found.table), 'image')} to label: fill in "
+        f"{out}/labels.csv; look at {out}/labels.png"
+    )
+    return found.table
+
+
+def _read(store, path):
+    """dict of id -> label, by the ids of the store."""
+    from simclr.data.sources.labels import rows_of
+
+    known = store.read(["id", "source"]).to_pylist()
+    by_name = {}
+    for row in known:
+        by_name[row["id"].removeprefix(f"{row['source']}/")] = row["id"]
+        by_name[row["id"]] = row["id"]
+    found, unknown = {}, []
+    for name, label in rows_of(path):
+        if name in by_name:
+            found[by_name[name]] = label.strip()
+        else:
+            unknown.append(name)
+    if unknown:
+        raise InputError(
+            f"{path}: {counted(len(unknown), 'id')} not in {store.path}, such "
+            f"as {unknown[0]!r}."
+        )
+    return found
