@@ -3,9 +3,9 @@
     python benchmarks/explore_dedup.py --rows=1000000 --sklearn_rows=50000
 
 Rows are made: a Gaussian mixture of 1,024 parts in 128 dimensions, --planted of
-them near-duplicates of another row, with noise of 0.03 to 0.3 where centres have
-1. Whitening, levels, the threshold (calibrated on duplicates made anew) and
-the search are timed; rows are made before that. JSON lines:
+them near-duplicates of another row (noise of 0.03 to 0.3; of centres it is 1).
+Whitening, levels, the threshold (calibrated on duplicates made anew) and the
+search are timed; rows are made before that. JSON lines:
 
     made      rows, threads, seconds
     search    seconds of each step and in all, pairs, peak_gib of the process

@@ -65,7 +65,7 @@ def day(
         raise InputError(f"{store} is remote: say --out=FOLDER.")
     out = out or os.path.join(opened.path, "days", day)
     devices = take_devices(strategy, replicas, engine)
-    from simclr.commands.explore import into_store
+    from simclr.commands.explore.vectors import into_store
 
     fingerprint = opened.current.fingerprint
     embedded = into_store.embed(

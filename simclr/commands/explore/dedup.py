@@ -79,7 +79,7 @@ def dedup(
     made = None
     if not threshold:
         devices = take_devices(strategy, replicas, engine)
-        from simclr.commands.explore.made import vectors_of_duplicates
+        from simclr.commands.explore.vectors.made import vectors_of_duplicates
 
         made = vectors_of_duplicates(other or opened, run, devices, seed=seed)
     options = {

@@ -49,6 +49,6 @@ def embed(
     train_data.require_there(data)
     day = days.checked(day)
     devices = take_devices(strategy, replicas, engine)
-    from simclr.commands.explore import into_store
+    from simclr.commands.explore.vectors import into_store
 
     return into_store.embed(run, data, out, devices, day=day)

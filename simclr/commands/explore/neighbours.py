@@ -76,7 +76,7 @@ def neighbours(
         vectors, own = looking_up.vectors_of(opened, names)
     else:
         devices = take_devices(strategy, replicas, engine)
-        from simclr.commands.explore.queries import embedded
+        from simclr.commands.explore.vectors.queries import embedded
 
         names, vectors, images = embedded(opened, run, query, devices)
     found = looking_up.look_up(

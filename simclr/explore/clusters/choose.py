@@ -67,14 +67,13 @@ class Choice:
 
 
 def ladder(n, least=2, most=None, factor=_FACTOR):
-    """Numbers of clusters to compare: all up to 16, then each about `factor`
-    times the last.
+    """Numbers of clusters to compare: to 16 all, then by about `factor`.
 
     Args:
         n: rows of the sample.
         least: the first, 2 or more.
         most: the last; None: the square root of n.
-        factor: > 1.
+        factor: > 1, from 16 on.
 
     Returns:
         list of int, rising.
@@ -101,10 +100,10 @@ def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
     """The number of clusters whose fits agree best.
 
     Compares all of `ks`, then numbers between the best and its neighbours.
-    The best is the highest mean of the adjusted Rand index. Of those as
-    high the largest is taken: it comes out
-    again as surely and tells more, and clusters are easily put together by
-    hand, while one that hides two is found by no one.
+    The best is the highest mean of the adjusted Rand index. Of those as high
+    the largest is taken: it comes out again as surely and tells more, and
+    clusters are easily put together by hand, while one that hides two is found
+    by no one.
 
     The index of k-means is often highest at 2 or 3: one long axis parts any
     rows in the same two halves. Whitened rows have no such axis, so whiten

@@ -14,7 +14,8 @@ others are expected nearer than the tenth:
 with s_ij the score of image i with its j-th neighbour and c_i the score of a
 copy of image i, 1 - level_i: c - s is half of a squared distance, but for
 levels that differ. Spacings times j are exponential with mean 1 / a (Renyi
-1953); their median is not moved by the jump where a cluster ends.
+1953); their median is not moved by the jump where a cluster ends. Random pairs
+are not used: they lie far below, and duplicates among them would be "others".
 
 What reaches the threshold is duplicates and others, so the pairs that are seen
 less those expected give the duplicates. Made duplicates give the share that a

@@ -40,7 +40,7 @@ def search(
     """The k rows most similar to each query, the better way for so many rows.
 
     Args:
-        table: lance.LanceDataset.
+        table: a LanceDataset.
         column: str, vectors of float16 [f]; rows without one never come out.
         queries: float [q, f].
         k: neighbours; all where there are fewer.
@@ -82,7 +82,7 @@ def recall(table, column, *, seed, where=None, k=10, queries=_RECALL_QUERIES):
     """The share of the true neighbours that the index finds: recall@k.
 
     Args:
-        table: lance.LanceDataset whose column has an index.
+        table: a LanceDataset whose column has an index.
         column: str.
         seed: int, draws the queries from the rows.
         where: SQL filter, as of `search`.

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from simclr.commands.explore import encoders
+from simclr.commands.explore.vectors import encoders
 from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources import registry

@@ -5,7 +5,7 @@ Letters: p = duplicates, f = features.
 
 import numpy as np
 
-from simclr.commands.explore import encoders
+from simclr.commands.explore.vectors import encoders
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources import registry

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from simclr.commands.explore import encoders
+from simclr.commands.explore.vectors import encoders
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.decode import open_image
 from simclr.data.images.reader import Reader

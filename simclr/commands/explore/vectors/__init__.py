@@ -1,0 +1,1 @@
+"""Vectors of images by the encoder of a store."""
