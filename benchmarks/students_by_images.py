@@ -241,6 +241,7 @@ def draw(path, rows):
             axes.plot(x, y, marker="o", label=label)
         axes.set_xscale("log")
         axes.set_xticks(COUNTS[name], [f"{count:,}" for count in COUNTS[name]])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("images")
         axes.set_title(TITLES[name])
         axes.grid(alpha=0.3)

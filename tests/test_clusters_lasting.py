@@ -28,16 +28,16 @@ def literal_match(old, new, least):
         if both and both / either >= least:
             good[a, b] = int(both)
 
-    def kept(pairs, left):
+    def keeping(pairs, left):
         if not left:
             return sum(good[pair] for pair in pairs)
         (a, b), *rest = left
-        best = kept(pairs, rest)
+        best = keeping(pairs, rest)
         if all(a != x and b != y for x, y in pairs):
-            best = max(best, kept([*pairs, (a, b)], rest))
+            best = max(best, keeping([*pairs, (a, b)], rest))
         return best
 
-    return kept([], list(good))
+    return keeping([], list(good))
 
 
 def random_labels(seed, n=200):

@@ -21,7 +21,7 @@ from simclr.explore.clusters import (
     state,
     whiten,
 )
-from simclr.explore.space import REFERENCE, Space, read, write
+from simclr.explore.space import FITTED, REFERENCE, Space, read, write
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 
@@ -116,7 +116,8 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
     novelty = radius.novelty(distance, labels, radii.thresholds)
     store.replace({"cluster": ids, "distance": distance, "novelty": novelty})
     reference = x[held][:REFERENCE]
-    write(store, Space(whitening, clusters, reference))
+    fitted = reference[:FITTED]
+    write(store, Space(whitening, clusters, reference, fitted))
     had = old >= 0
     return Clustered(
         table=sizes(clusters, ids),

@@ -31,13 +31,14 @@ _KINDS = pa.schema(
         ("mean", _FLOATS),
         ("axes", pa.list_(_FLOATS)),
         ("reference", pa.binary()),  # float16 [r, d], row by row.
+        ("fitted", pa.binary()),
         ("next_id", pa.int32()),
         ("clusters", pa.list_(_CLUSTER)),
     ]
 )
 
 
-REFERENCE = 40_000  # r at most.
+REFERENCE, FITTED = 40_000, 10_000  # r and r' at most.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +50,14 @@ class Space:
         clusters: state.Clusters [k].
         reference: float16 [r, d], a sample of the whitened images so far: what
             a day is compared with, without a look at them all.
+        fitted: float16 [r', d], the reference as it was when the clusters were
+            fitted: what drift is told from.
     """
 
     whitening: Whitening
     clusters: Clusters
     reference: np.ndarray
+    fitted: np.ndarray
 
 
 def write(store, space):
@@ -74,7 +78,8 @@ def write(store, space):
     row = {
         "mean": space.whitening.mean.tolist(),
         "axes": space.whitening.axes.tolist(),
-        "reference": space.reference.astype(np.float16).tobytes(),
+        "reference": _bytes(space.reference),
+        "fitted": _bytes(space.fitted),
         "next_id": found.next_id,
         "clusters": rows,
     }
@@ -113,7 +118,14 @@ def read(store, encoder=None):
             parent=column("parent", np.int32),
             next_id=row["next_id"],
         ),
-        np.frombuffer(row["reference"], np.float16).reshape(
-            -1, whitening.axes.shape[1]
-        ),
+        *(_rows(row[name], whitening) for name in ("reference", "fitted")),
     )
+
+
+def _bytes(rows):
+    return rows.astype(np.float16).tobytes()
+
+
+def _rows(data, whitening):
+    width = whitening.axes.shape[1]
+    return np.frombuffer(data, np.float16).reshape(-1, width)

@@ -12,10 +12,10 @@ from simclr.explore.choosing import margin, typical
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
-# Hacohen et al. (2202.02794, Section 2) show that few labels call for typical
-# images and many for doubtful ones: a probe of few labels does not know where it
-# is wrong. On CIFAR-10 with self-supervised features typical ones are ahead up
-# to about three labels a class, and margins from about five on.
+# Hacohen et al. (2202.02794, Section 2): few labels call for typical images and
+# many for doubtful ones, as a probe of few labels does not know where it is
+# wrong. On CIFAR-10 with self-supervised features typical images are ahead up
+# to about three labels a class, and doubtful ones from about five on.
 LABELS_PER_CLUSTER = 4
 
 

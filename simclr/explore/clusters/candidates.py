@@ -19,7 +19,7 @@ LEAST_NEW = 0.5
 # Rows that are compared with their neighbours, and neighbours among so many
 # known rows: 20,000 x 60,000 distances are a second or two.
 _OF_DAY, _OF_REFERENCE = 20_000, 40_000
-_NEIGHBOURS, _CHANCE = 15, 0.01
+_NEIGHBOURS, _CHANCE = (10, 20, 40), 0.005
 _GROUPED = 8192  # A table of who is near whom takes 64 MiB.
 _SURE = 4  # Deviations: some tens of groups are judged on some hundred days.
 _SHIFTS, _TURNS = 20, 5
@@ -94,10 +94,13 @@ def find(
     half = np.zeros(len(rows), bool)  # Made of one half, judged by the other.
     half[order[: len(rows) // 2]] = True
     grouped = order[half[order] & looked[order]]
-    least = least_rows / 2 * min(1, _GROUPED / max(1, len(grouped)))
+    # Half of a half: not all rows of a new class are looked at.
+    least = least_rows / 4 * min(1, _GROUPED / max(1, len(grouped)))
     start = rows[np.sort(grouped[:_GROUPED])]
+    middle = float(np.median(clusters.radii[:, 0]))
     wide = float(np.median(clusters.thresholds))
-    centroids = np.array([*groups(start, wide, max(2, least))], np.float32)
+    found = groups(start, middle, wide, max(2, least))
+    centroids = np.array([*found], np.float32)
     centroids = centroids.reshape(-1, rows.shape[1])
 
     fitted, judged = (
@@ -112,7 +115,6 @@ def find(
         least_rows / 2,
         least_new,
     )
-    middle = float(np.median(clusters.radii[:, 0]))
     centroids = _joined(fitted[0], fitted[2], centroids, middle)
     centroids = _settled(rows, distance, centroids)
     label = _labels(rows, distance, centroids)
@@ -123,10 +125,11 @@ def find(
 def crowded(rows, row, reference, reference_row, k):
     """Whether rows of the same day are unexpectedly many round a row.
 
-    Of its 15 nearest neighbours so many are of the day, not of the reference,
-    as in 1 of 100 cases at most, if each were of the day with the probability
-    that the rows of its known cluster have (Schilling 1986, neighbour by
-    neighbour).
+    Of its nearest neighbours so many are of the day, not of the reference, as
+    in 1 of 200 cases at most, if each were of the day with the probability
+    that rows of its known cluster have (Schilling 1986, neighbour by
+    neighbour). Ten neighbours show a small group, and forty one that has most
+    of a known cluster's rows.
 
     Args:
         rows: float [n, d].
@@ -138,17 +141,21 @@ def crowded(rows, row, reference, reference_row, k):
     Returns:
         bool [n].
     """
-    rows = np.ascontiguousarray(rows, np.float32)
-    count = min(_NEIGHBOURS, len(rows) + len(reference) - 1)
-    if count < 1:
-        return np.zeros(len(rows), bool)
-    pool = np.concatenate([rows, reference])
-    _, index = faiss.knn(rows, pool, count + 1)
-    of_day = np.sum(index < len(rows), axis=1) - 1  # Itself is no neighbour.
+    found = np.zeros(len(rows), bool)
+    pool = np.concatenate([np.asarray(rows, np.float32), reference])
+    most = min(_NEIGHBOURS[-1], len(pool) - 1)
+    if len(rows) == 0 or most < 1:
+        return found
+    _, index = faiss.knn(pool[: len(rows)], pool, most + 1)
+    of_day = np.cumsum(index < len(rows), axis=1) - 1  # Without itself.
     here = np.bincount(row, minlength=k)
     before = np.bincount(reference_row, minlength=k)
-    probability = here / np.maximum(here + before, 1)
-    return stats.binom.sf(of_day - 1, count, probability[row]) < _CHANCE
+    probability = (here / np.maximum(here + before, 1))[row]
+    for count in _NEIGHBOURS:
+        count = min(count, most)
+        by_chance = stats.binom.sf(of_day[:, count] - 1, count, probability)
+        found |= by_chance < _CHANCE
+    return found
 
 
 def expected(taken, known_taken, here, before):
@@ -174,25 +181,26 @@ def expected(taken, known_taken, here, before):
     return mean, np.sqrt(mean + (share**2 * known_taken).sum(axis=0))
 
 
-def groups(rows, wide, least):
+def groups(rows, narrow, wide, least):
     """Means of dense groups, the densest start first.
 
-    The row with most others within sqrt(2) `wide` starts a group: two rows at
-    `wide` from a centroid, in directions of their own, are so far apart. The
-    group is what lies within `wide` of its mean, in turns until it is settled
-    (mean shift with a flat kernel, Fukunaga and Hostetler 1975). It is taken
-    away, and the next one starts.
+    The row with most others within sqrt(2) `narrow` starts a group: two rows
+    at `narrow` from a centroid, in directions of their own, are so far apart.
+    The group is what lies within `narrow` of its mean, in turns until it is
+    settled (mean shift with a flat kernel, Fukunaga and Hostetler 1975). What
+    lies within `wide` of it is taken away, and the next one starts.
 
     Args:
         rows: float32 [s, d].
-        wide: float, distance from a centroid.
-        least: rows of a group.
+        narrow: float, distance from a centroid that half of its rows have.
+        wide: float, distance from a centroid that hardly a row has.
+        least: rows within `narrow`.
 
     Yields:
         float32 [d].
     """
     left = np.ones(len(rows), bool)
-    near = _near(rows, np.sqrt(2) * wide)
+    near = _near(rows, np.sqrt(2) * narrow)
     count = near.sum(axis=1)
     while left.any():
         first = np.where(left, count, -1).argmax()
@@ -201,12 +209,14 @@ def groups(rows, wide, least):
         inside = near[first] & left
         for _ in range(_SHIFTS):
             centre = rows[inside].mean(axis=0)
-            again = left & (np.linalg.norm(rows - centre, axis=1) <= wide)
+            distance = np.linalg.norm(rows - centre, axis=1)
+            again = left & (distance <= narrow)
             if not again.any() or np.array_equal(again, inside):
                 break
             inside = again
         if inside.sum() >= least:
             yield centre
+        inside = left & (distance <= wide)
         inside[first] = True
         left &= ~inside
         count -= near[:, inside].sum(axis=1)

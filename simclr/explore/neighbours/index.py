@@ -89,16 +89,17 @@ def search(table, column, queries, k, allowed=None):
         column: str.
         queries: float [q, f].
         k: neighbours; all where fewer rows may come out.
-        allowed: uint64, addresses of the rows that may come out, rising; None:
+        allowed: uint64, Lance's ids of rows that may come out, rising; None:
             all. Lance's own filter would be read again for every query.
 
     Returns:
-        address: uint64 [q, k] of rows, the most similar first, and the smaller
-            address first among equals.
-        similarity: float32 [q, k], cosines.
+        lance_id: uint64 [q, k], Lance's ids of rows, the most similar first,
+            and the smaller one first among equals.
+        similarity: float32 [q, k], cosines of the queries as float16.
     """
-    queries = unit(np.asarray(queries, np.float32))
-    address = np.zeros([len(queries), k], np.uint64)
+    if queries.dtype != np.float16:  # Lance makes it so: none may overflow.
+        queries = unit(queries.astype(np.float32))
+    lance_id = np.zeros([len(queries), k], np.uint64)
     similarity = np.zeros([len(queries), k], np.float32)
     total = table.count_rows()
     wanted, left = k, np.arange(len(queries))
@@ -114,10 +115,10 @@ def search(table, column, queries, k, allowed=None):
                     missing.append(query)
                     continue
                 k = min(k, len(rows))  # Fewer only where these are all.
-                address[query, :k] = rows[:k]
+                lance_id[query, :k] = rows[:k]
                 similarity[query, :k] = values[:k]
         wanted, left = min(total, 4 * wanted), np.array(missing, int)
-    return address[:, :k], similarity[:, :k]
+    return lance_id[:, :k], similarity[:, :k]
 
 
 def recall(found, exact):
@@ -135,10 +136,10 @@ def recall(found, exact):
 
 
 def _found(table, column, queries, wanted, allowed):
-    """Lists of addresses and of similarities, one of each a query."""
+    """Lists of row ids and of similarities, one of each a query."""
     rows = table.scanner(
         columns=["_distance"],
-        with_row_address=True,
+        with_row_id=True,
         nearest={
             "column": column,
             "q": queries,
@@ -149,16 +150,16 @@ def _found(table, column, queries, wanted, allowed):
         },
     ).to_table()
     query = rows["query_index"].to_numpy()
-    address = rows["_rowaddr"].to_numpy()
+    lance_id = rows["_rowid"].to_numpy()
     similarity = 1 - rows["_distance"].to_numpy()
     if allowed is not None:
-        kept = _is_in(address, allowed)
-        query, address, similarity = (
-            x[kept] for x in (query, address, similarity)
+        kept = _is_in(lance_id, allowed)
+        query, lance_id, similarity = (
+            x[kept] for x in (query, lance_id, similarity)
         )
-    order = np.lexsort([address, -similarity, query])
+    order = np.lexsort([lance_id, -similarity, query])
     ends = np.searchsorted(query[order], np.arange(1, len(queries)))
-    return np.split(address[order], ends), np.split(similarity[order], ends)
+    return np.split(lance_id[order], ends), np.split(similarity[order], ends)
 
 
 def _is_in(values, rising):

@@ -69,10 +69,10 @@ def search(
         )
     way, why = _way(table, column, count, most_exact)
     look = {"exact": _exactly, "index": _by_index}[way]
-    address, similarity = look(
+    lance_id, similarity = look(
         table, column, queries, min(k + (own is not None), count), where
     )
-    row = _numbers(table, address)
+    row = _numbers(table, lance_id)
     if own is not None:
         row, similarity = _without(row, similarity, own)
     return Found(row, similarity, way, why)
@@ -98,7 +98,7 @@ def recall(table, column, *, seed, where=None, k=10, queries=_RECALL_QUERIES):
     """
     if not index.is_there(table, column):
         raise InputError(f"The column {column} has no index.")
-    rows = _numbers(table, _addresses(table, where))
+    rows = _numbers(table, _lance_ids(table, where))
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(rows, min(queries, len(rows)), replace=False))
     vectors = table.take(rows, columns=[column])[column].combine_chunks()
@@ -123,13 +123,13 @@ def _way(table, column, count, most_exact):
 
 def _exactly(table, column, queries, k, where):
     """As index.search; by a walk over all rows."""
-    addresses = [np.zeros(0, np.uint64)]
+    lance_ids = [np.zeros(0, np.uint64)]
 
     def blocks():
         scanner = table.scanner(
             columns=[column],
             filter=where,
-            with_row_address=True,
+            with_row_id=True,
             batch_size=_BLOCK,
             scan_in_order=True,
             batch_readahead=4,
@@ -137,32 +137,32 @@ def _exactly(table, column, queries, k, where):
         )
         for batch in scanner.to_batches():
             vectors = batch.column(column)
-            address = batch.column("_rowaddr").to_numpy()
-            addresses.append(address[_valid(vectors)])
+            lance_id = batch.column("_rowid").to_numpy()
+            lance_ids.append(lance_id[_valid(vectors)])
             yield _array(vectors)
 
     row, similarity = exact.nearest(blocks, queries, k)
-    return np.concatenate(addresses)[row], similarity
+    return np.concatenate(lance_ids)[row], similarity
 
 
 def _by_index(table, column, queries, k, where):
-    allowed = None if where is None else np.sort(_addresses(table, where))
+    allowed = None if where is None else np.sort(_lance_ids(table, where))
     return index.search(table, column, queries, k, allowed)
 
 
-def _addresses(table, where=None):
-    """uint64, the addresses of rows, in the table's order."""
+def _lance_ids(table, where=None):
+    """uint64, Lance's ids of rows, in the table's order."""
     rows = table.scanner(
-        columns=[], filter=where, with_row_address=True, scan_in_order=True
+        columns=[], filter=where, with_row_id=True, scan_in_order=True
     ).to_table()
-    return rows["_rowaddr"].to_numpy()
+    return rows["_rowid"].to_numpy()
 
 
-def _numbers(table, address):
-    """int64: which of all rows, in the table's order, have these addresses."""
-    every = _addresses(table)
+def _numbers(table, lance_id):
+    """int64: which of all rows, in the table's order, have these ids."""
+    every = _lance_ids(table)
     order = np.argsort(every, kind="stable")
-    return order[np.searchsorted(every[order], address)]
+    return order[np.searchsorted(every[order], lance_id)]
 
 
 def _without(row, similarity, own):
