@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from simclr.explore.clusters import candidates, day, density, kmeans
-from simclr.explore.clusters import radius, state, whiten
+from simclr.explore.clusters import (
+    candidates,
+    day,
+    density,
+    kmeans,
+    radius,
+    state,
+    whiten,
+)
 from simclr.messages.errors import InputError
 
 D = 24
