@@ -52,7 +52,9 @@ def test_the_page_of_commands_is_up_to_date():
 def test_overview(capsys):
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"simclr {name}" in shown for name in cli.COMMANDS)
+    for name, command in cli.COMMANDS.items():
+        call = " ".join(["simclr", name, *command.words])
+        assert f"\n  {call} " in shown, "with a space before its words"
 
 
 @pytest.mark.parametrize(

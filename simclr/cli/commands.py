@@ -42,6 +42,9 @@ COMMANDS = {
 }
 
 
+_COLUMN = 34  # Where the words begin: after the longest call.
+
+
 def usage():
     """The overview, a text: what each command does, and what DATA is."""
     lines = []
@@ -50,8 +53,8 @@ def usage():
         lines.append(
             textwrap.fill(
                 command.summary,
-                initial_indent=f"{call:30}",
-                subsequent_indent=" " * 30,
+                initial_indent=f"{call:{_COLUMN}}",
+                subsequent_indent=" " * _COLUMN,
                 width=80,
             )
         )
