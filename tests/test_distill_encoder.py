@@ -17,7 +17,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.workers import Workers
 from simclr.evaluation.agreement import neighbour_agreement
-from simclr.inference import shards
+from simclr.inference import shard_writer
 from simclr.inference.features import embed
 from simclr.messages.errors import InputError, Stopped
 from simclr.runs import checkpoint, weights
@@ -107,7 +107,7 @@ def test_few_features_have_zeros_behind_them(photos, teacher, tmp_path):
 def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
     """By all students beside each other, also after a kill half-way."""
     written = []
-    write = shards._write
+    write = shard_writer._write
 
     def killed(folder, index, *rest):
         if len(written) == 2:
@@ -116,12 +116,12 @@ def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
         write(folder, index, *rest)
 
     monkeypatch.setattr(teacher_features, "_SHARD", 16)
-    monkeypatch.setattr(shards, "_write", killed)
+    monkeypatch.setattr(shard_writer, "_write", killed)
     config = student(photos, teacher)
     with pytest.raises(KeyboardInterrupt):
         targets(config, tmp_path / "run")
     monkeypatch.setattr(
-        shards,
+        shard_writer,
         "_write",
         lambda folder, i, *rest: written.append(i) or write(folder, i, *rest),
     )

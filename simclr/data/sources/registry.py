@@ -90,7 +90,7 @@ def absolute(spec):
         str; local paths are absolute in it.
     """
     kind, colon, rest = spec.partition(":")
-    if colon and SOURCES.get(kind, " ")[1].endswith(":IMAGES"):
+    if colon and SOURCES.get(kind, ("", ""))[1].endswith(":IMAGES"):
         head, colon, images = rest.partition(":")
         head = files.absolute(head) if kind == "keep" and head else head
         return f"{kind}:{head}{colon}{absolute(images)}"
