@@ -14,9 +14,10 @@ from simclr.messages.errors import InputError
 
 # Hacohen et al. (2202.02794, Section 2): few labels call for typical images and
 # many for doubtful ones, as a probe of few labels does not know where it is
-# wrong. On CIFAR-10 with self-supervised features typical images are ahead up
-# to about three labels a class, and doubtful ones from about five on.
-LABELS_PER_CLUSTER = 4
+# wrong. Published turns lie at three to five labels a class. The last of them
+# is the safe one: doubtful images too early cost more than too late
+# (benchmarks/explore_select.py with --least).
+LABELS_PER_CLUSTER = 5
 
 
 @dataclasses.dataclass(frozen=True)
