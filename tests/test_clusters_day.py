@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -187,9 +189,9 @@ def test_the_day_after_a_birth_nothing_is_born():
 
 
 def test_old_clusters_stay_and_each_row_has_its_nearest():
-    draw = world()
+    draw = world(noise=0.9)
     clusters, reference = known(draw)
-    part = np.concatenate([np.arange(900) % 5, np.full(100, 7)])
+    part = np.concatenate([np.arange(900) % 5, np.full(200, 7)])
     rows = draw(part).astype(np.float16)
     found = one_day(clusters, rows, reference)
     after = found.clusters
@@ -248,15 +250,63 @@ def test_rows_to_expect():
     np.testing.assert_allclose(found, wanted)
 
 
+def literal_crowded(rows, row, reference, reference_row, counts, chance):
+    """One row after another, with the binomial tail written out."""
+    pool = np.concatenate([rows, reference]).astype(float)
+    found = []
+    for i, c in enumerate(row):
+        order = np.argsort(((pool - pool[i]) ** 2).sum(axis=1))
+        order = [j for j in order if j != i]
+        here = np.sum(row == c)
+        p = here / (here + np.sum(reference_row == c))
+        tails = []
+        for m in counts:
+            seen = sum(j < len(rows) for j in order[:m])
+            tails.append(
+                sum(
+                    math.comb(m, x) * p**x * (1 - p) ** (m - x)
+                    for x in range(seen, m + 1)
+                )
+            )
+        found.append(min(tails) < chance)
+    return np.array(found)
+
+
 def test_crowded_by_rows_of_the_day():
     rng = np.random.default_rng(0)
     reference = rng.normal(size=(900, 4)).astype(np.float32)
     rows = rng.normal(size=(300, 4)).astype(np.float32)
-    rows[:40] = 0.05 * rows[:40] + 2
-    where = candidates.crowded(
-        rows, np.zeros(300, int), reference, np.zeros(900, int), 1
+    rows[:40] = 0.3 * rows[:40] + 1
+    row, reference_row = np.int32(rows[:, 0] > 0), np.int32(reference[:, 0] > 0)
+    where = candidates.crowded(rows, row, reference, reference_row, 2)
+    assert where[:40].mean() > 0.5 and where[40:].mean() < 0.1
+    expected = literal_crowded(
+        rows, row, reference, reference_row, (10, 20, 40), 0.005
     )
-    assert where[:40].all() and where[40:].mean() < 0.05
+    np.testing.assert_array_equal(where, expected)
+
+
+def test_a_candidate_stands_if_its_rows_are_not_expected():
+    def at(place, count):
+        return np.tile(np.float32([[place, 0]]), [count, 1])
+
+    def stands(of_known, least_rows=5, least_new=0.5):
+        def known(rows):
+            distance = np.linalg.norm(rows, axis=1)
+            return rows, np.zeros(len(rows), np.int64), distance
+
+        day_rows = known(np.concatenate([at(0, 100), at(1, 30)]))
+        before = known(np.concatenate([at(0, 100), at(1, of_known)]))
+        left = candidates._standing(
+            day_rows, day_rows, before, at(1, 1), 1, least_rows, least_new
+        )
+        return len(left) == 1
+
+    # As many are expected as were known, with a deviation of sqrt(2 of them).
+    assert stands(5) and stands(5, least_rows=25)
+    assert not stands(5, least_rows=26)
+    assert stands(9) and not stands(12)  # 21 > 4 x 4.2, and 18 < 4 x 4.9.
+    assert stands(5, least_new=0.8) and not stands(5, least_new=0.9)
 
 
 def test_groups_are_dense_places():
@@ -269,6 +319,14 @@ def test_groups_are_dense_places():
     np.testing.assert_allclose(found[0], rows[:60].mean(axis=0), atol=0.04)
     np.testing.assert_allclose(found[1], rows[60:100].mean(axis=0), atol=0.04)
     assert len(found) == 2
+
+
+def test_groups_that_one_window_holds_are_told_apart():
+    rng = np.random.default_rng(0)
+    rows = 0.1 * rng.normal(size=(100, 16)).astype(np.float32)
+    rows[50:, 0] += 0.8
+    assert len(list(candidates.groups(rows, 0.45, 0.8, 20))) == 2
+    assert len(list(candidates.groups(rows, 0.8, 0.8, 20))) == 1
 
 
 def test_hdbscan_finds_dense_places_and_noise():

@@ -16,7 +16,7 @@ from simclr.explore.clusters import kmeans, sample
 
 NEIGHBOURS = 20  # K of the paper, Section 3.2.
 _FEWEST = 5  # Rows; the paper leaves smaller clusters out.
-_MOST_SAMPLED = 500_000  # Rows that k-means is fitted on.
+_SAMPLED = 50_000, 500_000  # Rows that k-means is fitted on, at least and most.
 # Rows of a cluster that are compared with each other, and of all clusters: so
 # time and memory do not grow with m.
 _MOST_COMPARED, _MOST_HELD = 8192, 1_000_000
@@ -45,7 +45,7 @@ def choose(blocks, count, labelled, budget, *, seed):
     unlabelled(count, labelled, budget)
     most = max(1, count // _FEWEST)
     k = min(len(np.unique(labelled)) + budget, most)
-    size = min(_MOST_SAMPLED, kmeans.ROWS_PER_CLUSTER * k)
+    size = int(np.clip(kmeans.ROWS_PER_CLUSTER * k, *_SAMPLED))
     rows, _ = sample.draw(blocks, count, size, seed=seed)
     centroids = kmeans.fit(rows, k, seed=seed)
     cluster = [kmeans.nearest(block, centroids)[0] for block in blocks()]
