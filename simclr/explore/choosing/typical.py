@@ -19,7 +19,7 @@ _FEWEST = 5  # Rows; the paper leaves smaller clusters out.
 _SAMPLED = 50_000, 500_000  # Rows that k-means is fitted on, at least and most.
 # Rows of a cluster that are compared with each other, and of all clusters: so
 # time and memory do not grow with m.
-_MOST_COMPARED, _MOST_HELD = 8192, 1_000_000
+_MOST_COMPARED, _MOST_HELD = 8192, 500_000
 
 
 def choose(blocks, count, labelled, budget, *, seed):
