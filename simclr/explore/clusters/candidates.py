@@ -128,8 +128,7 @@ def crowded(rows, row, reference, reference_row, k):
     Of its nearest neighbours so many are of the day, not of the reference, as
     in 1 of 200 cases at most, if each were of the day with the probability
     that rows of its known cluster have (Schilling 1986, neighbour by
-    neighbour). Ten neighbours show a small group, and forty one that has most
-    of a known cluster's rows.
+    neighbour). Ten show a small group, forty one that fills a known cluster.
 
     Args:
         rows: float [n, d].
@@ -235,9 +234,8 @@ def _near(rows, distance):
 def _standing(fitted, judged, known, centroids, k, least_rows, least_new):
     """The candidates that hold enough rows that are not expected, settled.
 
-    Args:
-        fitted, judged, known: rows, their known clusters and distances: of the
-            half that moves centroids, of that which judges, of the reference.
+    Of the half that moves them, of that which judges, and of the reference:
+    rows, known clusters, distances.
     """
     here = np.bincount(judged[1], minlength=k)
     before = np.bincount(known[1], minlength=k)
