@@ -184,3 +184,18 @@ def test_images_without_clusters(begun):
     found, _ = begun
     with pytest.raises(InputError, match="has no clusters"):
         simclr.assign(found.path, quiet=True)
+
+
+def test_images_of_all_days_are_fitted_to(tmp_path):
+    """A store is in order of days, and each may have images of its own."""
+    vectors, label = made_store.mixture(1500, 2, DIMS)
+    order = np.argsort(label, kind="stable")
+    found = made_store.begin(tmp_path / "sorted", vectors[order])
+    simclr.cluster(found.path, k=2, quiet=True)
+    found.refresh()
+    assert_same_parts(clusters_of(found), label[order])
+    known = space.read(found)
+    of_reference = np.linalg.norm(
+        known.reference[:, None].astype("f") - known.clusters.centroids, axis=2
+    ).argmin(1)
+    assert 0.3 < of_reference.mean() < 0.7

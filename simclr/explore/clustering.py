@@ -85,6 +85,9 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
         raise InputError("HDBSCAN finds how many clusters there are: no k.")
     size = max(choose.MOST_ROWS, 2 * kmeans.ROWS_PER_CLUSTER * k)
     drawn, index = sample.draw(store.blocks, count, size, seed=seed)
+    # Parts of it are taken from its beginning, and a store is in order of days.
+    order = np.random.default_rng(seed).permutation(len(drawn))
+    drawn, index = drawn[order], index[order]
     whitening = whiten.fit(drawn, dims)
     x = whitening.apply(drawn)
     del drawn

@@ -264,10 +264,7 @@ def _settled(rows, distance, centroids):
 
 
 def _joined(rows, distance, centroids, middle):
-    """Joins candidates that together are as compact as the known clusters.
-
-    The rows of a class that known clusters lie amidst start as two groups.
-    """
+    """Joins candidates that together are as compact as the known clusters."""
     while True:
         label, best = _labels(rows, distance, centroids), None
         for i, j in itertools.combinations(range(len(centroids)), 2):

@@ -13,7 +13,8 @@ from simclr.explore.clusters.rand_index import contingency
 from simclr.explore.clusters.state import NONE
 from simclr.messages.errors import InputError
 
-LEAST_OVERLAP = 0.3
+# A young cluster that grows to five times its rows is itself still.
+LEAST_OVERLAP = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
