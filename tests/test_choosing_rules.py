@@ -174,46 +174,49 @@ def test_margins():
     np.testing.assert_allclose(margin.margins(p), [0.2, 0, 1], atol=1e-12)
 
 
-def literal_spread(doubt, cluster, free, budget):
-    candidates = [r for r in range(len(doubt)) if free[r]]
-    candidates = sorted(candidates, key=lambda r: (doubt[r], r))
-    candidates = candidates[: 10 * budget]
-    waiting = {}
-    for row in candidates:
-        waiting.setdefault(cluster[row], []).append(row)
-    turns = sorted(
-        waiting, key=lambda c: (len(waiting[c]), doubt[waiting[c][0]])
+def literal_margin(x, labels, budget, seed):
+    """One image at a time, by the formula."""
+    labels = labels.copy()
+    known = labels >= 0
+    fitted = probe.fit(x[known], labels[known], C)
+    doubt = 1 - margin.margins(fitted.probabilities(x))
+    cluster = typical.clustered(
+        blocks_of(x), len(x), np.flatnonzero(known), budget, seed=seed
     )
-    size = {c: len(waiting[c]) for c in turns}
     chosen = []
-    while len(chosen) < budget:
-        # Equal clusters go by the margin that they would give.
-        order = [c for c in turns if waiting[c]]
-        order.sort(key=lambda c: (size[c], doubt[waiting[c][0]]))
-        for one in order:
-            chosen.append(waiting[one].pop(0))
-    return chosen[:budget]
+    for _ in range(budget):
+        worth = []
+        for one in range(cluster.max() + 1):
+            own = cluster == one
+            left = np.any(own & (labels < 0))
+            total = sum(doubt[own]) / (1 + np.sum(labels[own] >= 0))
+            worth.append(total if left else -1)
+        members = np.flatnonzero((cluster == np.argmax(worth)) & ~known)
+        far = np.array(literal_mean_distance(x[members], 20))
+        far[np.isin(members, chosen)] = np.inf
+        chosen.append(members[far.argmin()])
+        labels[chosen[-1]] = 0
+    return chosen
 
 
-@pytest.mark.parametrize("budget", [1, 4, 30])
-def test_spread_asks_clusters_in_turns(budget):
-    rng = np.random.default_rng(budget)
-    doubt = rng.random(400)
-    cluster = rng.choice(7, 400, p=[0.4, 0.3, 0.1, 0.1, 0.05, 0.03, 0.02])
-    free = rng.random(400) < 0.9
-    found = margin.spread(doubt, cluster, free, budget)
-    assert found.tolist() == literal_spread(doubt, cluster, free, budget)
+@pytest.mark.parametrize("budget", [1, 12])
+def test_margin_is_the_formula(budget):
+    x, labels = X[:300], NONE[:300].copy()
+    labels[:40] = PART[:40]
+    found = margin.choose(blocks_of(x), labels, budget, seed=2)
+    assert found.tolist() == literal_margin(x, labels, budget, seed=2)
 
 
-def test_margin_chooses_what_lies_between_classes():
+def test_margin_goes_where_the_probe_is_in_doubt():
+    # Parts 0 and 1 lie on each other: a probe cannot tell them.
+    centres = np.eye(C, F) * 6
+    centres[1] = centres[0] + 0.5
+    x = centres[PART] + np.random.default_rng(1).normal(size=[600, F])
     labels = NONE.copy()
-    labels[:60] = PART[:60]
-    found = margin.choose(BLOCKS, labels, PART, 12)
-    assert len(set(found)) == 12 and found.min() >= 60
-    fitted = probe.fit(X[:60], PART[:60], C)
-    doubt = margin.margins(fitted.probabilities(X))
-    assert np.all(doubt[found] < np.median(doubt))
-    assert len(set(PART[found])) >= 4
+    labels[:120] = PART[:120]
+    found = margin.choose(blocks_of(x), labels, 10, seed=0)
+    assert len(set(found)) == 10 and found.min() >= 120
+    assert np.mean(PART[found] <= 1) >= 0.8
 
 
 def test_at_random_takes_each_unlabelled_row_as_often():
@@ -243,17 +246,17 @@ def test_the_rule_counts_what_is_labelled():
     found = rule.choose(BLOCKS, labels, PART, C, seed=0)
     assert found.rule == "typical"
     assert "0 labels in 6 clusters" in found.why
-    assert "fewer than 5" in found.why
-    labels[: 5 * C - 1] = PART[: 5 * C - 1]
+    assert "fewer than 3" in found.why
+    labels[: 3 * C - 1] = PART[: 3 * C - 1]
     assert rule.choose(BLOCKS, labels, PART, C, seed=0).rule == "typical"
-    labels[: 5 * C] = PART[: 5 * C]
+    labels[: 3 * C] = PART[: 3 * C]
     found = rule.choose(BLOCKS, labels, PART, C, seed=0)
     assert found.rule == "margin"
-    assert "30 labels in 6 clusters, 5.0 each" in found.why
+    assert "18 labels in 6 clusters, 3.0 each" in found.why
     assert "\n" not in found.why
-    expected = margin.choose(BLOCKS, labels, PART, C)
+    expected = margin.choose(BLOCKS, labels, C, seed=0)
     np.testing.assert_array_equal(found.row, expected)
-    some = rule.choose(BLOCKS, labels, PART, C, seed=0, least=6)
+    some = rule.choose(BLOCKS, labels, PART, C, seed=0, least=4)
     assert some.rule == "typical"
 
 
@@ -265,12 +268,22 @@ def test_a_single_class_cannot_doubt():
 
 
 def test_rows_without_a_cluster_may_be_chosen():
-    labels, cluster = NONE.copy(), PART.copy()
-    labels[:60] = PART[:60]
-    cluster[300:] = -1
-    found = rule.choose(BLOCKS, labels, cluster, 20, seed=0)
-    assert "60 labels in 6 clusters" in found.why
-    assert np.any(found.row >= 300) and np.any(found.row < 300)
+    cluster = PART.copy()
+    cluster[PART > 2] = -1
+    found = rule.choose(BLOCKS, NONE, cluster, C, seed=0)
+    assert "0 labels in 3 clusters" in found.why
+    assert sorted(PART[found.row]) == list(range(C))
+
+
+def test_clusters_are_no_more_than_rows_and_time_allow(monkeypatch):
+    monkeypatch.setattr(typical, "_MOST_CLUSTERS", 8)
+    cluster = typical.clustered(BLOCKS, 600, [1, 2, 2], 3, seed=0)
+    assert cluster.max() + 1 == 2 + 3
+    cluster = typical.clustered(BLOCKS, 600, [], 50, seed=0)
+    assert cluster.max() + 1 == 8
+    assert len(set(typical.choose(BLOCKS, 600, [], 50, seed=0))) == 50
+    cluster = typical.clustered(blocks_of(X[:20]), 20, [], 10, seed=0)
+    assert cluster.max() + 1 == 4
 
 
 def test_balance_takes_at_most_so_many():
@@ -308,7 +321,7 @@ def test_bad_input_is_explained():
         "row 600 is not one of 600": lambda: typical.within(
             BLOCKS, PART, [600], 3, seed=0
         ),
-        "labels of two classes": lambda: margin.choose(BLOCKS, NONE, PART, 3),
+        "labels of two classes": lambda: margin.choose(BLOCKS, NONE, 3, seed=0),
         "Labels of 600 rows and clusters of 599": lambda: rule.choose(
             BLOCKS, NONE, PART[1:], 3, seed=0
         ),

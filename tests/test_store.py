@@ -65,7 +65,8 @@ def test_what_is_written_is_read(begun):
 def test_replaced_columns_go_with_their_rows(begun):
     """After rows have moved, gone and been deleted."""
     begun.merge(pa.table({"id": ["/s/003", "/s/004"], "label": ["x", "y"]}))
-    begun.delete("id = '/s/010'")
+    begun.table.delete("id = '/s/010'")
+    begun.refresh()
     gone = pa.table({"id": ["/s/020"], "gone": ["2026-01-01"]})
     begun.merge(gone)
     order = numbers(begun)

@@ -72,6 +72,10 @@ Preprocessing = Annotated[
 ]
 Run = Annotated[Path, "A run folder."]
 Store = Annotated[Path, "A store, as `simclr embed` makes it."]
+StoreRun = Annotated[
+    Path,
+    "The run of the store's encoder; default: where it was loaded from.",
+]
 Init = Annotated[
     Path,
     "Weights to start from: a run folder, a checkpoint, a file that others "

@@ -25,7 +25,6 @@ from simclr.explore.space import FITTED, REFERENCE, Space, read, write
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 
-WAYS = ("kmeans", "head", "hdbscan")
 _HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
 _OF_HEAD = 50_000  # Images that a head learns from.
 _NEIGHBOURS = 20  # Of each of them, as in SCAN.

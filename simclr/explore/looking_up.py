@@ -22,13 +22,10 @@ class LookedUp:
             on), cluster, label; a query's neighbours together, the most
             similar first.
         why: str, a line on how it was found.
-        recall: float, recall@10 of the index against an exact search of 1,000
-            queries; None: the search was exact.
     """
 
     table: pa.Table
     why: str
-    recall: float | None
 
 
 def vectors_of(store, ids):
@@ -51,11 +48,11 @@ def vectors_of(store, ids):
         if not len(found):
             raise InputError(f"{store.path} has no image {name}.")
         vectors.append(to_array(found)[0])
-        rows.append(_row(store, where))
+        rows.append(store.numbers(where)[0])
     return np.array(vectors), np.array(rows)
 
 
-def look_up(store, names, vectors, *, count, own=None, seed=0):
+def look_up(store, names, vectors, *, count, own=None):
     """Looks for the nearest images.
 
     Args:
@@ -65,7 +62,6 @@ def look_up(store, names, vectors, *, count, own=None, seed=0):
         count: k.
         own: int [q], rows of the table that the queries are themselves; None:
             they are not in the store.
-        seed: int, of the queries that measure the index.
 
     Returns:
         LookedUp.
@@ -77,11 +73,6 @@ def look_up(store, names, vectors, *, count, own=None, seed=0):
     found = nearest.search(
         store.table, column, vectors, count, where=store.live, own=own
     )
-    recall = None
-    if found.way == "index":
-        recall = nearest.recall(
-            store.table, column, seed=seed, where=store.live
-        )
     k = found.row.shape[1]
     columns = ["id", "cluster", "label"]
     rows = store.table.take(
@@ -101,32 +92,29 @@ def look_up(store, names, vectors, *, count, own=None, seed=0):
             }
         ),
         found.why,
-        recall,
     )
 
 
-def make_index(store):
+def make_index(store, *, seed=0):
     """Makes the index of a store's vectors, or takes new images into it.
 
     Args:
         store: Store, held by the caller.
+        seed: int, of the queries that measure it.
+
+    Returns:
+        float, recall@10 against an exact search of 1,000 queries; None: the
+        index was there, and no image is new.
     """
-    index.refresh(store.table, store.current.column("vector"))
+    column = store.current.column("vector")
+    known = index.is_there(store.table, column)
+    if known and not index.unindexed(store.table, column):
+        return None
+    index.refresh(store.table, column)
     store.refresh()
+    return nearest.recall(store.table, column, seed=seed, where=store.live)
 
 
 def needs_index(store):
     """Whether the store has so many images that searches want an index."""
     return store.count() > nearest.MOST_EXACT
-
-
-def _row(store, where):
-    """The number of a row, as `take` counts them."""
-    table = store.table
-    every, some = (
-        table.scanner(
-            columns=[], filter=f, with_row_address=True, scan_in_order=True
-        ).to_table()["_rowaddr"]
-        for f in (None, where)
-    )
-    return int(np.flatnonzero(every.to_numpy() == some[0].as_py())[0])

@@ -1,13 +1,11 @@
 """`simclr cluster`: what is in a store, by groups of images that look alike."""
 
-import os
 from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
-from simclr.commands.explore import days
+from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 WAYS = ("kmeans", "head", "hdbscan")
@@ -72,12 +70,9 @@ def cluster(
     from simclr.explore import clustering
     from simclr.explore.reports import of_clusters
     from simclr.explore.store.store import Store, held
-    from simclr.storage import files
 
     opened = Store(store)
-    if not out and files.is_remote(store):
-        raise InputError(f"{store} is remote: say --out=FOLDER.")
-    out = out or os.path.join(opened.path, "clusters")
+    out = folders.report_folder(opened, out, "clusters")
     day = days.checked(day)
     with held(store):
         opened.refresh()

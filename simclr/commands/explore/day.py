@@ -1,20 +1,15 @@
 """`simclr day`: what a day's new images are, in one command."""
 
-import os
 from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.explore import days
+from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
-Run = Annotated[
-    arguments.Path,
-    "The run of the store's encoder; default: where it was loaded from.",
-]
 Out = Annotated[
     arguments.Path, "Folder of the report; default: days/DAY in the store."
 ]
@@ -25,7 +20,7 @@ def day(
     store: arguments.Store,
     data: arguments.Images,
     *,
-    run: Run = "",
+    run: arguments.StoreRun = "",
     day: days.Day = "",
     out: Out = "",
     seed: arguments.Seed = 0,
@@ -54,16 +49,13 @@ def day(
     from simclr.explore import assigning, daily, space
     from simclr.explore.reports import of_day
     from simclr.explore.store.store import Store, held
-    from simclr.storage import files
 
     opened = Store(store)
     train_data.require_there(data)
     day = days.checked(day)
     if space.read(opened) is None:
         raise InputError(f"{store} has no clusters: simclr cluster {store}.")
-    if not out and files.is_remote(store):
-        raise InputError(f"{store} is remote: say --out=FOLDER.")
-    out = out or os.path.join(opened.path, "days", day)
+    out = folders.report_folder(opened, out, "days", day)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.explore.vectors import into_store
 

@@ -1,13 +1,12 @@
 """`simclr dedup`: near-duplicates of a store, for people to look at."""
 
-import os
 from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.commands.explore import folders
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 Against = Annotated[
@@ -25,10 +24,6 @@ Precision = Annotated[
     arguments.Share,
     "Expected share of duplicates among what is found, for the choice.",
 ]
-Run = Annotated[
-    arguments.Path,
-    "The run of the store's encoder; default: where it was loaded from.",
-]
 Out = Annotated[
     arguments.Path, "Folder of the report; default: dedup in the store."
 ]
@@ -41,7 +36,7 @@ def dedup(
     against: Against = "",
     threshold: Threshold = 0.0,
     precision: Precision = 0.99,
-    run: Run = "",
+    run: arguments.StoreRun = "",
     out: Out = "",
     seed: arguments.Seed = 0,
     strategy: arguments.Strategy = "auto",
@@ -71,11 +66,8 @@ def dedup(
     other = Store(against) if against else None
     from simclr.explore import deduplication
     from simclr.explore.reports import of_duplicates
-    from simclr.storage import files
 
-    if not out and files.is_remote(store):
-        raise InputError(f"{store} is remote: say --out=FOLDER.")
-    out = out or os.path.join(opened.path, "dedup")
+    out = folders.report_folder(opened, out, "dedup")
     made = None
     if not threshold:
         devices = take_devices(strategy, replicas, engine)

@@ -6,8 +6,8 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.commands.explore import folders
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 Query = Annotated[
@@ -16,10 +16,6 @@ Query = Annotated[
     "the store.",
 ]
 Count = Annotated[int, "Neighbours of each image.", arguments.AtLeast(1)]
-Run = Annotated[
-    arguments.Path,
-    "The run of the store's encoder; default: where it was loaded from.",
-]
 Out = Annotated[
     arguments.Path,
     "Folder of neighbours.csv and neighbours.png; default: neighbours in the "
@@ -33,7 +29,7 @@ def neighbours(
     query: Query,
     *,
     count: Count = 10,
-    run: Run = "",
+    run: arguments.StoreRun = "",
     out: Out = "",
     seed: arguments.Seed = 0,
     strategy: arguments.Strategy = "auto",
@@ -63,13 +59,13 @@ def neighbours(
     from simclr.storage import files
 
     opened = Store(store)
-    if not out and files.is_remote(store):
-        raise InputError(f"{store} is remote: say --out=FOLDER.")
-    out = out or os.path.join(opened.path, "neighbours")
+    out = folders.report_folder(opened, out, "neighbours")
     if looking_up.needs_index(opened):
         with held(store):
             opened.refresh()
-            looking_up.make_index(opened)
+            recall = looking_up.make_index(opened, seed=seed)
+        if recall is not None:
+            show(f"Index     recall@10 against an exact search: {recall:.3f}")
     images, own = {}, None
     names = [files.absolute(query)] if os.path.isfile(query) else [query]
     if opened.has(names[0]):
@@ -79,12 +75,8 @@ def neighbours(
         from simclr.commands.explore.vectors.queries import embedded
 
         names, vectors, images = embedded(opened, run, query, devices)
-    found = looking_up.look_up(
-        opened, names, vectors, count=count, own=own, seed=seed
-    )
+    found = looking_up.look_up(opened, names, vectors, count=count, own=own)
     of_neighbours.write(out, opened, found.table, images)
     show(found.why)
-    if found.recall is not None:
-        show(f"Recall@10 against an exact search: {found.recall:.3f}")
     show(f"{counted(len(names), 'query', 'queries')}; look at {out}")
     return found.table

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.commands.explore import folders
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
@@ -55,12 +56,9 @@ def select(
     from simclr.explore import selecting
     from simclr.explore.reports import of_clusters, of_selection
     from simclr.explore.store.store import Store
-    from simclr.storage import files
 
     opened = Store(store)
-    if not out and files.is_remote(store):
-        raise InputError(f"{store} is remote: say --out=FOLDER.")
-    out = out or os.path.join(opened.path, "labels")
+    out = folders.report_folder(opened, out, "labels")
     if balance:
         table = selecting.balanced(opened, balance, seed=seed)
         os.makedirs(out, exist_ok=True)

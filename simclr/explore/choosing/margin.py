@@ -1,30 +1,33 @@
-"""The images that a probe of the labels so far is least sure of.
-
-Cluster-Margin, Citovsky et al. 2021, arxiv.org/abs/2107.14263, Algorithm 2.
+"""Clusters that a probe of the labels so far is unsure of.
 
 Letters: m = rows in all, n = rows of a block, f = features, c = classes, b =
-budget, s = candidates.
+budget, L = labelled rows.
 """
 
 import numpy as np
 
-from simclr.explore.choosing import probe
+from simclr.explore.choosing import probe, typical
 from simclr.explore.choosing.rows import taken, unlabelled
 
-_CANDIDATES = 10  # Times the budget, as the paper has it.
 
+def choose(blocks, labels, budget, *, seed):
+    """Rows to label: the typical ones of doubtful clusters.
 
-def choose(blocks, labels, cluster, budget):
-    """Rows to label: small margins, from as many clusters as may be.
+    The rows with the smallest margins themselves lie beside each other on one
+    border, or are no image of anything: on frozen features of CIFAR-10 they
+    taught a probe no more than rows drawn at random, spread over clusters or
+    not. So margins choose among clusters, as many as typical.py makes, and
+    typicality inside one. The next row is always of the cluster with the most
+    doubt a label, those just chosen counted:
 
-    Alone, the smallest margins lie on one border, beside each other.
+        sum over the cluster's rows of (1 - margin) / (1 + its labels)
 
     Args:
         blocks: function without arguments that gives an iterator of float
-            [n, f], all rows in their order; walked twice.
+            [n, f], all rows in their order; walked five times.
         labels: int [m] in [0, c); -1: none.
-        cluster: int [m].
         budget: b, rows to choose.
+        seed: int.
 
     Returns:
         int64 [b], in the order of choice.
@@ -36,12 +39,19 @@ def choose(blocks, labels, cluster, budget):
     labels = np.asarray(labels)
     labelled = np.flatnonzero(labels >= 0)
     free = unlabelled(len(labels), labelled, budget)
-    classes = labels.max(initial=0) + 1
     rows = taken(blocks, labelled)
-    fitted = probe.fit(rows, labels[labelled], classes)
-    parts = [margins(fitted.probabilities(block)) for block in blocks()]
-    margin = np.concatenate(parts)
-    return spread(margin, np.asarray(cluster), free, budget)
+    fitted = probe.fit(rows, labels[labelled], labels.max(initial=0) + 1)
+    parts = [1 - margins(fitted.probabilities(block)) for block in blocks()]
+    cluster = typical.clustered(
+        blocks, len(labels), labelled, budget, seed=seed
+    )
+    doubt = np.bincount(cluster, np.concatenate(parts))
+
+    def rank(one, count):
+        return -doubt[one] / (1 + count)
+
+    order = typical.in_turn(cluster, free, budget, rank)
+    return typical.of_each(blocks, cluster, free, order, seed=seed)
 
 
 def margins(probabilities):
@@ -55,32 +65,3 @@ def margins(probabilities):
     """
     top = np.partition(probabilities, -2, axis=1)[:, -2:]
     return top[:, 1] - top[:, 0]
-
-
-def spread(margin, cluster, free, budget):
-    """The smallest margins, taken from one cluster after the other.
-
-    Of the rows that may be chosen the 10 b with the smallest margins are
-    candidates. Their clusters are asked in turns, the one with the fewest
-    candidates first, and each gives its smallest margin.
-
-    Args:
-        margin: float [m].
-        cluster: int [m].
-        free: bool [m], rows that may be chosen, b at least.
-        budget: b.
-
-    Returns:
-        int64 [b], in the order of choice.
-    """
-    rows = np.flatnonzero(free)
-    order = np.lexsort([rows, margin[rows]])
-    rows = rows[order[: _CANDIDATES * budget]]  # [s], the margins rising.
-    _, own, size = np.unique(
-        cluster[rows], return_inverse=True, return_counts=True
-    )
-    by_cluster = np.argsort(own, kind="stable")
-    turn = np.empty(len(rows), np.int64)
-    first = np.cumsum(size) - size
-    turn[by_cluster] = np.arange(len(rows)) - np.repeat(first, size)
-    return rows[np.lexsort([np.arange(len(rows)), size[own], turn])][:budget]

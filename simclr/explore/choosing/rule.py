@@ -14,10 +14,10 @@ from simclr.messages.errors import InputError
 
 # Hacohen et al. (2202.02794, Section 2): few labels call for typical images and
 # many for doubtful ones, as a probe of few labels does not know where it is
-# wrong. Published turns lie at three to five labels a class. The last of them
-# is the safe one: doubtful images too early cost more than too late
-# (benchmarks/explore_select.py with --least).
-LABELS_PER_CLUSTER = 5
+# wrong. Published turns lie at three to five labels a class. As margin.py takes
+# typical images of doubtful clusters, it is never far from typical.py, and the
+# first of these will do (benchmarks/explore_select.py with --least).
+LABELS_PER_CLUSTER = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +40,11 @@ def choose(blocks, labels, cluster, budget, *, seed, least=LABELS_PER_CLUSTER):
 
     Below `least` labels a cluster: typical images of the largest clusters
     without a label (typical.py, in finer clusters of its own). From there on:
-    the images that a probe is least sure of, spread over clusters (margin.py).
+    typical images of the clusters whose margins are small (margin.py).
 
     Args:
         blocks: function without arguments that gives an iterator of float
-            [n, f], all rows in their order, whitened; walked up to three times.
+            [n, f], all rows in their order, whitened; walked up to five times.
         labels: int [m] in [0, c); -1: none.
         cluster: int [m], about as many clusters as there are kinds of images;
             -1: none.
@@ -74,8 +74,8 @@ def choose(blocks, labels, cluster, budget, *, seed, least=LABELS_PER_CLUSTER):
         f"{len(labelled) / k:.1f} each"
     )
     if len(labelled) >= least * k and classes >= 2:
-        row = margin.choose(blocks, labels, cluster, budget)
-        why = f"{have}, at least {least:g}: the images a probe doubts most."
+        row = margin.choose(blocks, labels, budget, seed=seed)
+        why = f"{have}, {least:g} or more: where a probe of them is in doubt."
         return Choice(row, "margin", f"margin within clusters: {why}")
     row = typical.choose(blocks, len(labels), labelled, budget, seed=seed)
     reason = f"fewer than {least:g}"

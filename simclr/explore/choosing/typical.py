@@ -16,17 +16,16 @@ from simclr.explore.clusters import kmeans, sample
 
 NEIGHBOURS = 20  # K of the paper, Section 3.2.
 _FEWEST = 5  # Rows; the paper leaves smaller clusters out.
-_SAMPLED = 50_000, 500_000  # Rows that k-means is fitted on, at least and most.
-# Rows of a cluster that are compared with each other, and of all clusters: so
-# time and memory do not grow with m.
+# Bounds of time and memory, whatever m and L are: clusters; rows that k-means
+# is fitted on, in all and a cluster; rows of a cluster that are compared with
+# each other, and of all clusters together.
+_MOST_CLUSTERS = 2048
+_SAMPLED, _SAMPLED_OF_CLUSTER = 50_000, 64
 _MOST_COMPARED, _MOST_HELD = 8192, 500_000
 
 
 def choose(blocks, count, labelled, budget, *, seed):
     """Rows to label: the most typical one of each large unlabelled cluster.
-
-    k-means with L + b clusters, so that at least b have no label; fewer only
-    where these would have fewer than 5 rows.
 
     Args:
         blocks: function without arguments that gives an iterator of float
@@ -42,14 +41,33 @@ def choose(blocks, count, labelled, budget, *, seed):
     Raises:
         InputError: b outside [1, m - L], or a labelled row outside [0, m).
     """
+    cluster = clustered(blocks, count, labelled, budget, seed=seed)
+    return within(blocks, cluster, labelled, budget, seed=seed)
+
+
+def clustered(blocks, count, labelled, budget, *, seed):
+    """The cluster of each row: k-means with L + b clusters.
+
+    So at least b of them have no label. There are fewer where these would have
+    fewer than 5 rows, and 2,048 at most.
+
+    Args:
+        blocks, count, labelled, budget, seed: as of `choose`; walked twice.
+
+    Returns:
+        int32 [m] in [0, k).
+
+    Raises:
+        InputError: as `choose`.
+    """
     unlabelled(count, labelled, budget)
-    most = max(1, count // _FEWEST)
+    most = min(_MOST_CLUSTERS, max(1, count // _FEWEST))
     k = min(len(np.unique(labelled)) + budget, most)
-    size = int(np.clip(kmeans.ROWS_PER_CLUSTER * k, *_SAMPLED))
+    size = max(_SAMPLED, _SAMPLED_OF_CLUSTER * k)
     rows, _ = sample.draw(blocks, count, size, seed=seed)
     centroids = kmeans.fit(rows, k, seed=seed)
     cluster = [kmeans.nearest(block, centroids)[0] for block in blocks()]
-    return within(blocks, np.concatenate(cluster), labelled, budget, seed=seed)
+    return np.concatenate(cluster)
 
 
 def within(blocks, cluster, labelled, budget, *, seed):
@@ -71,15 +89,66 @@ def within(blocks, cluster, labelled, budget, *, seed):
         InputError: as `choose`.
     """
     free = unlabelled(len(cluster), labelled, budget)
-    order = _order(cluster, free, budget)
+    size = np.bincount(cluster)
+
+    def rank(one, labels):
+        return bool(size[one] < _FEWEST), labels, -int(size[one])
+
+    order = in_turn(cluster, free, budget, rank)
+    return of_each(blocks, cluster, free, order, seed=seed)
+
+
+def in_turn(cluster, free, budget, rank):
+    """Clusters to choose from, the first by rank each time.
+
+    Args:
+        cluster: int [m] in [0, k).
+        free: bool [m], rows without a label, b at least.
+        budget: b.
+        rank: function of a cluster and the number of its labels, those just
+            chosen counted; the smallest is first, of equals the first cluster.
+
+    Returns:
+        list of b ints; a cluster is there as often as it is asked for a row.
+    """
+    size = np.bincount(cluster)
+    left = np.bincount(cluster[free], minlength=len(size))
+    heap = [
+        (rank(one, int(size[one] - left[one])), one)
+        for one in np.flatnonzero(left).tolist()
+    ]
+    heapq.heapify(heap)
+    order = []
+    while len(order) < budget:
+        _, one = heapq.heappop(heap)
+        order.append(one)
+        left[one] -= 1
+        if left[one]:
+            heapq.heappush(heap, (rank(one, int(size[one] - left[one])), one))
+    return order
+
+
+def of_each(blocks, cluster, free, order, *, seed):
+    """The most typical rows of clusters.
+
+    Args:
+        blocks: as of `choose`; walked once.
+        cluster: int [m].
+        free: bool [m], rows that may be chosen.
+        order: list of b clusters, of `in_turn`.
+        seed: int, draws rows of clusters of more than 8,192.
+
+    Returns:
+        int64 [b]: of each cluster the most typical row; where it is asked
+        again, the next one.
+    """
     rng = np.random.default_rng(seed)
     candidates = _candidates(cluster, free, np.unique(order), rng)
     rows = np.sort(np.concatenate(list(candidates.values())))
     vectors = taken(blocks, rows)
     ranked = {}
     for one, members in candidates.items():
-        places = np.searchsorted(rows, members)
-        far = mean_distance(vectors[places])
+        far = mean_distance(vectors[np.searchsorted(rows, members)])
         ranked[one] = iter(members[np.argsort(far, kind="stable")])
     return np.array([next(ranked[one]) for one in order], np.int64)
 
@@ -104,27 +173,8 @@ def mean_distance(rows, neighbours=NEIGHBOURS):
     return np.sqrt(np.maximum(square, 0)).sum(axis=1) / k
 
 
-def _order(cluster, free, budget):
-    """Clusters to choose from, a list of b; one as often as it is asked."""
-    size = np.bincount(cluster)
-    left = np.bincount(cluster[free], minlength=len(size))
-    heap = [
-        (bool(size[i] < _FEWEST), int(size[i] - left[i]), -int(size[i]), i)
-        for i in np.flatnonzero(left)
-    ]
-    heapq.heapify(heap)
-    order = []
-    while len(order) < budget:
-        small, labels, size, one = heapq.heappop(heap)
-        order.append(int(one))
-        left[one] -= 1
-        if left[one]:
-            heapq.heappush(heap, (small, labels + 1, size, one))
-    return order
-
-
 def _candidates(cluster, free, chosen, rng):
-    """dict of chosen cluster -> rows without a label, int64, rising."""
+    """dict of chosen cluster -> rows that may be chosen, int64, rising."""
     rows = np.flatnonzero(free & np.isin(cluster, chosen))
     rows = rows[np.argsort(cluster[rows], kind="stable")]
     ends = np.searchsorted(cluster[rows], chosen[1:])

@@ -6,8 +6,6 @@ Letters: n = rows, d = dimensions, k = clusters.
 import numpy as np
 from sklearn.cluster import HDBSCAN
 
-from simclr.explore.clusters import kmeans, radius
-from simclr.explore.clusters.state import NONE
 from simclr.messages.errors import InputError
 
 MOST_ROWS = 20_000  # Its time grows with n^2: minutes for these.
@@ -54,23 +52,3 @@ def fit(sample, *, least_rows=LEAST_ROWS):
         )
     means = [sample[label == i].mean(axis=0) for i in range(label.max() + 1)]
     return label, np.stack(means)
-
-
-def assign(rows, centroids, thresholds):
-    """The nearest cluster of every row; -1 where it lies beyond the threshold.
-
-    Args:
-        rows: float [n, d].
-        centroids: float32 [k, d].
-        thresholds: float32 [k], as radius.Radii has them.
-
-    Returns:
-        label: int32 [n] in [0, k); -1: noise.
-        distance: float32 [n], to the nearest centroid.
-
-    Raises:
-        InputError: as kmeans.nearest.
-    """
-    label, distance = kmeans.nearest(rows, centroids)
-    beyond = radius.novelty(distance, label, thresholds) > 1
-    return np.where(beyond, np.int32(NONE), label), distance

@@ -156,11 +156,6 @@ class Store(Beside):
             merge.execute(rows.slice(start, _MERGED))
         self.refresh()
 
-    def delete(self, where):
-        """Takes rows out, by a filter."""
-        self._table.delete(where)
-        self.refresh()
-
     def replace(self, columns, where=None):
         """Writes whole columns anew, without touching the others.
 
@@ -169,7 +164,7 @@ class Store(Beside):
                 row that `scan` gives with `where`, in that order. All other
                 rows have null. An encoder's columns are the current one's.
         """
-        rows = self._numbers(where)
+        rows = self.numbers(where)
         total = self._table.count_rows()
         source = np.full(total, -1, np.int64)
         source[rows] = np.arange(len(rows))
@@ -207,7 +202,7 @@ class Store(Beside):
         table.update_schema_metadata({_ENCODERS.decode(): text})
         self.refresh()
 
-    def _numbers(self, where):
+    def numbers(self, where=None):
         """int64: which of all rows, in the table's order, `scan` gives."""
         every = self._addresses("")
         some = self._addresses(where)

@@ -114,6 +114,7 @@ def embed(run, data, out, devices, *, day, only=""):
         if not devices.chief:
             return None
         store = _absorb(out, pending, facts)
+        os.unlink(f"{pending}.npy")
         if store is None:
             raise InputError(f"None of the {len(rows)} images can be read.")
         mark(store, found.gone, day)
