@@ -11,6 +11,7 @@ from simclr.commands.use import predictions
 from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
+from simclr.explore.store.store import Store
 from simclr.inference import features, forward
 from simclr.messages.errors import InputError
 from simclr.models import classifier
@@ -120,6 +121,33 @@ def test_by_pjrt(run, photos, tmp_path, capsys, monkeypatch):
     assert [row["id"] for row in found] == ids
     p_found = [[float(row[f"p_{name}"]) for name in CLASSES] for row in found]
     np.testing.assert_allclose(p_found, p, rtol=1e-3, atol=1e-6)
+
+
+def test_a_store_is_told(run, photos, tmp_path, capsys):
+    some, store = tmp_path / "some", tmp_path / "store"
+    some.mkdir()
+    for name in ("a", "b"):
+        (some / name).symlink_to(photos / name)
+    assert cli.main(["embed", run, f"folder:{some}", f"--out={store}"]) == 0
+    found = Store(str(store))
+    before = found.read(["id", "cluster", "label"])
+    tiny.write_photos(some / "c", count=3, classes=("c",))
+    out = tmp_path / "p.csv"
+    line = ["predict", run, some, f"--out={out}", f"--store={store}"]
+    status, said, error = say(capsys, *line)
+    assert status == 0, error
+    assert "predictions of 40 of 43 images" in said.splitlines()[-1]
+    found.refresh()
+    after = found.read(["id", "cluster", "label", "prediction"])
+    wanted = {f"{some}/{row['id']}": row["label"] for row in rows(out)}
+    assert after["prediction"].to_pylist() == [
+        wanted[name] for name in after["id"].to_pylist()
+    ]
+    assert sorted(before.to_pylist(), key=lambda row: row["id"]) == sorted(
+        after.drop_columns("prediction").to_pylist(), key=lambda row: row["id"]
+    )
+    status, _, error = say(capsys, *line[:-1], f"--store={tmp_path}/none")
+    assert status != 0 and "is no store" in error
 
 
 def test_predictions_are_labels(run, photos, tmp_path, capsys):

@@ -23,6 +23,11 @@ Probabilities = Annotated[
     bool,
     "Also write the probability of every class, in a column p_CLASS each.",
 ]
+Into = Annotated[
+    arguments.Path,
+    "Also a store, as `simclr embed` makes it, whose column `prediction` gets "
+    "the likeliest class of each image that the store has.",
+]
 
 
 @command
@@ -33,6 +38,7 @@ def predict(
     out: Out = "predictions.csv",
     top: Top = 1,
     probabilities: Probabilities = False,
+    store: Into = "",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
@@ -47,8 +53,8 @@ def predict(
         Path of the file.
 
     Raises:
-        InputError: no classifier, no checkpoint, fewer classes than `top`, or
-            `out` is a file of something else.
+        InputError: no classifier, no checkpoint, fewer classes than `top`,
+            `out` is a file of something else, or `store` is no store.
         OSError: `out` cannot be written.
     """
     from simclr.commands.train import train_data
@@ -59,11 +65,24 @@ def predict(
         raise InputError(f"--top={top}: the classifier has {count} classes.")
     _require_ours(out)
     train_data.require_there(data)
+    if store:
+        from simclr.explore import extra
+
+        extra.require()
+        from simclr.explore.store.store import Store
+
+        Store(store)  # What is none stops it here.
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.use import predictions
 
     predictions.write(
-        run, data, devices, out=out, top=top, probabilities=probabilities
+        run,
+        data,
+        devices,
+        out=out,
+        top=top,
+        probabilities=probabilities,
+        store=store,
     )
     return out
 

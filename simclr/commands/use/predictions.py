@@ -9,7 +9,7 @@ import numpy as np
 from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import HEADER
 from simclr.data.images.reader import Reader
-from simclr.data.sources.registry import open_source
+from simclr.data.sources.registry import open_source, root_of
 from simclr.engines.workers import Workers
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
@@ -23,7 +23,7 @@ from simclr.storage.whole import whole_file
 _SHOWN = 5  # Classes named in the summary.
 
 
-def write(run, data, devices, *, out, top, probabilities):
+def write(run, data, devices, *, out, top, probabilities, store=""):
     """Writes a CSV file with a row for each image.
 
     Args:
@@ -33,6 +33,7 @@ def write(run, data, devices, *, out, top, probabilities):
         out: path of the CSV file.
         top: classes of an image that are named, the likeliest first.
         probabilities: bool, also a column p_CLASS for each class.
+        store: folder of a store that is told, too; "": none.
 
     Raises:
         InputError: no classifier, or no checkpoint.
@@ -51,6 +52,7 @@ def write(run, data, devices, *, out, top, probabilities):
     if probabilities:
         header += [f"p_{name}" for name in class_names]
     reader = Reader(source)
+    said = []  # (number of the image, its class), if a store is to know.
     counts = collections.Counter()
     started = time.monotonic()
     chief = devices.chief  # Of several workers, who all predict.
@@ -70,6 +72,8 @@ def write(run, data, devices, *, out, top, probabilities):
             best = np.argsort(-p, axis=1, kind="stable")[:, :top]
             for row, shares, likely in zip(rows, p, best):
                 counts[class_names[likely[0]]] += 1
+                if store:
+                    said.append((int(row), class_names[likely[0]]))
                 cells = [source.id(int(row))]
                 for j in likely:
                     cells += [class_names[j], f"{shares[j]:.6g}"]
@@ -81,6 +85,11 @@ def write(run, data, devices, *, out, top, probabilities):
     seconds = time.monotonic() - started
     list_unreadable(f"{out}.unreadable.tsv", reader.bad)
     show(_summary(source, counts, seconds, out))
+    if store:
+        from simclr.explore import predicted
+
+        known = predicted.note(store, root_of(data), source, said)
+        show(f"{store}: predictions of {known:,} of {len(said):,} images")
 
 
 def _summary(source, counts, seconds, out):

@@ -2,6 +2,7 @@
 
 import lance
 
+from simclr.messages.errors import InputError
 from simclr.storage import files
 
 
@@ -16,9 +17,17 @@ def side(path, name):
 
 
 def is_store(path):
-    """Whether there is a store's table."""
+    """Whether there is a store's table.
+
+    Raises:
+        InputError: that cannot be told: a bucket does not answer, or the table
+            is damaged.
+    """
     try:
         lance.dataset(images(path))
-    except (ValueError, OSError):
-        return False
+    except (ValueError, OSError) as error:
+        text = str(error)
+        if "was not found" in text:
+            return False
+        raise InputError(f"{images(path)} cannot be opened: {text}") from None
     return True

@@ -245,9 +245,10 @@ def held(path):
 
     Raises:
         InputError: another process writes, or `path` is a file or a folder
-            of something else.
+            of something else, or a bucket that does not answer.
     """
     if files.is_remote(path):
+        _finish(path)
         yield
         return
     folder = files.absolute(path)
@@ -263,9 +264,14 @@ def held(path):
     os.makedirs(folder, exist_ok=True)
     busy = f"Another process writes to the store {path}: wait for it."
     with locked(folder, busy):
-        if is_store(path):
-            Store(path)._finish_replacing()  # After a kill at the last step.
+        _finish(path)
         yield
+
+
+def _finish(path):
+    """What a kill at the last step of `replace` left undone."""
+    if is_store(path):
+        Store(path)._finish_replacing()
 
 
 def begin(path, encoder, batches):
