@@ -22,6 +22,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
 from simclr.data.views.host import load_views
+from simclr.data.views.rooms import Rooms
 
 SIDES = (0, 448, 320, 256)  # 0: as they are.
 
@@ -77,7 +78,7 @@ def main():
 def load(reader, arguments):
     """CPU-seconds to load two views of so many images."""
     reader = Reader(reader.source, cache_bytes=0)
-    rng = np.random.default_rng(0)
+    rng, rooms = np.random.default_rng(0), Rooms()
     before = cpu_seconds()
     for start in range(0, arguments.count, 100):
         n = min(100, arguments.count - start)
@@ -89,6 +90,7 @@ def load(reader, arguments):
             size=arguments.size,
             areas=[(0.08, 1.0)] * 2,
             flip_probs=[0.5, 0.5],
+            rooms=rooms,
         )
     return cpu_seconds() - before
 

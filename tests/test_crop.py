@@ -10,6 +10,7 @@ from simclr.config import Augment
 from simclr.data.images.reader import Reader
 from simclr.data.views import colour, crop, host, view_draws
 from simclr.data.views.boxes import crop_boxes
+from simclr.data.views.rooms import Rooms
 from tests.images import ListSource, as_file
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")
@@ -146,6 +147,7 @@ def test_golden_views():
         size=32,
         areas=[(0.08, 1.0)] * 2,
         flip_probs=[0.5] * 2,
+        rooms=Rooms(),
     )
     steps = Augment(color_strength=0.5, blur_probs=(0, 0)).views[0].steps
     draws = {name: x[:, 0] for name, x in draws.items()}

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from simclr.data.views import colour, host_colour, view_draws
 from simclr.data.views.op import Op, View
+from simclr.data.views.rooms import Rooms
 from tests.test_crop import photo
 
 N = 6
@@ -34,7 +35,7 @@ def both(*ops, step=0, size=40):
     images[0], images[1], images[2, 5:] = 0, 255, [7, 255, 0]
     device = colour.colour(tf.constant(images), draws, view.steps)
     arrays = {name: x.numpy() for name, x in draws.items()}
-    host = host_colour.colour_on_host(images, arrays, view.steps)
+    host = host_colour.colour_on_host(images, arrays, view.steps, Rooms())
     assert host.dtype == np.float32
     return device.numpy(), host
 

@@ -12,6 +12,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.views import host
 from simclr.data.views.boxes import crop_boxes
 from simclr.data.views.crop import cut
+from simclr.data.views.rooms import Rooms
 from tests.images import ListSource, as_file, encoded
 from tests.test_crop import photo, psnr
 
@@ -30,7 +31,7 @@ def load(items, index=None, *, size=SIZE, **options):
     reader = Reader(ListSource(items), **options)
     index = np.arange(len(items)) if index is None else np.asarray(index)
     return host.load_views(
-        reader, index, *draws(len(index)), size=size, **SETTINGS
+        reader, index, *draws(len(index)), size=size, rooms=Rooms(), **SETTINGS
     )
 
 
@@ -155,7 +156,7 @@ def test_unreadable_images_become_the_next_readable_one():
     items = [good[0], cut_off, b"no image", good[1], cut_off, good[2]]
     reader = Reader(ListSource(items))
     views, found = host.load_views(
-        reader, np.arange(6), *draws(6), size=SIZE, **SETTINGS
+        reader, np.arange(6), *draws(6), size=SIZE, rooms=Rooms(), **SETTINGS
     )
     assert found.tolist() == [0, 3, 3, 3, 5, 5]
     assert reader.bad == {
@@ -185,6 +186,7 @@ def test_views_may_differ_in_area_and_flips():
         size=SIZE,
         areas=[AREA, None],
         flip_probs=[0.5, 1.0],
+        rooms=Rooms(),
     )
     (same, _), _ = load(items)
     np.testing.assert_array_equal(first, same)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from simclr.data import order, shares
 from simclr.data.views import colour, host, view_draws
 from simclr.data.views.crop import require_crop
+from simclr.data.views.rooms import Rooms
 
 
 def training_batches(
@@ -200,7 +201,7 @@ def _rows(reader, step, seed, batch_size, augment, views):
 
 def _load(reader, rows, image_size, views, targets):
     """The rows of a replica: a decode of each image, a crop for each view."""
-    n, source = rows["index"].shape[0], reader.source
+    n, source, rooms = rows["index"].shape[0], reader.source, Rooms()
 
     def load(index, crop_seeds, flips):
         images, found = host.load_views(
@@ -211,6 +212,7 @@ def _load(reader, rows, image_size, views, targets):
             size=image_size,
             areas=[view.area for view in views],
             flip_probs=[view.flip_prob for view in views],
+            rooms=rooms,
         )
         labels = source.labels
         label = np.full([n], -1) if labels is None else labels[found]

@@ -12,6 +12,7 @@ import functools
 import tensorflow as tf
 
 from simclr.data.views import host_colour, operation, table
+from simclr.data.views.rooms import Rooms
 from simclr.data.views.view_draws import draw_name
 from simclr.messages.errors import InputError
 
@@ -118,10 +119,10 @@ def colour_views(views, draws, augment, *, one_by_one=False):
 
 def _on_host(images, draws, steps):
     """host_colour.colour_on_host of tensors: uint8 [n, s, s, 3]."""
-    names = list(draws)
+    names, rooms = list(draws), Rooms()
     coloured = tf.numpy_function(
         lambda images, *draws: host_colour.colour_on_host(
-            images, dict(zip(names, draws)), steps
+            images, dict(zip(names, draws)), steps, rooms
         ),
         [images, *draws.values()],
         tf.float32,

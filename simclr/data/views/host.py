@@ -30,7 +30,9 @@ _ENOUGH = 2
 SEVERAL_THREADS = 64
 
 
-def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
+def load_views(
+    reader, index, crop_seeds, flips, *, size, areas, flip_probs, rooms
+):
     """Decodes images and cuts their views.
 
     Args:
@@ -42,6 +44,7 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
         areas: v of (smallest, largest) share of the image's area; None: no
             random crop, but what evaluation sees (center_crop.py).
         flip_probs: v numbers; a view is mirrored where its flip is below.
+        rooms: Rooms, whose arrays the views are.
 
     Returns:
         views: list of v arrays, uint8 [n, s, s, 3].
@@ -52,7 +55,8 @@ def load_views(reader, index, crop_seeds, flips, *, size, areas, flip_probs):
         InputError: a hundred images in a row are unreadable.
     """
     num, num_views = flips.shape
-    views = [room((num, size, size, 3), np.uint8) for _ in range(num_views)]
+    shape = num, size, size, 3
+    views = [rooms.take(shape, np.uint8) for _ in range(num_views)]
     found = np.empty([num], np.int64)
     mirrored = flips < np.asarray(flip_probs, np.float32)
 
@@ -139,14 +143,6 @@ def _divisor(side, size):
     """What a decode may reduce by, where the shortest side cut is `side`."""
     most = side // (_ENOUGH * size)
     return 1 if most < 2 else 1 << (min(most, 8).bit_length() - 1)
-
-
-def room(shape, dtype):
-    """An array that TensorFlow takes as it is, without a copy."""
-    num_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory = np.empty(num_bytes + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + num_bytes].view(dtype).reshape(shape)
 
 
 def batches_at_once(n):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from simclr.data.views import table
-from simclr.data.views.host import PART, SEVERAL_THREADS, each_part, room
+from simclr.data.views.host import PART, SEVERAL_THREADS, each_part
 from simclr.data.views.view_draws import draw_name
 
 _GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
@@ -39,15 +39,18 @@ def jitter(
             np.add(x, between("brightness", -brightness, brightness), out=x)
             _clip(x)
         elif name == 0:
-            np.multiply(x, factor("brightness", brightness), out=x)
-            _at_most_1(x)
+            scale = factor("brightness", brightness)
+            np.multiply(x, scale, out=x)
+            if scale > 1:
+                _at_most_1(x)
         elif name == 1:
             scale = factor("contrast", contrast)
             mean = np.float32(cv2.mean(x)[:3])
             np.multiply(x, scale, out=x)
             rows = x.reshape(len(x), -1)  # Long enough for vectors.
             rows += np.tile(mean * (1 - scale), x.shape[1])
-            _clip(x)
+            if scale > 1:  # Others only come nearer to the mean.
+                _clip(x)
         else:
             hsv = spare
             cv2.cvtColor(x, cv2.COLOR_RGB2HSV, dst=hsv)
@@ -57,9 +60,11 @@ def jitter(
                 parts.append(order.pop(0))
             for part in parts:
                 if part == 2:
+                    scale = factor("saturation", saturation)
                     plane = cv2.extractChannel(hsv, 1)
-                    plane *= factor("saturation", saturation)
-                    _at_most_1(plane)
+                    plane *= scale
+                    if scale > 1:
+                        _at_most_1(plane)
                     cv2.insertChannel(plane, hsv, 1)
                 else:
                     # OpenCV knows no hue below 0, but beyond the full circle.
@@ -85,7 +90,6 @@ def blur(x, draws, *, spare, sigma):
     kernel = kernel[radius - near : radius + near + 1]
     zeros = cv2.BORDER_CONSTANT
     cv2.sepFilter2D(x, -1, kernel, kernel, dst=spare, borderType=zeros)
-    _at_most_1(spare)
     return spare
 
 
@@ -104,7 +108,7 @@ def has_all(steps):
     return all(op.name in FORMS for op, _ in steps if op.prob > 0)
 
 
-def colour_on_host(images, draws, steps):
+def colour_on_host(images, draws, steps, rooms):
     """Applies operations to one view of a batch, in their order.
 
     Args:
@@ -112,28 +116,40 @@ def colour_on_host(images, draws, steps):
         draws: view_draws.draw's dict for these rows and one view, arrays
             [n, ...].
         steps: View.steps, all of which `has_all`.
+        rooms: Rooms, one of whose arrays is the answer.
 
     Returns:
         float32 array [n, s, s, 3] in [0, 1].
     """
-    out = room(images.shape, np.float32)
+    out = rooms.take(images.shape, np.float32)
+    applied = [
+        (
+            FORMS[op.name],
+            op,
+            draws[draw_name(op.name, op.name, copy)],
+            {
+                name: draws[draw_name(op.name, name, copy)]
+                for name in table.get(op.name).draws
+            },
+        )
+        for op, copy in steps
+    ]
 
     def fill(start):
         # Two images stay in the cache; each operation may go from x to spare.
-        x, spare = np.empty((2, *images.shape[1:]), np.float32)
+        scratch = np.empty(images.shape[1:], np.float32)
         for row in range(start, min(start + PART, len(images))):
+            own = out[row]
+            x, spare = own, scratch
             np.copyto(x, images[row])
             x *= np.float32(1 / 255)
-            for op, copy in steps:
-                if draws[draw_name(op.name, op.name, copy)][row] < op.prob:
-                    own = {
-                        name: draws[draw_name(op.name, name, copy)][row]
-                        for name in table.get(op.name).draws
-                    }
-                    done = FORMS[op.name](x, own, spare=spare, **op.strengths)
-                    if done is spare:
+            for form, op, chance, drawn in applied:
+                if chance[row] < op.prob:
+                    one = {name: values[row] for name, values in drawn.items()}
+                    if form(x, one, spare=spare, **op.strengths) is spare:
                         x, spare = spare, x
-            out[row] = x
+            if x is not own:
+                np.copyto(own, x)
 
     each_part(fill, len(images), alone=images.shape[1] < SEVERAL_THREADS)
     return out
