@@ -87,6 +87,62 @@ def test_ids_and_names_last(begun, tmp_path, capsys):
     assert space.read(found).clusters.ids[row] == before[0]
 
 
+def test_a_new_fit_goes_on(begun, capsys):
+    """From the same whitening, and from clusters that a day has born."""
+    found, _ = begun
+    assert cli.main(["cluster", found.path, "--most=12"]) == 0
+    assert "goes on" not in capsys.readouterr().out
+    found.refresh()
+    first = space.read(found)
+    rng = np.random.default_rng(8)
+    strange = rng.normal(size=DIMS) + 0.3 * rng.normal(size=[60, DIMS])
+    rows = made_store.rows_of(strange, found.current, first=600)
+    found.append(rows.to_batches())
+    simclr.assign(found.path, quiet=True)
+    found.refresh()
+    before = clusters_of(found)
+    capsys.readouterr()
+    assert cli.main(["cluster", found.path, "--seed=4"]) == 0
+    said = capsys.readouterr().out
+    assert f"goes on from the {PARTS + 1} clusters before; --anew" in said
+    assert "660 images keep theirs, 0 have another one" in said
+    found.refresh()
+    np.testing.assert_array_equal(clusters_of(found), before)
+    again = space.read(found)
+    np.testing.assert_array_equal(again.whitening.axes, first.whitening.axes)
+    assert np.any(again.clusters.centroids[:PARTS] != first.clusters.centroids)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"anew": True, "k": PARTS},
+        {"k": PARTS - 1},
+        {"dims": DIMS - 4, "k": PARTS},
+        {"way": "head", "k": PARTS},
+        {"most": PARTS},
+    ],
+    ids=str,
+)
+def test_a_new_fit_begins_from_nothing(begun, option):
+    found, _ = begun
+    assert not clustering.cluster(found, k=PARTS).went_on
+    before = space.read(found).whitening
+    rows, _ = made_store.mixture(200, PARTS, DIMS, of=1)
+    rows = made_store.rows_of(rows, found.current, first=600)
+    found.append(rows.to_batches())
+    assert not clustering.cluster(found, **option).went_on
+    after = space.read(found).whitening
+    assert np.any(after.mean != before.mean)
+
+
+def test_a_head_is_not_gone_on_from(begun):
+    found, _ = begun
+    clustering.cluster(found, k=PARTS, way="head")
+    assert not clustering.cluster(found, k=PARTS).went_on
+    assert clustering.cluster(found, k=PARTS).went_on
+
+
 def test_a_split_says_so(begun):
     """Half as many clusters, then all: no image changes without a word."""
     found, _ = begun

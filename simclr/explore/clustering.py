@@ -42,6 +42,7 @@ class Clustered:
             there were none.
         kept: int, images that had an id before and have it still.
         changed: int, images that had an id before and have another one.
+        went_on: bool, whether the fit went on from these clusters.
     """
 
     table: pa.Table
@@ -49,24 +50,42 @@ class Clustered:
     matched: lasting.Matched | None
     kept: int
     changed: int
+    went_on: bool = False
 
 
-def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
+def cluster(
+    store,
+    *,
+    k=0,
+    way="kmeans",
+    dims=128,
+    day="",
+    seed=0,
+    most=None,
+    anew=False,
+):
     """Clusters the live images of a store.
 
     Writes `cluster`, `distance` and `novelty` of the current encoder. Where
     that has no clusters yet, ids and names are those of the encoder before it,
     by the images that both have seen.
 
+    k-means goes on from the whitening and the centroids of the fit before,
+    where the current encoder has clusters of k-means, as many and of as many
+    dimensions as are asked for: so hardly an image is nearer to another one.
+
     Args:
         store: Store, held by the caller.
-        k: clusters; 0: the number that comes out again (choose.py).
+        k: clusters; 0: as many as there are where the fit goes on, else the
+            number that comes out again (choose.py).
         way: "kmeans"; "head", as head.fit and head.self_label; "hdbscan", as
             density.fit.
         dims: d of the whitened space, at most.
         day: str, when new clusters are born.
         seed: int.
-        most: clusters at most that are proposed; None: as choose.ladder.
+        most: clusters at most that are proposed, from nothing; None: as
+            choose.ladder.
+        anew: fit from nothing in any case.
 
     Returns:
         Clustered.
@@ -74,6 +93,10 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
     Raises:
         InputError: too few images, or k with "hdbscan".
     """
+    known = read(store)
+    went_on = not anew and not most and _goes_on(known, k, way, dims)
+    if went_on:
+        k = len(known.clusters.ids)
     count = store.count()
     if count < 2 * max(k, 2):
         raise InputError(
@@ -82,12 +105,12 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
         )
     if way == "hdbscan" and k:
         raise InputError("HDBSCAN finds how many clusters there are: no k.")
-    size = max(choose.MOST_ROWS, 2 * kmeans.ROWS_PER_CLUSTER * k)
+    size = max(choose.MOST_ROWS, 2 * kmeans.enough(k))
     drawn, index = sample.draw(store.blocks, count, size, seed=seed)
     # Parts of it are taken from its beginning, and a store is in order of days.
     order = np.random.default_rng(seed).permutation(len(drawn))
     drawn, index = drawn[order], index[order]
-    whitening = whiten.fit(drawn, dims)
+    whitening = known.whitening if went_on else whiten.fit(drawn, dims)
     x = whitening.apply(drawn)
     del drawn
     choice = None
@@ -96,7 +119,11 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
         choice = choose.choose(x, seed=seed, ks=ladder, progress=True)
         k = choice.k
     held = np.random.default_rng(seed).random(len(x)) < _HELD_OUT
-    label_of, centroids = _fit(x, held, k, way, seed)
+    if went_on:
+        label_of = None
+        centroids = kmeans.go_on(x[~held], known.clusters.centroids)
+    else:
+        label_of, centroids = _fit(x[~held], k, way, seed)
     labels, distance = _labelled(store, count, whitening, label_of, centroids)
     some = index[held]
     radii = radius.fit(distance[some], labels[some], len(centroids))
@@ -119,7 +146,7 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
     store.replace({"cluster": ids, "distance": distance, "novelty": novelty})
     reference = x[held][:REFERENCE]
     fitted = reference[:FITTED]
-    write(store, Space(whitening, clusters, reference, fitted))
+    write(store, Space(whitening, clusters, reference, fitted, way, dims))
     had = old >= 0
     return Clustered(
         table=sizes(clusters, ids),
@@ -127,6 +154,7 @@ def cluster(store, *, k=0, way="kmeans", dims=128, day="", seed=0, most=None):
         matched=matched,
         kept=int((had & (ids == old)).sum()),
         changed=int((had & (ids != old)).sum()),
+        went_on=went_on,
     )
 
 
@@ -155,16 +183,23 @@ def sizes(clusters, ids):
     return found.sort_by([("images", "descending"), ("id", "ascending")])
 
 
-def _fit(x, held, k, way, seed):
+def _goes_on(known, k, way, dims):
+    """Whether a fit goes on from a Space, or None, that is there."""
+    return (
+        known is not None
+        and known.way == way == "kmeans"
+        and known.dims == dims
+        and k in (0, len(known.clusters.ids))
+    )
+
+
+def _fit(fitted, k, way, seed):
     """(function from whitened rows to labels, or None: the nearest centroid's;
     float32 [k, d])."""
-    fitted = x[~held]
     if way == "hdbscan":
         return None, density.fit(fitted[: density.MOST_ROWS])[1]
     if way == "kmeans":
-        return None, kmeans.fit(
-            fitted[: kmeans.ROWS_PER_CLUSTER * k], k, seed=seed
-        )
+        return None, kmeans.fit(fitted[: kmeans.enough(k)], k, seed=seed)
     some = fitted[:_OF_HEAD]
     scale = 1 / some.std()
     _, near = faiss.knn(

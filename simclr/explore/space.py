@@ -34,6 +34,8 @@ _KINDS = pa.schema(
         ("fitted", pa.binary()),
         ("next_id", pa.int32()),
         ("clusters", pa.list_(_CLUSTER)),
+        ("way", pa.string()),
+        ("dims", pa.int32()),
     ]
 )
 
@@ -52,12 +54,16 @@ class Space:
             a day is compared with, without a look at them all.
         fitted: float16 [r', d], the reference as it was when the clusters were
             fitted: what drift is told from.
+        way: str, how they were fitted: kmeans, head or hdbscan.
+        dims: int, what d was asked for; d is less where rows span less.
     """
 
     whitening: Whitening
     clusters: Clusters
     reference: np.ndarray
     fitted: np.ndarray
+    way: str
+    dims: int
 
 
 def write(store, space):
@@ -82,6 +88,8 @@ def write(store, space):
         "fitted": _bytes(space.fitted),
         "next_id": found.next_id,
         "clusters": rows,
+        "way": space.way,
+        "dims": space.dims,
     }
     store.put(store.current.column(_NAME), pa.Table.from_pylist([row], _KINDS))
 
@@ -119,6 +127,8 @@ def read(store, encoder=None):
             next_id=row["next_id"],
         ),
         *(_rows(row[name], whitening) for name in ("reference", "fitted")),
+        way=row["way"],
+        dims=row["dims"],
     )
 
 

@@ -12,13 +12,19 @@ WAYS = ("kmeans", "head", "hdbscan")
 
 K = Annotated[
     arguments.Count,
-    "Clusters; 0: the number that comes out again, from fits of many numbers "
-    "and five seeds (k.csv, k.png).",
+    "Clusters; 0: as many as before where a fit of kmeans goes on from these, "
+    "else the number that comes out again, from fits of many numbers and five "
+    "seeds (k.csv, k.png).",
+]
+Anew = Annotated[
+    bool,
+    "Fits from nothing, not on from the clusters that are there, and looks for "
+    "their number again.",
 ]
 Most = Annotated[
     arguments.Count,
-    "Clusters at most that are proposed; 0: the square root of the images, at "
-    "most 700.",
+    "Clusters at most that are proposed, from nothing; 0: the square root of "
+    "the images, at most 700.",
 ]
 Way = Annotated[
     Literal[WAYS],
@@ -42,6 +48,7 @@ def cluster(
     store: arguments.Store,
     *,
     k: K = 0,
+    anew: Anew = False,
     most: Most = 0,
     way: Way = WAYS[0],
     dims: Dims = 128,
@@ -87,6 +94,7 @@ def cluster(
                 day=day,
                 seed=seed,
                 most=most or None,
+                anew=anew,
             )
     of_clusters.write(out, opened, found)
     _say(found, opened, out, names)
@@ -94,6 +102,12 @@ def cluster(
 
 
 def _say(found, store, out, names):
+    if found.went_on:
+        clusters = counted(len(found.table), "cluster")
+        show(
+            f"Fit       goes on from the {clusters} before; --anew fits from "
+            "nothing"
+        )
     if found.choice:
         best = next(
             one for one in found.choice.stabilities if one.k == found.choice.k

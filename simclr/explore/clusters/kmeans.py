@@ -5,10 +5,12 @@ Letters: n = rows, d = dimensions, k = clusters.
 
 import faiss
 import numpy as np
+from scipy import sparse
 
 from simclr.messages.errors import InputError
 
 ROWS_PER_CLUSTER = 256  # More of a sample do not move a centroid (faiss's own).
+_LEAST_ROWS = 16_384  # Of few clusters more rows cost little.
 # So few clusters are cheap to fit, and a bad start costs a class: ten starts,
 # each by k-means++ (Arthur and Vassilvitskii 2007). Many more clusters start by
 # its approximation AFK-MC2 (Bachem et al. 2016), whose time is not n k d.
@@ -17,7 +19,12 @@ _PLUS_PLUS = 256
 _BLOCK = 65_536
 
 
-def fit(sample, k, *, seed, iterations=20, start=None, pruned=False):
+def enough(k):
+    """Rows of a sample that k clusters are fitted to, an int."""
+    return max(_LEAST_ROWS, ROWS_PER_CLUSTER * k)
+
+
+def fit(sample, k, *, seed, iterations=20, pruned=False):
     """Centroids of k clusters, none of them empty.
 
     Lloyd's algorithm with each iteration's distances as one matrix product.
@@ -26,12 +33,10 @@ def fit(sample, k, *, seed, iterations=20, start=None, pruned=False):
     faiss 1.15.1 it took 2 to 7 times as long, so it is not the rule.
 
     Args:
-        sample: float [n, d]; 256 rows a cluster are enough.
+        sample: float [n, d]; `enough(k)` rows.
         k: clusters.
         seed: int.
         iterations: of each start.
-        start: float [k', d], k' <= k, centroids to go on from; the others
-            start at rows far from these. None: k new ones.
         pruned: fit by SuperKMeans.
 
     Returns:
@@ -39,11 +44,10 @@ def fit(sample, k, *, seed, iterations=20, start=None, pruned=False):
 
     Raises:
         InputError: k outside [1, n], fewer than k different rows, rows that
-            are not finite, iterations < 1, a start that does not fit, or
-            SuperKMeans with a start or with d < 32.
+            are not finite, iterations < 1, or SuperKMeans with d < 32.
     """
     sample = np.ascontiguousarray(sample, np.float32)
-    _check(sample, k, iterations, start, pruned)
+    _check(sample, k, iterations, pruned)
     if k == 1:
         mean = sample.mean(axis=0, dtype=np.float64, keepdims=True)
         return mean.astype(np.float32)
@@ -59,7 +63,7 @@ def fit(sample, k, *, seed, iterations=20, start=None, pruned=False):
             sample.shape[1], k, d_prime_fraction=0.5, **setting
         )
         means.train(sample)
-    elif start is None:
+    else:
         means = faiss.Kmeans(
             sample.shape[1],
             k,
@@ -70,10 +74,37 @@ def fit(sample, k, *, seed, iterations=20, start=None, pruned=False):
             **setting,
         )
         means.train(sample)
-    else:
-        means = faiss.Kmeans(sample.shape[1], k, **setting)
-        means.train(sample, init_centroids=_all_started(sample, k, start, seed))
     return _filled(sample, means.centroids)
+
+
+def go_on(sample, centroids, *, iterations=20):
+    """Centroids that go on from others: turns of Lloyd's algorithm.
+
+    A centroid that is nearest to no row stays: a sample of very many images
+    may have none of a young cluster.
+
+    Args:
+        sample: float [n, d].
+        centroids: float32 [k, d].
+        iterations: at most; fewer where no row changes its cluster.
+
+    Returns:
+        float32 [k, d].
+
+    Raises:
+        InputError: as `nearest`.
+    """
+    sample = np.ascontiguousarray(sample, np.float32)
+    centroids, cluster = centroids.copy(), None
+    for _ in range(iterations):
+        before, (cluster, _) = cluster, nearest(sample, centroids)
+        if np.array_equal(before, cluster):
+            break
+        rows = np.bincount(cluster, minlength=len(centroids))
+        used = rows > 0
+        sums = _one_hot(cluster, len(centroids)).T @ sample
+        centroids[used] = sums[used] / rows[used, None]
+    return centroids
 
 
 def nearest(rows, centroids):
@@ -114,7 +145,7 @@ def nearest(rows, centroids):
     return cluster, distance
 
 
-def _check(sample, k, iterations, start, pruned):
+def _check(sample, k, iterations, pruned):
     n, d = sample.shape
     if not 1 <= k <= n:
         raise InputError(f"k is {k}; of {n} rows it must be in [1, {n}].")
@@ -122,30 +153,15 @@ def _check(sample, k, iterations, start, pruned):
         raise InputError(f"iterations is {iterations}; it must be at least 1.")
     if not np.all(np.isfinite(sample.sum(axis=1))):
         raise InputError("The rows to cluster are not all finite.")
-    if pruned and (start is not None or d < 32):
-        raise InputError(
-            f"SuperKMeans takes no start and 32 dimensions or more, not {d}."
-        )
-    if start is not None and (len(start) > k or start.shape[1] != d):
-        raise InputError(
-            f"Centroids {list(start.shape)} cannot start {k} of {d} dimensions."
-        )
+    if pruned and d < 32:
+        raise InputError(f"SuperKMeans takes 32 dimensions or more, not {d}.")
 
 
-def _all_started(sample, k, start, seed):
-    """k centroids, float32 [k, d]: those given, and rows far from these."""
-    start = np.ascontiguousarray(start, np.float32)
-    more = k - len(start)
-    if more == 0:
-        return start
-    if len(start) == 0:
-        chance = None
-    else:
-        square = nearest(sample, start)[1].astype(np.float64) ** 2
-        chance = square / square.sum() if np.sum(square > 0) >= more else None
-    rng = np.random.default_rng(seed)
-    rows = rng.choice(len(sample), more, replace=False, p=chance)
-    return np.concatenate([start, sample[rows]])
+def _one_hot(cluster, k):
+    """A sparse float32 [n, k]."""
+    n = len(cluster)
+    ones = np.ones(n, np.float32)
+    return sparse.csr_array((ones, cluster, np.arange(n + 1)), shape=(n, k))
 
 
 def _filled(sample, centroids):
