@@ -5,10 +5,10 @@
 
 Half of the classes are there at the beginning and fitted, as many clusters as
 classes. The others come on days spread over the thirty. A class lives for half
-of the days that are left or more, and on each of them it may be away. Every
-day's rows are assigned, and new clusters come as one_day finds them. Every week
-a new fit goes on from the old centroids, and its ids are matched. JSON lines:
-one for each class that came, one for each new fit, and at the end
+of the days that are left or more, and on each of them it may be away. The rows
+are in a store of their own, and it goes as with `simclr`: every day's rows are
+appended and assigned, and every week there is a new fit. JSON lines: one for
+each class that came, one for each new fit, and at the end
 
     kept            share of images whose id at the end is the first they had
     kept_at_fits    share that kept theirs, of the worst new fit
@@ -23,25 +23,21 @@ one for each class that came, one for each new fit, and at the end
                     made mixture of --classes parts in --dims dimensions
     --noise=1.0     deviation of made rows from their centre, whose own is 1
     --k=0           clusters of the first fit: 0: classes, -1: chosen
+    --anew          new fits begin from nothing, with as many clusters
 """
 
 import argparse
 import json
+import tempfile
 import time
 
 import numpy as np
+import pyarrow as pa
 
-from simclr.explore.clusters import (
-    choose,
-    day,
-    kmeans,
-    lasting,
-    radius,
-    state,
-    whiten,
-)
+from simclr.explore import assigning, clustering, space
+from simclr.explore.clusters import kmeans
+from simclr.explore.store import schema, store
 
-_REFERENCE = 40_000
 _CEILING = 20_000  # Rows of its fit.
 
 
@@ -58,7 +54,7 @@ def main():
     parser.add_argument(
         "--refit", type=int, default=7, help="days between fits"
     )
-    parser.add_argument("--iterations", type=int, default=1, help="of these")
+    parser.add_argument("--anew", action="store_true")
     parser.add_argument("--away", type=float, default=0.3)
     parser.add_argument("--k", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -72,14 +68,13 @@ def main():
     else:
         vectors, labels = made(arguments, rng)
     stock, days, comes = calendar(labels, arguments, rng)
-    simulated = Simulated(vectors, labels, stock, arguments)
-    for number, rows in enumerate(days, start=1):
-        for one in np.flatnonzero(comes == number):
-            simulated.expect(one)
-        simulated.pass_day(rows, number)
-        if number % arguments.refit == 0:
-            simulated.refit(number)
-    simulated.tell(time.monotonic() - begun)
+    with tempfile.TemporaryDirectory() as folder, store.held(folder):
+        simulated = Simulated(folder, vectors, labels, stock, arguments)
+        for number, rows in enumerate(days, start=1):
+            simulated.pass_day(rows, number, np.flatnonzero(comes == number))
+            if number % arguments.refit == 0:
+                simulated.refit(number)
+        simulated.tell(time.monotonic() - begun)
 
 
 def made(arguments, rng):
@@ -132,155 +127,148 @@ def calendar(labels, arguments, rng):
 
 
 class Simulated:
-    """A store of whitened rows, their ids and the clusters, in memory."""
+    """A store, and what became of its images and of classes that came."""
 
-    def __init__(self, vectors, labels, stock, arguments):
-        self._seed, self._seen = arguments.seed, np.unique(labels[stock])
-        self._iterations = arguments.iterations
-        whitening = whiten.fit(vectors[stock])
-        self._rows = whitening.apply(vectors).astype(np.float16)
-        self._labels = labels
-        self._there = stock
-        self._expected, self._told, self._kept, self._false = [], [], [], 0
+    def __init__(self, folder, vectors, labels, stock, arguments):
+        self._vectors, self._labels = vectors, labels
+        self._seed, self._anew = arguments.seed, arguments.anew
+        self._encoder = schema.Encoder(1, "f", "made", 1, 32, vectors.shape[1])
+        self._there, self._seen = stock, np.unique(labels[stock])
+        self._told, self._kept, self._false = [], [], 0
+        batches = self._batches(stock, 0)
+        self._store = store.begin(folder, self._encoder, batches)
         k = arguments.k or len(self._seen)
-        fitted = self._drawn(stock, kmeans.ROWS_PER_CLUSTER * max(64, k))
-        if k < 0:
-            k = choose.choose(self._rows[fitted], seed=self._seed).k
-        centroids = kmeans.fit(self._rows[fitted], k, seed=self._seed)
-        self._clusters = state.begin(centroids, self._radii(centroids), "0")
-        cluster, _ = kmeans.nearest(self._rows[stock], centroids)
-        self._ids = np.full(len(labels), state.NONE, np.int32)
-        self._ids[stock] = self._clusters.ids[cluster]
-        self._first = self._ids.copy()
+        self._fit(max(k, 0), 0)
+        self._first = self._ids()
 
-    def expect(self, one):
-        """A class comes with the next day."""
-        self._expected.append(one)
-
-    def pass_day(self, rows, number):
-        """Assigns a day's rows, and tells of the classes that came."""
+    def pass_day(self, rows, number, came):
+        """A day's rows, and what is told of the classes that come with them."""
         if len(rows) == 0:
             return
-        reference = self._rows[self._drawn(self._there, _REFERENCE)]
-        found = day.one_day(
-            self._clusters,
-            self._rows[rows],
-            reference,
-            day=str(number),
-            seed=self._seed,
-        )
-        self._clusters = found.clusters
-        self._ids[rows] = self._first[rows] = found.cluster
         self._there = np.concatenate([self._there, rows])
+        self._store.append(self._batches(rows, number))
+        found = assigning.assign(self._store, day=_day(number), seed=self._seed)
+        rows = _rows(found.table)
+        cluster = found.table["cluster"].to_numpy()
+        self._first[rows] = cluster
         labels = self._labels[rows]
         for one in found.born:
-            most = np.bincount(labels[found.cluster == one]).argmax()
-            self._false += most not in self._expected
-        for one in self._expected:
-            self._tell_class(one, labels, found, rows, number)
+            most = np.bincount(labels[cluster == one]).argmax()
+            self._false += most not in came
         self._seen = np.union1d(self._seen, labels)
-        self._expected = []
+        novel = found.table["novelty"].to_numpy() > 1
+        for one in came:
+            own = labels == one
+            scores = [_scores(cluster == i, own) for i in found.born]
+            scores = max(scores, default=(0.0, 0.0, 0.0))
+            self._told.append((*scores, self._ceiling(rows, own)))
+            names = "f1", "precision", "recall", "ceiling"
+            scores = dict(zip(names, map(_rounded, self._told[-1])))
+            _print(
+                day=number,
+                rows=len(rows),
+                came=int(one),
+                of_it=int(own.sum()),
+                born=len(found.born),
+                novel=_rounded(np.mean(novel[own])),
+                **scores,
+            )
 
-    def _tell_class(self, one, labels, found, rows, number):
-        own = labels == one
-        scores = [_scores(found.cluster == i, own) for i in found.born]
-        f1, precision, recall = max(scores, default=(0.0, 0.0, 0.0))
-        ceiling, k = 0.0, len(np.union1d(self._seen, labels))
+    def _ceiling(self, rows, own):
+        """The best F1 of k-means of all rows so far, with the right k."""
+        apply = space.read(self._store).whitening.apply
+        rng = np.random.default_rng([self._seed, len(self._there)])
+        sample = apply(self._vectors[rng.permutation(self._there)[:_CEILING]])
+        k, best = len(self._seen), 0.0
         for seed in range(5):
-            sample = self._rows[self._drawn(self._there, _CEILING)]
             centroids = kmeans.fit(sample, k, seed=seed)
-            cluster, _ = kmeans.nearest(self._rows[rows], centroids)
-            best = max(_scores(cluster == i, own)[0] for i in range(k))
-            ceiling = max(ceiling, best)
-        self._told.append((f1, precision, recall, ceiling))
-        _print(
-            day=number,
-            rows=len(rows),
-            came=int(one),
-            of_it=int(own.sum()),
-            born=len(found.born),
-            novel=round(float(np.mean(found.novelty[own] > 1)), 3),
-            precision=round(precision, 3),
-            recall=round(recall, 3),
-            f1=round(f1, 3),
-            ceiling=round(ceiling, 3),
-        )
+            cluster, _ = kmeans.nearest(apply(self._vectors[rows]), centroids)
+            scores = [_scores(cluster == i, own)[0] for i in range(k)]
+            best = max(best, *scores)
+        return best
 
     def refit(self, number):
-        """A new fit to all rows, and its ids matched to the old ones."""
-        k, old = len(self._clusters.ids), self._ids[self._there]
-        fitted = self._drawn(self._there, kmeans.ROWS_PER_CLUSTER * max(64, k))
-        centroids = kmeans.fit(
-            self._rows[fitted],
-            k,
-            seed=self._seed,
-            start=self._clusters.centroids,
-            iterations=self._iterations,
-        )
-        label, _ = kmeans.nearest(self._rows[self._there], centroids)
-        reference = np.random.default_rng(self._seed + 1).permutation(len(old))
-        reference = reference[:_REFERENCE]
-        matched = lasting.match(
-            old[reference],
-            label[reference],
-            ids=self._clusters.ids,
-            k=k,
-            next_id=self._clusters.next_id,
-        )
-        self._clusters = state.renewed(
-            self._clusters,
-            matched,
-            centroids,
-            self._radii(centroids),
-            str(number),
-        )
-        self._ids[self._there] = lasting.follow(old, label, matched)
-        kept = float(np.mean(self._ids[self._there] == old))
-        self._kept.append(kept)
+        """A new fit to all rows."""
+        k = len(space.read(self._store).clusters.ids) if self._anew else 0
+        found = self._fit(k, number)
+        self._kept.append(found.kept / (found.kept + found.changed))
         _print(
             day=number,
-            fit_of=k,
-            agreed=round(float(np.mean(matched.ids[label] == old)), 4),
-            kept=round(kept, 4),
-            splits=len(matched.splits),
-            merges=len(matched.merges),
+            fit_of=len(found.table),
+            went_on=found.went_on,
+            kept=round(self._kept[-1], 4),
+            splits=len(found.matched.splits),
+            merges=len(found.matched.merges),
+        )
+
+    def _fit(self, k, number):
+        return clustering.cluster(
+            self._store,
+            k=k,
+            day=_day(number),
+            seed=self._seed + number,
+            anew=self._anew,
         )
 
     def tell(self, seconds):
         """Prints what is told at the end."""
         told = np.array(self._told).reshape(-1, 4)
-        f1, precision, recall, ceiling = told.mean(axis=0)
-        there = self._there
+        f1, precision, recall, ceiling = map(_rounded, told.mean(axis=0))
+        reached = (told[:, 1] >= 0.9) & (told[:, 2] >= 0.8)
+        kept = self._ids()[self._there] == self._first[self._there]
         _print(
-            kept=round(
-                float(np.mean(self._ids[there] == self._first[there])), 5
-            ),
+            kept=round(float(np.mean(kept)), 5),
             kept_at_fits=round(min(self._kept, default=1.0), 5),
             came=len(told),
-            precision=round(precision, 3),
-            recall=round(recall, 3),
-            reached=round(
-                float(np.mean((told[:, 1] >= 0.9) & (told[:, 2] >= 0.8))), 3
-            ),
-            f1=round(f1, 3),
-            ceiling=round(ceiling, 3),
+            precision=precision,
+            recall=recall,
+            reached=_rounded(np.mean(reached)),
+            f1=f1,
+            ceiling=ceiling,
             false_births=int(self._false),
-            clusters=len(self._clusters.ids),
-            images=len(there),
+            clusters=len(space.read(self._store).clusters.ids),
+            images=len(self._there),
             seconds=round(seconds, 1),
         )
 
-    def _drawn(self, rows, count):
-        rng = np.random.default_rng([self._seed, len(self._there)])
-        return rows[np.sort(rng.permutation(len(rows))[:count])]
+    def _ids(self):
+        """Ids of clusters, int [m]; -1: not there yet."""
+        table = self._store.read(["id", "cluster"])
+        ids = np.full(len(self._labels), -1)
+        ids[_rows(table)] = table["cluster"].to_numpy()
+        return ids
 
-    def _radii(self, centroids):
-        """Of a tenth of the rows, at most 256 a cluster."""
-        rng = np.random.default_rng([self._seed, len(self._there), 1])
-        k = len(centroids)
-        some = rng.permutation(self._there)[: 1000 * k]
-        cluster, distance = kmeans.nearest(self._rows[some], centroids)
-        return radius.fit(distance, cluster, k)
+    def _batches(self, rows, number):
+        images = schema.images_table(
+            {
+                "id": [str(row) for row in rows],
+                "source": ["made"] * len(rows),
+                "day": [_day(number)] * len(rows),
+            }
+        )
+        flat = pa.array(self._vectors[rows].astype(np.float16).reshape(-1))
+        cells = {
+            "vector": pa.FixedSizeListArray.from_arrays(
+                flat, self._encoder.dims
+            ),
+            "model": pa.array([self._encoder.fingerprint] * len(rows)),
+        }
+        for name, cell in cells.items():
+            images = images.append_column(name, cell)
+        return images.to_batches()
+
+
+def _rows(table):
+    """int64 [n]: an image's id is its row."""
+    return table["id"].cast(pa.int64()).to_numpy()
+
+
+def _day(number):
+    return f"2026-01-{1 + number:02d}"
+
+
+def _rounded(value):
+    return round(float(value), 3)
 
 
 def _scores(cluster, own):
