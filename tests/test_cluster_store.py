@@ -236,6 +236,28 @@ def test_new_images_go_to_clusters(begun, capsys):
     assert store.Store(found.path).table.version == version
 
 
+def test_a_head_labels_new_images(tmp_path):
+    """And distance and novelty are those to its cluster's mean."""
+    vectors, _ = made_store.mixture(900, PARTS, DIMS, spread=0.8)
+    found = made_store.begin(tmp_path / "store", vectors[:600])
+    simclr.cluster(found.path, k=PARTS, way="head", quiet=True)
+    rows = made_store.rows_of(vectors[600:], found.current, first=600)
+    found.append(rows.to_batches())
+    simclr.assign(found.path, quiet=True)
+    found.refresh()
+    table = found.read(["id", "cluster", "distance", "novelty"]).sort_by("id")
+    known = space.read(found)
+    x = known.whitening.apply(vectors)
+    said = known.head.probabilities(x).argmax(1)
+    np.testing.assert_array_equal(table["cluster"], known.clusters.ids[said])
+    away = np.linalg.norm(x - known.clusters.centroids[said], axis=1)
+    np.testing.assert_allclose(table["distance"], away, rtol=1e-5)
+    novelty = away / known.clusters.thresholds[said]
+    np.testing.assert_allclose(table["novelty"], novelty, rtol=1e-5)
+    near = np.linalg.norm(x[:, None] - known.clusters.centroids, axis=2)
+    assert np.any(near.argmin(1)[600:] != said[600:])
+
+
 def test_images_without_clusters(begun):
     found, _ = begun
     with pytest.raises(InputError, match="has no clusters"):

@@ -77,6 +77,35 @@ def test_self_labelling_makes_it_surer(mixture):
     assert accuracy(then.probabilities(x).argmax(1), label) > right - 0.02
 
 
+def test_places_of_rows(mixture):
+    """The head says which of its clusters; one born since takes what is its."""
+    x, label, _ = mixture
+    rows = 3 * x  # Of a scale of their own.
+    found, means = head.clusters(rows, 5, seed=0)
+    assert accuracy(found.probabilities(rows).argmax(1), label) > 0.9
+    cluster, distance = head.place(rows, means, found)
+    said = found.probabilities(rows).argmax(1)
+    np.testing.assert_array_equal(cluster, said)
+    near, away = head.place(rows, means)
+    assert np.any(near != cluster), "else this test says nothing"
+    assert np.all(distance[near != cluster] > away[near != cluster])
+    np.testing.assert_allclose(distance[near == cluster], away[near == cluster])
+    for i in range(5):
+        np.testing.assert_allclose(rows[said == i].mean(0), means[i], atol=1e-4)
+    born = np.concatenate([means, rows[:1]])
+    cluster, distance = head.place(rows, born, found)
+    assert cluster[0] == 5 and distance[0] == 0
+    others = cluster != 5
+    np.testing.assert_array_equal(cluster[others], said[others])
+
+
+def test_a_cluster_without_rows_is_left_out(mixture):
+    x, _, _ = mixture
+    found, means = head.clusters(x[:40], 30, seed=0)
+    assert len(means) == len(found.bias) == found.kernel.shape[1] < 30
+    assert set(head.place(x, means, found)[0]) <= set(range(len(means)))
+
+
 def test_sure_of_nothing_learns_nothing():
     flat = head.Head(np.zeros([3, 4], "f"), np.zeros([4], "f"), 1.5)
     same = head.self_label(flat, np.ones([10, 3], "f"), epochs=1)

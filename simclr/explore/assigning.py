@@ -75,6 +75,7 @@ def assign(store, *, day, seed=0):
         space.reference.astype(np.float32),
         day=day,
         seed=seed,
+        layer=space.head,
     )
     # Clusters first: after a kill the same images are assigned again, to them.
     write(

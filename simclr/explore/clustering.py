@@ -6,7 +6,6 @@ Letters: m = live images, k = clusters, d = dimensions, f = features.
 import csv
 import dataclasses
 
-import faiss
 import numpy as np
 import pyarrow as pa
 
@@ -26,8 +25,6 @@ from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 
 _HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
-_OF_HEAD = 50_000  # Images that a head learns from.
-_NEIGHBOURS = 20  # Of each of them, as in SCAN.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +75,7 @@ def cluster(
         store: Store, held by the caller.
         k: clusters; 0: as many as there are where the fit goes on, else the
             number that comes out again (choose.py).
-        way: "kmeans"; "head", as head.fit and head.self_label; "hdbscan", as
-            density.fit.
+        way: "kmeans"; "head", as head.clusters; "hdbscan", as density.fit.
         dims: d of the whitened space, at most.
         day: str, when new clusters are born.
         seed: int.
@@ -120,11 +116,11 @@ def cluster(
         k = choice.k
     held = np.random.default_rng(seed).random(len(x)) < _HELD_OUT
     if went_on:
-        label_of = None
+        layer = None
         centroids = kmeans.go_on(x[~held], known.clusters.centroids)
     else:
-        label_of, centroids = _fit(x[~held], k, way, seed)
-    labels, distance = _labelled(store, count, whitening, label_of, centroids)
+        layer, centroids = _fit(x[~held], k, way, seed)
+    labels, distance = _labelled(store, count, whitening, layer, centroids)
     some = index[held]
     radii = radius.fit(distance[some], labels[some], len(centroids))
     old, before = _before(store)
@@ -146,7 +142,8 @@ def cluster(
     store.replace({"cluster": ids, "distance": distance, "novelty": novelty})
     reference = x[held][:REFERENCE]
     fitted = reference[:FITTED]
-    write(store, Space(whitening, clusters, reference, fitted, way, dims))
+    space = Space(whitening, clusters, reference, fitted, way, dims, layer)
+    write(store, space)
     had = old >= 0
     return Clustered(
         table=sizes(clusters, ids),
@@ -194,32 +191,15 @@ def _goes_on(known, k, way, dims):
 
 
 def _fit(fitted, k, way, seed):
-    """(function from whitened rows to labels, or None: the nearest centroid's;
-    float32 [k, d])."""
+    """(head.Head, or None: the nearest centroid's; float32 [k, d])."""
     if way == "hdbscan":
         return None, density.fit(fitted[: density.MOST_ROWS])[1]
     if way == "kmeans":
         return None, kmeans.fit(fitted[: kmeans.enough(k)], k, seed=seed)
-    some = fitted[:_OF_HEAD]
-    scale = 1 / some.std()
-    _, near = faiss.knn(
-        some, some, _NEIGHBOURS + 1, metric=faiss.METRIC_INNER_PRODUCT
-    )
-    found = head.fit(some * scale, near[:, 1:], k, seed=seed)
-    found = head.self_label(found, some * scale, seed=seed)
-
-    def label_of(rows):
-        return found.probabilities(rows * scale).argmax(1)
-
-    labels = label_of(some)
-    used = np.unique(labels)  # A head may leave a cluster without images.
-    number = np.full(k, 0)
-    number[used] = np.arange(len(used))
-    means = np.array([some[labels == i].mean(0) for i in used])
-    return lambda rows: number[label_of(rows)], means.astype(np.float32)
+    return head.clusters(fitted[: head.MOST_ROWS], k, seed=seed)
 
 
-def _labelled(store, count, whitening, label_of, centroids):
+def _labelled(store, count, whitening, layer, centroids):
     """(int32 [m] labels, float32 [m] distance to the label's centroid)."""
     labels = np.empty(count, np.int32)
     distance = np.empty(count, np.float32)
@@ -228,12 +208,7 @@ def _labelled(store, count, whitening, label_of, centroids):
         for block in store.blocks():
             part = slice(start, start + len(block))
             rows = whitening.apply(block)
-            if label_of is None:
-                labels[part], distance[part] = kmeans.nearest(rows, centroids)
-            else:
-                labels[part] = label_of(rows)
-                away = rows - centroids[labels[part]]
-                distance[part] = np.linalg.norm(away, axis=1)
+            labels[part], distance[part] = head.place(rows, centroids, layer)
             start += len(block)
             bar.update(len(block))
     return labels, distance

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
+from simclr.explore.clusters.head import Head
 from simclr.explore.clusters.state import Clusters
 from simclr.explore.clusters.whiten import Whitening
 
@@ -26,6 +27,13 @@ _CLUSTER = pa.struct(
         ("centroid", _FLOATS),
     ]
 )
+_HEAD = pa.struct(
+    [
+        ("kernel", pa.list_(_FLOATS)),
+        ("bias", _FLOATS),
+        ("loss", pa.float32()),
+    ]
+)
 _KINDS = pa.schema(
     [
         ("mean", _FLOATS),
@@ -36,6 +44,7 @@ _KINDS = pa.schema(
         ("clusters", pa.list_(_CLUSTER)),
         ("way", pa.string()),
         ("dims", pa.int32()),
+        ("head", _HEAD),
     ]
 )
 
@@ -56,6 +65,8 @@ class Space:
             fitted: what drift is told from.
         way: str, how they were fitted: kmeans, head or hdbscan.
         dims: int, what d was asked for; d is less where rows span less.
+        head: Head that says which cluster a whitened row is in, of the first
+            clusters, which are its own; None: the nearest.
     """
 
     whitening: Whitening
@@ -64,6 +75,7 @@ class Space:
     fitted: np.ndarray
     way: str
     dims: int
+    head: Head | None
 
 
 def write(store, space):
@@ -91,6 +103,12 @@ def write(store, space):
         "way": space.way,
         "dims": space.dims,
     }
+    if space.head:
+        row["head"] = {
+            "kernel": space.head.kernel.tolist(),
+            "bias": space.head.bias.tolist(),
+            "loss": space.head.loss,
+        }
     store.put(store.current.column(_NAME), pa.Table.from_pylist([row], _KINDS))
 
 
@@ -129,7 +147,12 @@ def read(store, encoder=None):
         *(_rows(row[name], whitening) for name in ("reference", "fitted")),
         way=row["way"],
         dims=row["dims"],
+        head=row["head"] and _head(**row["head"]),
     )
+
+
+def _head(kernel, bias, loss):
+    return Head(np.array(kernel, np.float32), np.array(bias, np.float32), loss)
 
 
 def _bytes(rows):

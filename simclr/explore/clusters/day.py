@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from simclr.explore.clusters import candidates, kmeans, radius, state
+from simclr.explore.clusters import candidates, head, kmeans, radius, state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ def one_day(
     *,
     day,
     seed,
+    layer=None,
     least_rows=candidates.LEAST_ROWS,
     false_alarms=radius.FALSE_ALARMS,
 ):
@@ -52,6 +53,8 @@ def one_day(
             tens of thousands are enough.
         day: str, such as 2026-11-28.
         seed: int.
+        layer: head.Head that the clusters are of, as head.place; new ones are
+            found by the nearest centroids all the same.
         least_rows: of a new cluster.
         false_alarms: share of a new cluster's rows beyond its threshold.
 
@@ -61,21 +64,24 @@ def one_day(
     Raises:
         InputError: as candidates.find.
     """
-    row, distance = kmeans.nearest(rows, clusters.centroids)
-    novelty = radius.novelty(distance, row, clusters.thresholds)
+    row, nearest = kmeans.nearest(rows, clusters.centroids)
     centroids = candidates.find(
         rows,
         row,
-        distance,
+        nearest,
         reference,
         clusters,
         seed=seed,
         least_rows=least_rows,
     )
+    distance = nearest
+    if layer is not None:
+        row, distance = head.place(rows, clusters.centroids, layer)
+    novelty = radius.novelty(distance, row, clusters.thresholds)
     k = len(clusters.ids)
     if len(centroids):
         new, far = kmeans.nearest(rows, centroids)
-        own = far < distance
+        own = far < nearest
         row, distance = (
             np.where(own, new + k, row),
             np.where(own, far, distance),

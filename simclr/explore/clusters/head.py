@@ -11,8 +11,13 @@ neighbours of an image.
 
 import dataclasses
 
+import faiss
 import numpy as np
 
+from simclr.explore.clusters import kmeans
+
+MOST_ROWS = 50_000  # Images that a head learns from.
+_NEIGHBOURS = 20  # Of each of them, as in the paper.
 _ENTROPY = 5.0  # The paper's weight of the clusters' entropy.
 _BATCH = 1024  # The entropy is of a batch: it should hold all clusters.
 _RATE = 1e-2  # Adam's; the paper's 1e-4 is for a whole net.
@@ -40,6 +45,58 @@ class Head:
     def probabilities(self, x):
         """float32 [n, k] of features, float32 [n, d]."""
         return _softmax(x @ self.kernel + self.bias)
+
+
+def clusters(rows, k, *, seed):
+    """A head for rows of any scale, trained by both ways below.
+
+    Args:
+        rows: float32 [n, d].
+        k: clusters.
+        seed: int.
+
+    Returns:
+        Head of these rows as they are, without the clusters that none is in.
+        float32 [k', d], the mean of each cluster; k' <= k.
+    """
+    scale = 1 / rows.std()
+    _, near = faiss.knn(
+        rows, rows, _NEIGHBOURS + 1, metric=faiss.METRIC_INNER_PRODUCT
+    )
+    x = rows * scale
+    found = self_label(fit(x, near[:, 1:], k, seed=seed), x, seed=seed)
+    used = np.unique(found.probabilities(x).argmax(axis=1))
+    found = Head(found.kernel[:, used] * scale, found.bias[used], found.loss)
+    label = found.probabilities(rows).argmax(axis=1)
+    means = [rows[label == i].mean(axis=0) for i in range(len(used))]
+    return found, np.array(means, np.float32)
+
+
+def place(rows, centroids, head=None):
+    """The cluster of every row, by a head where there is one.
+
+    A head knows the first clusters alone. A row that is nearest to one of the
+    others, which were born since, is in that one.
+
+    Args:
+        rows: float [n, d].
+        centroids: float32 [k, d].
+        head: Head of k' <= k clusters; None: the nearest centroid's.
+
+    Returns:
+        cluster: int32 [n], rows of `centroids`.
+        distance: float32 [n], to that centroid.
+
+    Raises:
+        InputError: as kmeans.nearest.
+    """
+    cluster, distance = kmeans.nearest(rows, centroids)
+    if head is None:
+        return cluster, distance
+    said = head.probabilities(rows).argmax(axis=1)
+    cluster = np.where(cluster < len(head.bias), said, cluster).astype(np.int32)
+    distance = np.linalg.norm(rows - centroids[cluster], axis=1)
+    return cluster, distance.astype(np.float32)
 
 
 def fit(x, neighbours, k, *, heads=5, epochs=30, least_steps=1000, seed=0):
