@@ -12,6 +12,7 @@ each class that came, one for each new fit, and at the end
 
     kept            share of images whose id at the end is the first they had
     kept_at_fits    share that kept theirs, of the worst new fit
+    purity          share of images of the class that most of their id are of
     precision       of the new class's cluster among the day's rows, on the day
     recall          when it came; means over classes, 0 where none was born
     reached         share of new classes with precision >= .9 and recall >= .8
@@ -215,10 +216,14 @@ class Simulated:
         told = np.array(self._told).reshape(-1, 4)
         f1, precision, recall, ceiling = map(_rounded, told.mean(axis=0))
         reached = (told[:, 1] >= 0.9) & (told[:, 2] >= 0.8)
-        kept = self._ids()[self._there] == self._first[self._there]
+        ids, labels = self._ids()[self._there], self._labels[self._there]
+        kept = ids == self._first[self._there]
+        table = np.zeros([ids.max() + 1, labels.max() + 1], np.int64)
+        np.add.at(table, (ids, labels), 1)
         _print(
             kept=round(float(np.mean(kept)), 5),
             kept_at_fits=round(min(self._kept, default=1.0), 5),
+            purity=_rounded(table.max(axis=1).sum() / len(ids)),
             came=len(told),
             precision=precision,
             recall=recall,

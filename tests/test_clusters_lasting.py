@@ -231,3 +231,13 @@ def test_bad_input_is_explained():
     }.items():
         with pytest.raises(InputError, match=message):
             call()
+
+
+def test_the_same_clusters_keep_every_id():
+    """Even of one that hardly any row is nearest to."""
+    ids = np.array([7, 3, 5], np.int32)
+    matched = lasting.same(ids, next_id=9)
+    old = np.array([7, 7, 3, -1, -1, 5])
+    kept = lasting.follow(old, np.array([1, 1, 1, 0, 2, 1]), matched)
+    np.testing.assert_array_equal(kept, [7, 7, 3, 7, 5, 5])
+    assert matched.next_id == 9 and not matched.born and not matched.died

@@ -69,7 +69,8 @@ def cluster(
 
     k-means goes on from the whitening and the centroids of the fit before,
     where the current encoder has clusters of k-means, as many and of as many
-    dimensions as are asked for: so hardly an image is nearer to another one.
+    dimensions as are asked for. Then each cluster is its own heir, and an image
+    that has an id keeps it.
 
     Args:
         store: Store, held by the caller.
@@ -125,10 +126,9 @@ def cluster(
     radii = radius.fit(distance[some], labels[some], len(centroids))
     old, before = _before(store)
     matched = None
-    if before is None:
-        clusters = state.begin(centroids, radii, day)
-        ids = labels
-    else:
+    if went_on:
+        matched = lasting.same(before.ids, before.next_id)
+    elif before is not None:
         matched = lasting.match(
             old,
             labels,
@@ -136,6 +136,10 @@ def cluster(
             k=len(centroids),
             next_id=before.next_id,
         )
+    if matched is None:
+        clusters = state.begin(centroids, radii, day)
+        ids = labels
+    else:
         clusters = state.renewed(before, matched, centroids, radii, day)
         ids = lasting.follow(old, labels, matched)
     novelty = radius.novelty(distance, labels, radii.thresholds)

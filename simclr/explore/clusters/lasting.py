@@ -110,6 +110,29 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
     )
 
 
+def same(ids, next_id):
+    """Where the labels of a fit are the clusters before, one by one.
+
+    Args:
+        ids: int32 [k], of the clusters before.
+        next_id: int, larger than all ids that there ever were.
+
+    Returns:
+        Matched.
+    """
+    return Matched(
+        ids=ids,
+        parents=np.full(len(ids), NONE, np.int32),
+        next_id=next_id,
+        born=(),
+        died=(),
+        splits=(),
+        merges=(),
+        moves=np.zeros([0, 2], np.int32),
+        heirs={},
+    )
+
+
 def follow(old, new, matched):
     """The id of every row after a new fit: its old one, unless events say else.
 
