@@ -116,15 +116,15 @@ def cluster(
         choice = choose.choose(x, seed=seed, ks=ladder, progress=True)
         k = choice.k
     held = np.random.default_rng(seed).random(len(x)) < _HELD_OUT
+    old, before = _before(store)
     if went_on:
-        layer = None
-        centroids = kmeans.go_on(x[~held], known.clusters.centroids)
+        layer, rows = None, before.rows_of(old[index])
+        centroids = kmeans.go_on(x[~held], before.centroids, rows[~held])
     else:
         layer, centroids = _fit(x[~held], k, way, seed)
     labels, distance = _labelled(store, count, whitening, layer, centroids)
     some = index[held]
     radii = radius.fit(distance[some], labels[some], len(centroids))
-    old, before = _before(store)
     matched = None
     if went_on:
         matched = lasting.same(before.ids, before.next_id)

@@ -78,15 +78,19 @@ def fit(sample, k, *, seed, iterations=20, pruned=False):
     return _filled(sample, means.centroids)
 
 
-def go_on(sample, centroids):
+def go_on(sample, centroids, known):
     """Centroids after a turn of Lloyd's algorithm that goes on from others.
 
-    (rows' sum + 10 old) / (rows + 10): the old one counts as ten rows. A sample
-    of very many images has few rows of a young cluster, or none.
+    (rows' sum + 10 old) / (rows + 10), of the rows that are nearest to it and
+    that it had before. Other clusters' rows would move a young one away from
+    the few of its own. The old place counts as ten rows: a sample of very many
+    images has few of a young cluster, or none.
 
     Args:
         sample: float [n, d].
         centroids: float32 [k, d].
+        known: int [n], the clusters of the rows so far; -1: none yet, and the
+            nearest may have the row.
 
     Returns:
         float32 [k, d].
@@ -94,13 +98,12 @@ def go_on(sample, centroids):
     Raises:
         InputError: as `nearest`.
     """
-    k = len(centroids)
+    k, n = len(centroids), len(sample)
     cluster, _ = nearest(sample, centroids)
-    rows = np.bincount(cluster, minlength=k)[:, None]
-    member = sparse.csr_array(
-        (np.ones(len(sample), np.float32), (cluster, np.arange(len(sample)))),
-        shape=(k, len(sample)),
-    )
+    own = np.flatnonzero((known == cluster) | (known < 0))
+    rows = np.bincount(cluster[own], minlength=k)[:, None]
+    ones = np.ones(len(own), np.float32)
+    member = sparse.csr_array((ones, (cluster[own], own)), shape=(k, n))
     moved = (member @ sample + _OLD * centroids) / (rows + _OLD)
     return moved.astype(np.float32)
 
