@@ -23,6 +23,8 @@ _TORCH = ["torch>=2.6"]
 _ONNX = ["onnxruntime>=1.19"]
 # The store of vectors, and what is found in it (simclr embed, cluster, ...).
 _EXPLORE = ["faiss-cpu>=1.15", "pylance>=8,<15", "scikit-learn>=1.5"]
+# Many machines (--on=ray): tasks and actors alone, not Ray Data.
+_RAY = ["ray>=2.50,<3"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
 # Neither is made for Python 3.10.
@@ -34,6 +36,7 @@ _AOT = [
 _TEST = [
     *_EXPLORE,
     *_ONNX,
+    *_RAY,
     "ipykernel>=6",
     "nbclient>=0.10",
     "onnx>=1.16",  # Makes the files that tests run.
@@ -75,6 +78,7 @@ setuptools.setup(
         "torch": _TORCH,
         "onnx": _ONNX,
         "explore": _EXPLORE,
+        "ray": _RAY,
         "test": _TEST,
         "all": _CPU + _AOT + _TORCH + _TEST,
     },

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 PACKAGE = ROOT / "simclr"
 # From the ground up: a room imports rooms before it, never one after it.
 FLOORS = (
-    *("collectives", "messages", "storage"),
+    *("collectives", "messages", "storage", "executors"),
     *("data", "losses", "optimizers", "models"),
     *("evaluation", "pictures", "config", "published", "runs", "frozen"),
     *("pjrt", "tpu", "lowering", "engines", "inference"),

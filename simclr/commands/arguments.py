@@ -109,6 +109,11 @@ Replicas = Annotated[
     Count,
     "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
 ]
+On = Annotated[
+    str,
+    "Where the work is done: here; ray, started on this machine; or "
+    "ray:HOST:PORT, on the machines of a cluster (docs/many_machines.md).",
+]
 Profile = Annotated[
     bool,
     "Trace ten steps into the run folder's profile/ and say where their time "

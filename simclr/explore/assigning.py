@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
+from simclr.executors import HERE
 from simclr.explore import known_images
 from simclr.explore.clusters.day import Day, one_day
 from simclr.explore.space import REFERENCE, read, write
@@ -40,7 +41,7 @@ def unassigned(store):
     return f"{store.live} and {store.current.column('cluster')} is null"
 
 
-def assign(store, *, day, seed=0):
+def assign(store, *, day, seed=0, executor=HERE):
     """Gives clusters to the images that have none; no other image changes.
 
     Duplicates are looked for where `simclr dedup` has said what they are.
@@ -49,6 +50,7 @@ def assign(store, *, day, seed=0):
         store: Store, held by the caller.
         day: str, when new clusters are born.
         seed: int.
+        executor: computes what is near: clusters, known images, each other.
 
     Returns:
         Assigned.
@@ -67,7 +69,7 @@ def assign(store, *, day, seed=0):
         return Assigned(_table(images, nothing, None), (), False)
     ids = images["id"].combine_chunks()
     vectors = np.concatenate(list(store.blocks(where)))
-    twins, add = known_images.find(store, ids, vectors, images)
+    twins, add = known_images.find(store, ids, vectors, images, executor)
     rows = space.whitening.apply(vectors)
     found = one_day(
         space.clusters,
@@ -76,6 +78,7 @@ def assign(store, *, day, seed=0):
         day=day,
         seed=seed,
         layer=space.head,
+        executor=executor,
     )
     # Clusters first: after a kill the same images are assigned again, to them.
     write(

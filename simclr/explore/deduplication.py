@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
+from simclr.executors import HERE
 from simclr.explore import known_images
 from simclr.explore.clusters import sample
 from simclr.explore.duplicates import calibration, report
@@ -46,7 +47,9 @@ class Duplicates:
     calibration: calibration.Calibration | None
 
 
-def dedup(store, *, made=None, threshold=None, precision=0.99, seed=0):
+def dedup(
+    store, *, made=None, threshold=None, precision=0.99, seed=0, executor=HERE
+):
     """Groups the near-duplicates of a store, and writes its `duplicate`.
 
     Args:
@@ -56,6 +59,7 @@ def dedup(store, *, made=None, threshold=None, precision=0.99, seed=0):
         threshold: float, of the score; None: chosen.
         precision: expected share of duplicates among what is found.
         seed: int.
+        executor: computes cells, levels and pairs.
 
     Returns:
         Duplicates.
@@ -67,10 +71,10 @@ def dedup(store, *, made=None, threshold=None, precision=0.99, seed=0):
     images = store.read(["id", "width", "height", "sharpness", "time"])
     if len(images) < 2:
         raise InputError(f"{store.path} has {len(images)} image, no pair.")
-    whitening, background, own = _scored(store, seed)
+    whitening, background, own = _scored(store, seed, executor)
     found = _calibrated(own, None, whitening, background, made, precision, seed)
     chosen = found.threshold if threshold is None else threshold
-    near = pairs_within(own, chosen - _BELOW, seed=seed)
+    near = pairs_within(own, chosen - _BELOW, seed=seed, executor=executor)
     groups = leader_groups(near.above(chosen), keep_order(images))
     ids = images["id"].combine_chunks()
     itself = groups.kept == np.arange(len(ids))
@@ -86,14 +90,23 @@ def dedup(store, *, made=None, threshold=None, precision=0.99, seed=0):
     )
 
 
-def leaked(store, other, *, made=None, threshold=None, precision=0.99, seed=0):
+def leaked(
+    store,
+    other,
+    *,
+    made=None,
+    threshold=None,
+    precision=0.99,
+    seed=0,
+    executor=HERE,
+):
     """Images of a store that are in another one, too: test images, say.
 
     Args:
         store: Store.
         other: Store, of the same encoder.
         made: as in `dedup`, of images of `other`.
-        threshold, precision, seed: as in `dedup`.
+        threshold, precision, seed, executor: as in `dedup`.
 
     Returns:
         Duplicates.
@@ -108,14 +121,16 @@ def leaked(store, other, *, made=None, threshold=None, precision=0.99, seed=0):
             "encoders: embed both with one."
         )
     ids, others = (s.read(["id"])["id"] for s in (store, other))
-    whitening, background, theirs = _scored(other, seed)
+    whitening, background, theirs = _scored(other, seed, executor)
     rows = whitened_rows(store.blocks, len(ids), whitening)
-    own = scored(rows, background)
+    own = scored(rows, background, executor=executor)
     found = _calibrated(
         theirs, own, whitening, background, made, precision, seed
     )
     chosen = found.threshold if threshold is None else threshold
-    near = pairs_between(own, theirs, chosen - _BELOW, seed=seed)
+    near = pairs_between(
+        own, theirs, chosen - _BELOW, seed=seed, executor=executor
+    )
     above = near.above(chosen)
     return Duplicates(
         groups=report.pairs_table(ids, above, others),
@@ -127,14 +142,15 @@ def leaked(store, other, *, made=None, threshold=None, precision=0.99, seed=0):
     )
 
 
-def _scored(store, seed):
+def _scored(store, seed, executor):
     """(Whitening, Background, Scored) of a store's live images."""
     count = store.count()
     rows, _ = sample.draw(store.blocks, count, _FITTED_ON, seed=seed)
     whitening = fit_whitening(rows)
     rows = whitened_rows(store.blocks, count, whitening)
-    background = background_of(rows, seed=seed)
-    return whitening, background, scored(rows, background)
+    background = background_of(rows, seed=seed, executor=executor)
+    own = scored(rows, background, executor=executor)
+    return whitening, background, own
 
 
 def _calibrated(own, queries, whitening, background, made, precision, seed):

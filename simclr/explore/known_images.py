@@ -13,6 +13,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
+from simclr.executors import HERE
 from simclr.explore.clusters.whiten import Whitening
 from simclr.explore.duplicates.cells import cells_of, centres_of
 from simclr.explore.duplicates.groups import leader_groups
@@ -69,7 +70,7 @@ def begin(store, whitening, own, ids, kept, threshold, seed):
     )
 
 
-def find(store, ids, vectors, images):
+def find(store, ids, vectors, images, executor=HERE):
     """Looks for duplicates of new images, in the index and among themselves.
 
     Args:
@@ -77,6 +78,7 @@ def find(store, ids, vectors, images):
         ids: pa.Array of str [n].
         vectors: float16 [n, f].
         images: pa.Table [n] with what keep.keep_order asks.
+        executor: computes blocks of the index, and groups of cells.
 
     Returns:
         (NewDuplicates, function that adds the images to the index: called
@@ -91,7 +93,7 @@ def find(store, ids, vectors, images):
     rows = whitening.apply(vectors).astype(np.float16)
     threshold = float(facts["threshold"])
     batch = _without(table, ids)
-    near = search(rows, facts["centres"], _blocks(table))
+    near = search(rows, facts["centres"], _blocks(table), executor)
     own = Scored(rows, near.levels)
     score = near.similarity - (near.level + own.levels[:, None]) / 2
     score[(near.number < 0) | ~_kept(table, near.number)] = -np.inf
@@ -99,7 +101,7 @@ def find(store, ids, vectors, images):
     every = np.arange(len(rows))
     found = score[every, best] >= threshold
     known = _ids(table, near.number[every, best][found])
-    inside = pairs_within(own, threshold)
+    inside = pairs_within(own, threshold, executor=executor)
     groups = leader_groups(_not_found(inside, found), keep_order(images))
     itself = groups.kept == every
     duplicate = np.full(len(rows), None, object)

@@ -5,12 +5,9 @@ Letters: h w = an image's height and width.
 
 import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 
 from simclr.explore.store.schema import images_table
 from simclr.messages.errors import InputError
-from simclr.storage.whole import whole_file
 
 # So many unreadable images, and no other, are a disk that is gone.
 _LOST = 100
@@ -55,18 +52,20 @@ class Looks:
             self._seen[int(row)] = look(image)
         return image, replaced
 
-    def write(self, path, rows):
-        """Writes what was noted of some images, as a Parquet file.
+    def take(self, rows):
+        """What was noted of some images; what was of others is forgotten.
 
         Args:
-            path: file to write; there whole or not at all.
-            rows: int [n], in the order of the file.
+            rows: int [n].
+
+        Returns:
+            pa.Table of n rows, in that order, with the columns of a store's.
         """
         source = self.source
         found = [self._seen.pop(int(row)) for row in rows]
         self._seen.clear()
         stamps = [stamp_of(source, int(row)) for row in rows]
-        table = images_table(
+        return images_table(
             {
                 "id": [id_of(self._root, source, row) for row in rows],
                 "source": [self._root] * len(rows),
@@ -77,8 +76,6 @@ class Looks:
             }
             | {key: [one[key] for one in found] for key in _KEYS}
         )
-        with whole_file(path, "wb") as file:
-            pa.parquet.write_table(table, file)
 
 
 _KEYS = ("width", "height", "sharpness", "thumbnail")

@@ -3,6 +3,7 @@
 Letters: m = images, n = images in a shard, f = features.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -29,6 +30,25 @@ _FORMAT = 1
 _SHARD = 8192  # n: what a killed run loses at most, on each worker.
 
 
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """What a pass over some images gives.
+
+    Attributes:
+        rows: int64 [n], those of the source that could be read.
+        vectors: [n, f], float16 or float32.
+        ids: list of n str.
+        unreadable: dict of id -> reason, of the others.
+        beside: what goes with it, for `write_shards(beside=)`.
+    """
+
+    rows: np.ndarray
+    vectors: np.ndarray
+    ids: list
+    unreadable: dict
+    beside: object = None
+
+
 def write_shards(
     folder,
     encoder,
@@ -41,7 +61,9 @@ def write_shards(
     images_per_shard=_SHARD,
     progress=True,
     asked=lambda: "",
-    beside=lambda index, rows: None,
+    make=None,
+    makers=1,
+    beside=lambda index, shard: None,
 ):
     """Embeds all images of a source into a folder, as far as it is not done.
 
@@ -60,8 +82,12 @@ def write_shards(
         progress: show a bar.
         asked: function, called with every batch, to the reason why this worker
             is to stop, or "".
-        beside: function of a shard's index and int [n], the images in it,
-            called before the shard is there: to write what goes with it.
+        make: function of an iterable of int arrays, the images of each shard,
+            and of `seen`, told how many images were looked at; gives an
+            iterable of Shards in that order. None: `make_shard` of each, here.
+        makers: int, how many shards `make` has under way at a time.
+        beside: function of a shard's index and the Shard, called before the
+            shard is there: to write what goes with it.
 
     Returns:
         Shards.
@@ -89,7 +115,7 @@ def write_shards(
         "dtype": dtype,
     }
     if index == 0:
-        size = min(images_per_shard, -(-total // count))
+        size = min(images_per_shard, -(-total // (count * makers)))
         manifest = _begin(folder, manifest, size)
     if several:
         workers.gather([0.0])
@@ -113,20 +139,19 @@ def write_shards(
             if why := asked():
                 raise Stopped(why)
 
+        every = (np.arange(i * n, min(total, (i + 1) * n)) for i in missing)
+        options = {"image_size": image_size, "dtype": dtype, "seen": seen}
+        made = (
+            make(every, seen)
+            if make
+            else (
+                make_shard(encoder, reader, rows, **options) for rows in every
+            )
+        )
         try:
-            for i in missing:
-                rows = np.arange(i * n, min(total, (i + 1) * n))
-                _write(
-                    folder,
-                    i,
-                    encoder,
-                    reader,
-                    rows,
-                    image_size,
-                    dtype,
-                    seen,
-                    beside,
-                )
+            for i, shard in zip(missing, made):
+                beside(i, shard)
+                _write(folder, i, shard)
         except Stopped as stopped:
             reason = str(stopped)
     if several and workers.gather([float(bool(reason))]).any():
@@ -134,6 +159,48 @@ def write_shards(
     if reason:
         raise Stopped(reason)
     return read_shards(folder)
+
+
+def make_shard(
+    encoder, reader, rows, *, image_size, dtype, seen=lambda count: None
+):
+    """Passes the images of one shard through a net; writes nothing.
+
+    Args:
+        encoder, seen: as in features.stream.
+        reader: Reader of the source.
+        rows: int [n'], images of the source.
+        image_size: side of the views, pixels.
+        dtype: one of DTYPES.
+
+    Returns:
+        Shard.
+
+    Raises:
+        InputError: as features.stream; or a vector is too large for float16.
+    """
+    source = reader.source
+    read, parts = [], []
+    views = CenterViews(reader, image_size)
+    for some, h in stream(encoder, views, rows, seen=seen):
+        read.append(some)
+        with np.errstate(over="ignore"):
+            parts.append(h.astype(dtype))
+        if np.isinf(parts[-1]).any() and np.isfinite(h).all():
+            raise InputError(
+                f"A number of a vector, {np.abs(h).max():g}, is too large for "
+                "float16: choose float32 where there is a choice, or an "
+                "encoder that normalizes its features."
+            )
+    read = np.concatenate(read) if read else np.zeros([0], np.int64)
+    vectors = np.concatenate(parts) if parts else np.zeros([0, 0], dtype)
+    left_out = [source.id(int(i)) for i in np.setdiff1d(rows, read)]
+    return Shard(
+        rows=read,
+        vectors=vectors,
+        ids=[source.id(int(i)) for i in read],
+        unreadable={name: reader.bad[name] for name in left_out},
+    )
 
 
 def digest(model):
@@ -178,31 +245,9 @@ def _begin(folder, manifest, images_per_shard):
     return manifest
 
 
-def _write(
-    folder, index, encoder, reader, rows, image_size, dtype, seen, beside
-):
-    """One shard."""
-    source = reader.source
-    read, parts = [], []
-    views = CenterViews(reader, image_size)
-    for some, h in stream(encoder, views, rows, seen=seen):
-        read.append(some)
-        with np.errstate(over="ignore"):
-            parts.append(h.astype(dtype))
-        if np.isinf(parts[-1]).any() and np.isfinite(h).all():
-            raise InputError(
-                f"A number of a vector, {np.abs(h).max():g}, is too large for "
-                "float16: choose float32 where there is a choice, or an "
-                "encoder that normalizes its features."
-            )
-    read = np.concatenate(read) if read else np.zeros([0], np.int64)
-    vectors = np.concatenate(parts) if parts else np.zeros([0, 0], dtype)
-    left_out = [source.id(int(i)) for i in np.setdiff1d(rows, read)]
-    ids = {
-        "ids": [source.id(int(i)) for i in read],
-        "unreadable": {name: reader.bad[name] for name in left_out},
-    }
-    beside(index, read)
+def _write(folder, index, shard):
+    """One shard; its vectors are there last."""
+    ids = {"ids": shard.ids, "unreadable": shard.unreadable}
     write_whole(ids_path(folder, index), json.dumps(ids) + "\n")
     with whole_file(vectors_path(folder, index), "wb") as file:
-        np.save(file, vectors)
+        np.save(file, shard.vectors)

@@ -3,6 +3,7 @@
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.explore import days
+from simclr.executors import open_executor
 from simclr.messages.counts import counted
 from simclr.messages.say import show
 
@@ -13,6 +14,7 @@ def assign(
     *,
     day: days.Day = "",
     seed: arguments.Seed = 0,
+    on: arguments.On = "here",
     quiet: arguments.Quiet = False,
 ):
     """Gives clusters to the images of a store that have none yet.
@@ -26,7 +28,8 @@ def assign(
         name, distance, novelty, new.
 
     Raises:
-        InputError: no store, or it has no clusters.
+        InputError: no store, it has no clusters, or no machine of `on` can
+            work.
     """
     from simclr.explore import extra
 
@@ -36,9 +39,9 @@ def assign(
 
     opened = Store(store)
     day = days.checked(day)
-    with held(store):
+    with open_executor(on) as executor, held(store):
         opened.refresh()
-        found = assigning.assign(opened, day=day, seed=seed)
+        found = assigning.assign(opened, day=day, seed=seed, executor=executor)
     new = sum(found.table["new"].to_pylist())
     born = ", ".join(map(str, found.born))
     show(

@@ -6,6 +6,7 @@ from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.commands.explore import folders
+from simclr.executors import open_executor
 from simclr.messages.counts import counted
 from simclr.messages.say import show
 
@@ -42,6 +43,7 @@ def dedup(
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
+    on: arguments.On = "here",
     quiet: arguments.Quiet = False,
 ):
     """Finds near-duplicates, says which image to keep, and deletes nothing.
@@ -54,8 +56,8 @@ def dedup(
         explore.deduplication.Duplicates.
 
     Raises:
-        InputError: bad input, an encoder that is not the store's, or no
-            threshold of that precision.
+        InputError: bad input, an encoder that is not the store's, no
+            threshold of that precision, or no machine of `on` can work.
     """
     from simclr.explore import extra
 
@@ -68,24 +70,28 @@ def dedup(
     from simclr.explore.reports import of_duplicates
 
     out = folders.report_folder(opened, out, "dedup")
-    made = None
-    if not threshold:
-        devices = take_devices(strategy, replicas, engine)
-        from simclr.commands.explore.vectors.made import vectors_of_duplicates
+    with open_executor(on) as executor:
+        made = None
+        if not threshold:
+            devices = take_devices(strategy, replicas, engine)
+            from simclr.commands.explore.vectors import made as of_images
 
-        made = vectors_of_duplicates(other or opened, run, devices, seed=seed)
-    options = {
-        "made": made,
-        "threshold": threshold or None,
-        "precision": precision,
-        "seed": seed,
-    }
-    if other:
-        found = deduplication.leaked(opened, other, **options)
-    else:
-        with held(store):
-            opened.refresh()
-            found = deduplication.dedup(opened, **options)
+            made = of_images.vectors_of_duplicates(
+                other or opened, run, devices, seed=seed
+            )
+        options = {
+            "made": made,
+            "threshold": threshold or None,
+            "precision": precision,
+            "seed": seed,
+            "executor": executor,
+        }
+        if other:
+            found = deduplication.leaked(opened, other, **options)
+        else:
+            with held(store):
+                opened.refresh()
+                found = deduplication.dedup(opened, **options)
     of_duplicates.write(out, opened, other, found)
     _say(found, opened, other, out)
     return found

@@ -7,6 +7,8 @@ from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.commands.explore import days
+from simclr.executors import open_executor
+from simclr.messages.errors import InputError
 
 Out = Annotated[
     arguments.Path,
@@ -25,6 +27,7 @@ def embed(
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
+    on: arguments.On = "here",
     quiet: arguments.Quiet = False,
 ):
     """Writes the vectors of images into a store.
@@ -37,7 +40,8 @@ def embed(
         into_store.Embedded; None on workers that are not the chief.
 
     Raises:
-        InputError: bad input, or `out` holds something else.
+        InputError: bad input, `out` holds something else, or no machine of
+            `on` can work.
     """
     from simclr.commands.train import train_data
     from simclr.explore import extra
@@ -48,7 +52,18 @@ def embed(
         run_folder.read_config(run)  # What is no run stops it here.
     train_data.require_there(data)
     day = days.checked(day)
-    devices = take_devices(strategy, replicas, engine)
-    from simclr.commands.explore.vectors import into_store
+    if on != "here" and strategy == "multiworker":
+        raise InputError(
+            f"--strategy=multiworker and --on={on} are two ways to use many "
+            "machines: choose one."
+        )
+    with open_executor(on, accelerators=True) as executor:
+        asked = strategy, replicas, engine
+        # What reads and writes leaves a GPU to the worker on its machine.
+        devices = take_devices(*(asked if on == "here" else ["cpu"]))
+        from simclr.commands.explore.vectors import into_store, shards
 
-    return into_store.embed(run, data, out, devices, day=day)
+        elsewhere = None if on == "here" else shards.Elsewhere(executor, asked)
+        return into_store.embed(
+            run, data, out, devices, day=day, elsewhere=elsewhere
+        )

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from simclr.executors import HERE
 from simclr.explore.clusters import candidates, head, kmeans, radius, state
 
 
@@ -40,6 +41,7 @@ def one_day(
     layer=None,
     least_rows=candidates.LEAST_ROWS,
     false_alarms=radius.FALSE_ALARMS,
+    executor=HERE,
 ):
     """Assigns the rows of a day, and adds the clusters that are new in them.
 
@@ -57,6 +59,7 @@ def one_day(
             found by the nearest centroids all the same.
         least_rows: of a new cluster.
         false_alarms: share of a new cluster's rows beyond its threshold.
+        executor: computes the nearest clusters of blocks of rows.
 
     Returns:
         Day.
@@ -64,7 +67,7 @@ def one_day(
     Raises:
         InputError: as candidates.find.
     """
-    row, nearest = kmeans.nearest(rows, clusters.centroids)
+    row, nearest = kmeans.nearest(rows, clusters.centroids, executor)
     centroids = candidates.find(
         rows,
         row,

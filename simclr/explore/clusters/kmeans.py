@@ -3,10 +3,13 @@
 Letters: n = rows, d = dimensions, k = clusters.
 """
 
+import functools
+
 import faiss
 import numpy as np
 from scipy import sparse
 
+from simclr.executors import HERE
 from simclr.messages.errors import InputError
 
 ROWS_PER_CLUSTER = 256  # More of a sample do not move a centroid (faiss's own).
@@ -108,12 +111,13 @@ def go_on(sample, centroids, known):
     return moved.astype(np.float32)
 
 
-def nearest(rows, centroids):
+def nearest(rows, centroids, executor=HERE):
     """The nearest centroid of every row, among all, in blocks of rows.
 
     Args:
         rows: float [n, d]; float16, or mapped from a file, are fine.
         centroids: float32 [k, d].
+        executor: computes blocks.
 
     Returns:
         cluster: int32 [n], rows of `centroids`.
@@ -130,20 +134,24 @@ def nearest(rows, centroids):
     centroids = np.ascontiguousarray(centroids, np.float32)
     cluster = np.empty(len(rows), np.int32)
     distance = np.empty(len(rows), np.float32)
-    for begin in range(0, len(rows), _BLOCK):
-        part = slice(begin, begin + _BLOCK)
-        block = np.ascontiguousarray(rows[part], np.float32)
-        _, found = faiss.knn(block, centroids, 1)
-        cluster[part] = found[:, 0]
-        if cluster[part].min() < 0:
-            raise InputError(
-                f"{np.sum(cluster[part] < 0)} row(s) are not finite."
-            )
-        # faiss's |x|^2 + |c|^2 - 2 x c loses the digits of a small distance.
-        distance[part] = np.linalg.norm(
-            block - centroids[cluster[part]], axis=1
-        )
+    starts = range(0, len(rows), _BLOCK)
+    blocks = (rows[start : start + _BLOCK] for start in starts)
+    found = executor.map(functools.partial(_nearest, centroids), blocks)
+    for start, (own, far) in zip(starts, found):
+        cluster[start : start + _BLOCK] = own
+        distance[start : start + _BLOCK] = far
     return cluster, distance
+
+
+def _nearest(centroids, rows):
+    """`nearest` of a block."""
+    block = np.ascontiguousarray(rows, np.float32)
+    _, found = faiss.knn(block, centroids, 1)
+    cluster = found[:, 0].astype(np.int32)
+    if cluster.min() < 0:
+        raise InputError(f"{np.sum(cluster < 0)} row(s) are not finite.")
+    # faiss's |x|^2 + |c|^2 - 2 x c loses the digits of a small distance.
+    return cluster, np.linalg.norm(block - centroids[cluster], axis=1)
 
 
 def _check(sample, k, iterations, pruned):

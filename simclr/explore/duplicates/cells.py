@@ -8,16 +8,21 @@ Letters: n = rows, d = dimensions, k = cells, m = cells of a row.
 """
 
 import dataclasses
+import functools
+import itertools
 import math
 
 import faiss
 import numpy as np
+
+from simclr.executors import HERE
 
 # Cells of a row: more find more of the pairs and take longer.
 NEAREST = 6
 _TRAINED_ON = 32  # Rows a cell.
 _STEPS = 10
 _BLOCK = 16384  # Rows.
+_GROUP = 32  # Cells that are one task: some tens of milliseconds of products.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,30 +70,54 @@ def centres_of(rows, seed=0):
     return kmeans.centroids
 
 
-def cells_of(rows, centres):
+def cells_of(rows, centres, executor=HERE):
     """The cells of all rows.
 
     Args:
         rows: float16 [n, d], of unit length.
         centres: float32 [k, d].
+        executor: computes blocks of rows.
 
     Returns:
         Cells.
     """
     nearest = np.empty([len(rows), min(NEAREST, len(centres))], np.int32)
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK].astype(np.float32)
-        _, nearest[start : start + _BLOCK] = faiss.knn(
-            block,
-            centres,
-            nearest.shape[1],
-            metric=faiss.METRIC_INNER_PRODUCT,
-        )
+    starts = range(0, len(rows), _BLOCK)
+    blocks = (rows[start : start + _BLOCK] for start in starts)
+    found = executor.map(functools.partial(nearest_cells, centres), blocks)
+    for start, cells in zip(starts, found):
+        nearest[start : start + _BLOCK] = cells
     return Cells(
         centres,
         members(nearest[:, :1], len(centres)),
         members(nearest[:, 1:], len(centres)),
     )
+
+
+def nearest_cells(centres, rows):
+    """The nearest cells of some rows.
+
+    Args:
+        centres: float32 [k, d].
+        rows: float16 [b, d], of unit length.
+
+    Returns:
+        int64 [b, m], the nearest first.
+    """
+    _, cells = faiss.knn(
+        rows.astype(np.float32),
+        centres,
+        min(NEAREST, len(centres)),
+        metric=faiss.METRIC_INNER_PRODUCT,
+    )
+    return cells
+
+
+def grouped(cells):
+    """Yields lists of what there is of some cells: a task each."""
+    cells = iter(cells)
+    while group := list(itertools.islice(cells, _GROUP)):
+        yield group
 
 
 def members(cells, count):

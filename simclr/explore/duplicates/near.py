@@ -8,11 +8,12 @@ neighbours of a row.
 """
 
 import dataclasses
+import functools
 
-import faiss
 import numpy as np
 
-from simclr.explore.duplicates.cells import NEAREST, members
+from simclr.executors import HERE
+from simclr.explore.duplicates.cells import members, nearest_cells
 from simclr.explore.duplicates.scores import levels_of
 
 _NEIGHBOURS = 32  # t: the 20 that levels need, and some copies.
@@ -39,7 +40,7 @@ class Near:
         return levels_of(self.similarity)[0]
 
 
-def search(rows, centres, blocks):
+def search(rows, centres, blocks, executor=HERE):
     """Looks for old rows near new ones.
 
     Args:
@@ -47,45 +48,67 @@ def search(rows, centres, blocks):
         centres: float32 [k, d], of the cells.
         blocks: iterable of (cell int [b], rows float16 [b, d], level float32
             [b], number int64 [b]) of old rows; equal cells lie together.
+        executor: computes blocks.
 
     Returns:
         Near.
     """
-    count = min(NEAREST, len(centres))
-    _, visited = faiss.knn(
-        rows.astype(np.float32),
-        centres,
-        count,
-        metric=faiss.METRIC_INNER_PRODUCT,
-    )
-    visitors = members(visited, len(centres))
+    visitors = members(nearest_cells(centres, rows), len(centres))
     found = Near(
         np.full([len(rows), _NEIGHBOURS], _NONE, np.float32),
         np.full([len(rows), _NEIGHBOURS], -1, np.int64),
         np.zeros([len(rows), _NEIGHBOURS], np.float32),
     )
-    for cell, old, level, number in blocks:
-        edges = np.flatnonzero(np.diff(cell)) + 1
-        for start, end in zip([0, *edges], [*edges, len(cell)]):
-            own = visitors[cell[start]] if end > start else ()
-            if len(own):
-                part = slice(start, end)
-                _take(found, rows, own, old[part], level[part], number[part])
+    function = functools.partial(_in_block, rows, visitors)
+    for cells in executor.map(function, blocks):
+        for own, near in cells:
+            _take(found, own, near)
     return found
 
 
-def _take(found, rows, own, old, level, number):
-    """Puts the nearest of some old rows into the lists of some new ones."""
-    similarity = rows[own].astype(np.float32) @ old.astype(np.float32).T
+def _in_block(rows, visitors, block):
+    """The function of a block of old rows.
+
+    Args:
+        rows: as of `search`.
+        visitors: list of k int arrays, the new rows that look at each cell.
+        block: as of `search`.
+
+    Returns:
+        list of (int [v], new rows; the Near [v, t'] of old ones to them).
+    """
+    cell, old, level, number = block
+    found = []
+    edges = np.flatnonzero(np.diff(cell)) + 1
+    for start, end in zip([0, *edges], [*edges, len(cell)]):
+        own = visitors[cell[start]] if end > start else ()
+        if len(own):
+            part = slice(start, end)
+            near = _nearest(rows[own], old[part], level[part], number[part])
+            found.append((own, near))
+    return found
+
+
+def _nearest(rows, old, level, number):
+    """Near: the nearest of some old rows, in no order."""
+    similarity = rows.astype(np.float32) @ old.astype(np.float32).T
     if similarity.shape[1] > _NEIGHBOURS:
         best = np.argpartition(-similarity, _NEIGHBOURS, 1)[:, :_NEIGHBOURS]
     else:
         best = np.broadcast_to(np.arange(len(old)), similarity.shape)
-    both = np.concatenate(
-        [found.similarity[own], np.take_along_axis(similarity, best, 1)], 1
+    return Near(
+        np.take_along_axis(similarity, best, 1), number[best], level[best]
     )
+
+
+def _take(found, own, near):
+    """Puts the old rows of a cell into the lists of some new ones."""
+    both = np.concatenate([found.similarity[own], near.similarity], 1)
     order = np.argsort(-both, axis=1, kind="stable")[:, :_NEIGHBOURS]
     found.similarity[own] = np.take_along_axis(both, order, 1)
-    for place, values in ((found.number, number), (found.level, level)):
-        both = np.concatenate([place[own], values[best]], 1)
+    for place, values in (
+        (found.number, near.number),
+        (found.level, near.level),
+    ):
+        both = np.concatenate([place[own], values], 1)
         place[own] = np.take_along_axis(both, order, 1)

@@ -7,10 +7,12 @@ Letters: n m = rows of two sets, p = pairs.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
-from simclr.explore.duplicates.cells import cells_of, centres_of
+from simclr.executors import HERE
+from simclr.explore.duplicates.cells import cells_of, centres_of, grouped
 from simclr.explore.duplicates.scores import EXACT
 from simclr.explore.duplicates.tiles import hits
 from simclr.messages.errors import InputError
@@ -44,7 +46,7 @@ class Pairs:
         return Pairs(self.first[kept], self.second[kept], self.score[kept])
 
 
-def pairs_within(one, threshold, exact=None, seed=0, most=MOST):
+def pairs_within(one, threshold, exact=None, seed=0, most=MOST, executor=HERE):
     """The pairs of a set whose score reaches a threshold.
 
     Args:
@@ -53,6 +55,7 @@ def pairs_within(one, threshold, exact=None, seed=0, most=MOST):
         exact: bool, look at every pair; None: where n is at most 20,000.
         seed: int, of the cells.
         most: pairs that may be kept in memory.
+        executor: computes groups of cells.
 
     Returns:
         Pairs.
@@ -61,16 +64,18 @@ def pairs_within(one, threshold, exact=None, seed=0, most=MOST):
         InputError: more than `most` pairs reach the threshold, or it is not
             finite.
     """
-    return _pairs(one, None, threshold, exact, seed, most)
+    return _pairs(one, None, threshold, exact, seed, most, executor)
 
 
-def pairs_between(one, other, threshold, exact=None, seed=0, most=MOST):
+def pairs_between(
+    one, other, threshold, exact=None, seed=0, most=MOST, executor=HERE
+):
     """The pairs of a row of one set and a row of another.
 
     Args:
         one: scores.Scored, n rows: of test images, say.
         other: scores.Scored, m rows, of the same background: training images.
-        threshold, exact, seed, most: as of `pairs_within`.
+        threshold, exact, seed, most, executor: as of `pairs_within`.
 
     Returns:
         Pairs.
@@ -83,19 +88,49 @@ def pairs_between(one, other, threshold, exact=None, seed=0, most=MOST):
             f"Vectors of {one.rows.shape[1]} and of {other.rows.shape[1]} "
             "dimensions cannot be compared."
         )
-    return _pairs(one, other, threshold, exact, seed, most)
+    return _pairs(one, other, threshold, exact, seed, most, executor)
 
 
-def _pairs(one, other, threshold, exact, seed, most):
+def _pairs(one, other, threshold, exact, seed, most, executor):
     if not np.isfinite(threshold):
         raise InputError(f"The threshold is {threshold}.")
     second = one if other is None else other
     if exact is None:
         exact = max(len(one), len(second)) <= EXACT
-    looked_at = _every(one, other) if exact else _in_cells(one, other, seed)
+    looked_at = (
+        _every(one, other) if exact else _in_cells(one, other, seed, executor)
+    )
+    function = functools.partial(
+        _pairs_in,
+        dataclasses.replace(one, cells=None),
+        other and dataclasses.replace(other, cells=None),
+        threshold,
+        most,
+    )
     found, count = [np.zeros([0], np.int64)], 0
-    for lists in looked_at:
-        for queries, candidates, same in _blocks(*lists):
+    for some in executor.map(function, grouped(looked_at)):
+        found.append(some)
+        count += len(some)
+        _require_few(count, most, threshold)
+    first, last = np.divmod(np.unique(np.concatenate(found)), len(second))
+    score = one.pair_scores(second, first, last)
+    return Pairs(first, last, score).above(threshold)
+
+
+def _pairs_in(one, other, threshold, most, lists):
+    """The function of a group of cells.
+
+    Args:
+        one, other, threshold, most: as of `pairs_between`; None: within `one`.
+        lists: list of what `_every` yields.
+
+    Returns:
+        int64 [p'], first m + second of the pairs near the threshold or above.
+    """
+    second = one if other is None else other
+    found, count = [np.zeros([0], np.int64)], 0
+    for cell in lists:
+        for queries, candidates, same in _blocks(*cell):
             left, right = one.queries(queries), second.candidates(candidates)
             for i, j in hits(left, right, threshold - _SLACK, same):
                 i, j = queries[i], candidates[j]
@@ -103,14 +138,17 @@ def _pairs(one, other, threshold, exact, seed, most):
                     i, j = np.minimum(i, j), np.maximum(i, j)
                 found.append(i * len(second) + j)
                 count += len(i)
-        if count > 2 * most:  # A pair is found in two cells at most.
-            raise InputError(
-                f"More than {most} pairs reach the threshold {threshold:.3g}: "
-                "it is too low, or very many images are the same."
-            )
-    first, last = np.divmod(np.unique(np.concatenate(found)), len(second))
-    score = one.pair_scores(second, first, last)
-    return Pairs(first, last, score).above(threshold)
+        _require_few(count, most, threshold)
+    return np.concatenate(found)
+
+
+def _require_few(count, most, threshold):
+    """Raises InputError; a pair is found in two cells at most."""
+    if count > 2 * most:
+        raise InputError(
+            f"More than {most} pairs reach the threshold {threshold:.3g}: "
+            "it is too low, or very many images are the same."
+        )
 
 
 def _every(one, other):
@@ -121,9 +159,9 @@ def _every(one, other):
         yield np.arange(len(one)), np.arange(len(other)), False
 
 
-def _in_cells(one, other, seed):
+def _in_cells(one, other, seed, executor):
     """As `_every`, cell by cell."""
-    cells, others = _same_cells(one, other, seed)
+    cells, others = _same_cells(one, other, seed, executor)
     if other is None:
         for home, guests in zip(cells.home, cells.guests):
             yield home, home, True
@@ -136,7 +174,7 @@ def _in_cells(one, other, seed):
         yield guests, other_home, False
 
 
-def _same_cells(one, other, seed):
+def _same_cells(one, other, seed, executor):
     """Cells of both sets, of the same centres: those of levels if they are."""
     other = one if other is None else other
     cells = one.cells, other.cells
@@ -144,7 +182,7 @@ def _same_cells(one, other, seed):
         return cells
     larger = max(one, other, key=len)
     centres = centres_of(larger.rows, seed)
-    return cells_of(one.rows, centres), cells_of(other.rows, centres)
+    return tuple(cells_of(s.rows, centres, executor) for s in (one, other))
 
 
 def _blocks(queries, candidates, same):

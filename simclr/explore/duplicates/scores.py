@@ -18,11 +18,18 @@ Letters: n m = rows of two sets, b = rows of the background, d = dimensions.
 """
 
 import dataclasses
+import functools
 
 import faiss
 import numpy as np
 
-from simclr.explore.duplicates.cells import Cells, cells_of, centres_of
+from simclr.executors import HERE
+from simclr.explore.duplicates.cells import (
+    Cells,
+    cells_of,
+    centres_of,
+    grouped,
+)
 from simclr.messages.errors import InputError
 
 # Where clusters have about twenty rows in the background, levels differ from
@@ -113,13 +120,14 @@ class Background:
     cells: Cells | None
 
 
-def background_of(rows, count=BACKGROUND, seed=0):
+def background_of(rows, count=BACKGROUND, seed=0, executor=HERE):
     """The background set of a set: all of it, or a sample.
 
     Args:
         rows: float16 [n, d], of unit length.
         count: rows of the background at most.
         seed: int, of the sample and of the cells.
+        executor: computes the cells of blocks of rows.
 
     Returns:
         Background.
@@ -129,10 +137,11 @@ def background_of(rows, count=BACKGROUND, seed=0):
         rows = rows[np.sort(rng.choice(len(rows), count, replace=False))]
     if len(rows) <= EXACT:
         return Background(rows, None)
-    return Background(rows, cells_of(rows, centres_of(rows, seed)))
+    centres = centres_of(rows, seed)
+    return Background(rows, cells_of(rows, centres, executor))
 
 
-def scored(rows, background, same=SAME):
+def scored(rows, background, same=SAME, executor=HERE):
     """Rows and their levels.
 
     Sets that are compared need the same background.
@@ -141,6 +150,7 @@ def scored(rows, background, same=SAME):
         rows: float16 [n, d], of unit length.
         background: Background.
         same: similarity from which on a neighbour is the same picture.
+        executor: computes the levels of groups of cells.
 
     Returns:
         Scored.
@@ -155,15 +165,34 @@ def scored(rows, background, same=SAME):
         )
     cells = background.cells
     if cells is not None and rows is not background.rows:
-        cells = cells_of(rows, cells.centres)
+        cells = cells_of(rows, cells.centres, executor)
     levels = np.empty([len(rows)], np.float32)
-    for own, others in _near_each_other(len(rows), cells, background):
-        others = background.rows[others].astype(np.float32)
-        for start in range(0, len(own), _BLOCK):
-            part = own[start : start + _BLOCK]
-            block = rows[part].astype(np.float32)
-            levels[part] = _levels(block, others, same)
+    function = functools.partial(_levels_in, rows, background.rows, same)
+    near = grouped(_near_each_other(len(rows), cells, background))
+    for own, found in executor.map(function, near):
+        levels[own] = found
     return Scored(rows, levels, cells)
+
+
+def _levels_in(rows, background, same, cells):
+    """The function of a group of cells.
+
+    Args:
+        rows: float16 [n, d].
+        background: float16 [b, d].
+        same: as of `scored`.
+        cells: list of (int [k], rows; int [*], the background around them).
+
+    Returns:
+        int [k'], the rows of all the cells; float32 [k'], their levels.
+    """
+    levels = [np.zeros([0], np.float32)]
+    for own, others in cells:
+        others = background[others].astype(np.float32)
+        for start in range(0, len(own), _BLOCK):
+            block = rows[own[start : start + _BLOCK]].astype(np.float32)
+            levels.append(_levels(block, others, same))
+    return np.concatenate([own for own, _ in cells]), np.concatenate(levels)
 
 
 def _near_each_other(count, cells, background):

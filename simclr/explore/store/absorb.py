@@ -18,11 +18,18 @@ from simclr.explore.store.cells import quoted
 from simclr.explore.store.place import is_store
 from simclr.explore.store.schema import Encoder
 from simclr.explore.store.store import Store, begin
+from simclr.storage.whole import whole_file
 
 
 def facts_path(folder, index):
     """Where what was noted of a shard's images lies."""
     return os.path.join(folder, f"{index:05d}.parquet")
+
+
+def write_facts(folder, index, facts):
+    """Writes a shard's facts, a pa.Table: a file that is whole or not there."""
+    with whole_file(facts_path(folder, index), "wb") as file:
+        pa.parquet.write_table(facts, file)
 
 
 def absorb(path, shards, run):
@@ -37,6 +44,7 @@ def absorb(path, shards, run):
         Store; None: there was no vector, and there is no store.
     """
     store = Store(path) if is_store(path) else None
+    known = {}  # Source -> ids in the table before: shards have others.
     for vectors, facts in shards:
         rows = pa.parquet.read_table(facts)
         if not len(rows):
@@ -51,7 +59,10 @@ def absorb(path, shards, run):
             number = len(store.encoders) + 1
             encoder = Encoder(number=number, dims=vectors.shape[1], **run)
             store.add_encoder(encoder)
-        _upsert(store, _with_vectors(rows, vectors, encoder))
+        source = rows.column("source")[0].as_py()
+        if source not in known:
+            known[source] = _ids_of(store, source)
+        _upsert(store, known[source], _with_vectors(rows, vectors, encoder))
     return store
 
 
@@ -89,12 +100,14 @@ def _with_vectors(rows, vectors, encoder):
     return rows
 
 
-def _upsert(store, rows):
-    """Rows that are new are appended, the others written over."""
-    source = rows.column("source")[0].as_py()
-    known = store.table.to_table(
-        columns=["id"], filter=f"source = {quoted(source)}"
-    ).column("id")
+def _ids_of(store, source):
+    """The ids that the table has of a source, a pa.ChunkedArray."""
+    where = f"source = {quoted(source)}"
+    return store.table.to_table(columns=["id"], filter=where).column("id")
+
+
+def _upsert(store, known, rows):
+    """Rows whose ids are not known are appended, the others written over."""
     there = pa.compute.is_in(rows.column("id"), value_set=known)
     old, new = rows.filter(there), rows.filter(pa.compute.invert(there))
     if len(new):

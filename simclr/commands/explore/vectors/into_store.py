@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from simclr.commands.explore.vectors import encoders
+from simclr.commands.explore.vectors import encoders, shards
 from simclr.commands.unreadable import list_unreadable
 from simclr.data.images.reader import Reader
 from simclr.data.sources import registry
@@ -21,6 +21,7 @@ from simclr.explore.store.absorb import (
     facts_path,
     known_encoder,
     mark,
+    write_facts,
 )
 from simclr.explore.store.changes import changes
 from simclr.explore.store.place import is_store
@@ -34,8 +35,6 @@ from simclr.messages.say import show
 from simclr.runs import weights
 from simclr.storage import cache, files
 from simclr.storage.whole import whole_file
-
-_DTYPE = "float16"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Embedded:
     rows: int
 
 
-def embed(run, data, out, devices, *, day, only=""):
+def embed(run, data, out, devices, *, day, only="", elsewhere=None):
     """Embeds what is new or changed; goes on with what a killed run began.
 
     Args:
@@ -69,6 +68,7 @@ def embed(run, data, out, devices, *, day, only=""):
         out: folder of the store.
         devices: Devices.
         day: str, today.
+        elsewhere: Elsewhere, whose machines embed; None: `devices` do.
         only: fingerprint that the encoder must have; "": any.
 
     Returns:
@@ -86,7 +86,8 @@ def embed(run, data, out, devices, *, day, only=""):
     if only:
         encoders.require_same(run, facts, only, out)
     if devices.chief:
-        show(f"{run}, step {trained.step} ({devices.words})")
+        words = elsewhere.words if elsewhere else devices.words
+        show(f"{run}, step {trained.step} ({words})")
     pending = os.path.join(_pending(out), facts["fingerprint"])
     root = registry.root_of(data)
     with contextlib.ExitStack() as stack:
@@ -102,14 +103,26 @@ def embed(run, data, out, devices, *, day, only=""):
         rows = np.load(f"{pending}.npy", allow_pickle=False)
         bad = {}
         if len(rows):  # Each is decoded once: none is kept.
-            reader = Reader(Subset(source, rows), cache_bytes=0)
-            bad = _write_pending(
-                Infer(trained.model, devices.strategy),
-                Looks(reader, root, day),
-                pending,
-                facts["image_size"],
-                workers,
+            looks = Looks(
+                Reader(Subset(source, rows), cache_bytes=0), root, day
             )
+            encoder = Infer(trained.model, devices.strategy)
+            make, makers = _make_here(encoder, looks, facts["image_size"]), 1
+            if elsewhere:
+                make = elsewhere.maker(data, source, rows, facts, day)
+                makers = elsewhere.executor.workers
+            bad = shard_writer.write_shards(
+                pending,
+                encoder,
+                looks,
+                of={},
+                image_size=facts["image_size"],
+                dtype=shards.DTYPE,
+                workers=workers,
+                make=make,
+                makers=makers,
+                beside=lambda i, shard: write_facts(pending, i, shard.beside),
+            ).unreadable()
         workers.gather([0.0])
         if not devices.chief:
             return None
@@ -142,12 +155,12 @@ def _absorb(out, pending, facts):
     """Takes whole shards into the store; their folder goes."""
     if not is_folder(pending):
         return Store(out) if is_store(out) else None
-    shards = Shards(pending, read_manifest(pending))
+    found = Shards(pending, read_manifest(pending))
     store = absorb(
         out,
         (
-            (shards.vectors(i), facts_path(pending, i))
-            for i in shards.whole()
+            (found.vectors(i), facts_path(pending, i))
+            for i in found.whole()
             if os.path.exists(facts_path(pending, i))
         ),
         facts,
@@ -188,19 +201,16 @@ def _hand_out(pending, rows):
         np.save(file, rows)
 
 
-def _write_pending(encoder, looks, pending, image_size, workers):
-    """Embeds a source into shards; returns dict of id -> reason."""
-    shards = shard_writer.write_shards(
-        pending,
-        encoder,
-        looks,
-        of={},
-        image_size=image_size,
-        dtype=_DTYPE,
-        workers=workers,
-        beside=lambda i, rows: looks.write(facts_path(pending, i), rows),
-    )
-    return shards.unreadable()
+def _make_here(encoder, looks, image_size):
+    """The `make` of shard_writer.write_shards in this process."""
+
+    def make(parts, seen):
+        for rows in parts:
+            yield shards.make_shard(
+                encoder, looks, rows, image_size=image_size, seen=seen
+            )
+
+    return make
 
 
 def _ended(store, facts, found, bad):
