@@ -117,6 +117,9 @@ def test_tasks_are_drawn_as_they_are_needed(on):
         next(results)
         assert len(drawn) <= 3 * executor.workers
         results.close()
+        assert [r for _, _, r in executor.map(ray_tasks.twice, "ab")] == [
+            *("aa", "bb")
+        ]
 
 
 def test_a_lost_worker_costs_what_it_had(on, tmp_path, capfd):
@@ -236,10 +239,9 @@ def test_cpus_that_others_hold_stop_it_before_the_start(
 ):
     monkeypatch.setattr(on_ray, "_FREED_S", 0)
     out = tmp_path / "store"
-    with open_executor(on) as executor:
-        busy = [executor.map(ray_tasks.twice, range(99)) for _ in range(2)]
-        for results in busy:
-            next(results)
+    with open_executor(on):
+        others = ray.util.placement_group([{"CPU": 2}, {"CPU": 2}])
+        assert others.wait(60)
         while ray.available_resources().get("CPU", 0):  # It takes a while.
             time.sleep(0.1)
         line = ["embed", run, str(photos), f"--out={out}", f"--on={on}"]

@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from simclr.explore.store import absorb, schema, store
 from simclr.explore.store import changes as changes_lib
-from simclr.explore.store import schema, store
 from simclr.messages.errors import InputError
 
 DIMS = 6
@@ -193,3 +193,27 @@ def test_what_another_encoder_has_not_seen(begun):
     begun.add_encoder(encoder(2))
     found = compared(begun, range(40), who=encoder(2))
     assert len(found.missing) == 40
+
+
+def test_shards_are_taken_in(begun, tmp_path, monkeypatch):
+    """New images and known ones; the ids of a source are read once."""
+    read, asked = absorb._ids_of, []
+    monkeypatch.setattr(
+        absorb, "_ids_of", lambda *a: asked.append(a[1]) or read(*a)
+    )
+    shards = []
+    for index, start in enumerate((35, 45, 55)):
+        images = [f"/s/{i:03d}" for i in range(start, start + 10)]
+        facts = schema.images_table({"id": images, "source": ["/s"] * 10})
+        absorb.write_facts(str(tmp_path), index, facts)
+        vectors = np.full([10, DIMS], start, np.float16)
+        shards.append((vectors, absorb.facts_path(str(tmp_path), index)))
+    run = {"fingerprint": "f1", "run": "r", "step": 1, "image_size": 8}
+    with store.held(begun.path):
+        found = absorb.absorb(begun.path, shards, run)
+    assert asked == ["/s"]
+    assert sorted(numbers(found)) == list(range(65))
+    first = np.concatenate(list(found.blocks()))[:, 0]
+    by_number = dict(zip(numbers(found), first.tolist()))
+    assert by_number[34] == 34 and by_number[35] == 35
+    assert by_number[44] == 35 and by_number[45] == 45 and by_number[64] == 55

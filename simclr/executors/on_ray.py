@@ -32,7 +32,7 @@ class OnRay:
 
     Args:
         address: HOST:PORT of a cluster; "": one that is started on this
-            machine, or that this process is joined to.
+            machine. A process that is joined to one stays with that.
         accelerators: bool, see machines.working.
 
     Attributes:
@@ -42,11 +42,11 @@ class OnRay:
     def __init__(self, address="", *, accelerators=False):
         self._address, self._accelerators = address, accelerators
         self._leave = contextlib.ExitStack()
-        self._machines, self._pools = [], []
+        self._pool = []
 
     @property
     def workers(self):
-        return len(self._machines)
+        return len(self._pool)
 
     def __enter__(self):
         """Joins the cluster.
@@ -58,21 +58,25 @@ class OnRay:
             if not ray.is_initialized():
                 stack.callback(ray.shutdown)
                 _join(self._address)
-            self._machines = machines.working(
+            working = machines.working(
                 [
                     (n["NodeID"], n["NodeManagerHostname"], n["Resources"])
                     for n in _alive()
                 ],
                 accelerators=self._accelerators,
             )
-            _require_free(sum(machine.cpus for machine in self._machines))
+            _require_free(sum(machine.cpus for machine in working))
+            self._pool = [_Worker(machine) for machine in working]
+            stack.callback(self._stop)
             self._leave = stack.pop_all()
         return self
 
     def __exit__(self, *error):
-        for pool in self._pools:  # Of results that nobody asked for.
-            _stop(pool)
         self._leave.close()
+
+    def _stop(self):
+        for worker in self._pool:
+            worker.stop()
 
     def map(self, function, tasks):
         """As Here.map; a lost worker costs the tasks that it had.
@@ -82,8 +86,7 @@ class OnRay:
                 task has killed several workers.
         """
         function = [ray.put(function)]  # In a list it is not fetched for them.
-        pool = [_Worker(machine, function) for machine in self._machines]
-        self._pools.append(pool)
+        pool = self._pool
         tasks = enumerate(tasks)
         again = collections.deque()  # Of lost workers.
         running, done, turn, drawn = {}, {}, 0, 0
@@ -92,14 +95,14 @@ class OnRay:
                 while worker := _idle(pool):
                     if again:
                         number, task, tries = again.popleft()
-                    elif drawn - turn < _WINDOW * len(self._machines):
+                    elif drawn - turn < _WINDOW * len(pool):
                         number, task = next(tasks, (None, None))
                         if number is None:
                             break
                         drawn, tries = number + 1, 0
                     else:
                         break
-                    ref = worker.begin(task)
+                    ref = worker.begin(function, task)
                     running[ref] = worker, worker.actor, number, task, tries
                 if not running:
                     return
@@ -123,18 +126,19 @@ class OnRay:
                     yield done.pop(turn)
                     turn += 1
         finally:
-            _stop(pool)
-            self._pools.remove(pool)
+            if running:  # An error, or results that nobody asks for.
+                self._stop()
 
 
 class _Actor:
-    """What runs on a machine: the function, unpickled once."""
+    """What runs on a machine: a function, unpickled once."""
 
-    def __init__(self, function):
-        self._ref, self._function = function[0], None
+    def __init__(self):
+        self._ref = self._function = None
 
-    def of(self, task):
-        if self._function is None:
+    def of(self, function, task):
+        if self._ref != function[0]:
+            self._ref, self._function = function[0], None  # Room first.
             self._function = ray.get(self._ref)
         return self._function(task)
 
@@ -147,11 +151,11 @@ class _Worker:
         load: int, tasks that it has.
     """
 
-    def __init__(self, machine, function):
-        self.machine, self._function = machine, function
+    def __init__(self, machine):
+        self.machine = machine
         self.actor, self.load = None, 0
 
-    def begin(self, task):
+    def begin(self, function, task):
         """Hands it a task; returns a reference to what comes of it."""
         if self.actor is None:
             others = dict(self.machine.accelerators)
@@ -163,17 +167,14 @@ class _Worker:
                     self.machine.id, soft=False
                 ),
             }
-            actor = ray.remote(_Actor).options(**options)
-            self.actor = actor.remote(self._function)
+            self.actor = ray.remote(_Actor).options(**options).remote()
         self.load += 1
-        return self.actor.of.remote(task)
+        return self.actor.of.remote(function, task)
 
-
-def _stop(pool):
-    for worker in pool:
-        if worker.actor is not None:
-            ray.kill(worker.actor)
-            worker.actor = None
+    def stop(self):
+        if self.actor is not None:
+            ray.kill(self.actor)
+            self.actor, self.load = None, 0
 
 
 def _idle(pool):
