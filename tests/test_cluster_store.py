@@ -273,6 +273,7 @@ def test_images_of_all_days_are_fitted_to(tmp_path):
     found.refresh()
     assert_same_parts(clusters_of(found), label[order])
     known = space.read(found)
+    assert len(known.reference) == 1500, "a small store's is all of it"
     of_reference = np.linalg.norm(
         known.reference[:, None].astype("f") - known.clusters.centroids, axis=2
     ).argmin(1)

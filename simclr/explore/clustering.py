@@ -144,8 +144,9 @@ def cluster(
         ids = lasting.follow(old, labels, matched)
     novelty = radius.novelty(distance, labels, radii.thresholds)
     store.replace({"cluster": ids, "distance": distance, "novelty": novelty})
-    reference = x[held][:REFERENCE]
-    fitted = reference[:FITTED]
+    # A day is compared with as many as may be, be they of the fit: how often a
+    # young cluster had such images is told by few. Drift is told by the others.
+    reference, fitted = x[:REFERENCE], x[held][:FITTED]
     space = Space(whitening, clusters, reference, fitted, way, dims, layer)
     write(store, space)
     had = old >= 0
