@@ -4,17 +4,17 @@
     python benchmarks/billion_rows.py table
 
 `measure` prints a JSON line of each: bytes of a store's row for 128, 512 and
-2,048 features, with thumbnails of the photos (drawn again and again) and
-without; and the memory of the process that reads and writes, a row: the growth
-of its peak from a store of --rows to one of twice as many. `table` prints the
-tables of docs/many_machines.md from the figures below, as the doc quotes them.
+2,048 features, with thumbnails (random bytes, as long as those of the photos)
+and without; and the memory of the process that reads and writes, a row: the
+growth of its peak from a store of --rows to one of twice as many. `table`
+prints the tables of docs/many_machines.md from the figures below.
 """
 
 import argparse
 import json
 import multiprocessing
 import pathlib
-import resource
+import re
 import shutil
 
 import numpy as np
@@ -37,16 +37,17 @@ CLUSTERED_S = 30.5 / 10**6  # A row, 1,024 clusters.
 DUPLICATES_S = 65.0  # Of a million rows; grows as n^1.5.
 DAY_S = 23.7  # Of 100,000 new rows in a million; grows as sqrt(n) a new row.
 ROW_BYTES = {
-    (128, False): 0,
-    (128, True): 0,
-    (512, False): 0,
-    (512, True): 0,
-    (2048, False): 0,
-    (2048, True): 0,
+    (128, False): 283,
+    (128, True): 1393,
+    (512, False): 1051,
+    (512, True): 2160,
+    (2048, False): 4124,
+    (2048, True): 5232,
 }
-DRIVER_BYTES = {"embed": 0, "dedup": 0}
-INDEX_BYTES = 0  # A row of the index that dedup leaves.
-FACTS_BYTES = 0  # A row of a shard but for its vector and thumbnail.
+INDEX_BYTES = 275  # A row of what dedup keeps for the days to come.
+DRIVER_BYTES = {"embed": 638, "dedup": 771}
+IMAGE_BYTES = 100_000  # Assumed.
+NAME_BYTES = 100  # Of an image's facts in a shard, its id most of all; assumed.
 
 
 def main():
@@ -66,19 +67,19 @@ def main():
 
 def measure(arguments):
     """Bytes of a store's row, and of the memory a row."""
-    thumbnails = thumbnails_of(arguments.photos)
-    say(thumbnail=float(np.mean([len(one) for one in thumbnails])))
+    lengths = lengths_of_thumbnails(arguments.photos)
+    say(thumbnail=float(np.mean(lengths)))
     for dims in (128, 512, 2048):
-        for some in ([None], thumbnails):
+        for some in ([], lengths):
             path = fresh(arguments.out / "bytes")
             begin(path, 20_000, dims, some)
             size = disk(pathlib.Path(path) / "images.lance") / 20_000
-            say(features=dims, thumbnails=some[0] is not None, bytes=size)
+            say(features=dims, thumbnails=bool(some), bytes=size)
     for part in (embed, dedup):
         peaks = []
         for rows in (arguments.rows, 2 * arguments.rows):
             path = fresh(arguments.out / "memory")
-            begin(path, rows, 128, [None])
+            begin(path, rows, 128, [])
             peaks.append(in_a_process(part, path, rows))
         growth = (peaks[1] - peaks[0]) / arguments.rows
         say(driver=part.__name__, bytes=growth, peak_gib=peaks[1] / 2**30)
@@ -100,19 +101,26 @@ def disk(folder):
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
-def thumbnails_of(photos):
-    """The thumbnails of the first two hundred photos of a folder."""
+def lengths_of_thumbnails(photos):
+    """Bytes of the thumbnails of the first two hundred photos of a folder."""
     reader = Reader(open_source(photos), cache_bytes=0)
-    count = min(200, len(reader.source))
-    return [looks.look(reader.load(i)[0])["thumbnail"] for i in range(count)]
+    images = (reader.load(i)[0] for i in range(min(200, len(reader.source))))
+    return [len(looks.look(image)["thumbnail"]) for image in images]
 
 
 def name_of(number):
     return f"{ROOT}/{number // 1000:06d}/{number:012d}.jpg"
 
 
-def begin(path, rows, dims, thumbnails):
-    """A store of rows as `simclr embed` leaves them."""
+def begin(path, rows, dims, lengths):
+    """A store of rows as `simclr embed` leaves them.
+
+    Args:
+        path: str.
+        rows: int.
+        dims: int.
+        lengths: list of int, of thumbnails; empty: none.
+    """
     encoder = schema.Encoder(1, "0123456789abcdef", "run", 1, 224, dims)
 
     def batches():
@@ -130,7 +138,10 @@ def begin(path, rows, dims, thumbnails):
                     "height": [768] * size,
                     "sharpness": rng.random(size),
                     "thumbnail": [
-                        thumbnails[i % len(thumbnails)] for i in every
+                        rng.bytes(lengths[i % len(lengths)])
+                        if lengths
+                        else None
+                        for i in every
                     ],
                     "day": ["2026-11-28"] * size,
                 }
@@ -164,7 +175,8 @@ def in_a_process(function, *arguments):
 
 def _peak(pipe, function, *arguments):
     function(*arguments)
-    pipe.send(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    status = pathlib.Path("/proc/self/status").read_text()  # This one's own.
+    pipe.send(1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1]))
 
 
 def embed(path, rows):
@@ -194,15 +206,17 @@ def table(arguments):
     print("| command | hours of a machine | of what |\n|---|---|---|")
     for name, (seconds, words) in hours.items():
         print(f"| {name} | {seconds / 3600:,.1f} | {words} |")
-    print("\n| features | a row, bytes | store, TB | with thumbnails, TB |")
+    print("\n| features | bytes a row | a billion, TB | with thumbnails, TB |")
     print("|---|---|---|---|")
     for dims in (128, 512, 2048):
         plain, looks_too = (ROW_BYTES[dims, some] for some in (False, True))
         print(
-            f"| {dims} | {plain:,} and {looks_too:,} | "
+            f"| {dims} | {plain:,}; with thumbnails {looks_too:,} | "
             f"{plain * ROWS / 1e12:.2f} | {looks_too * ROWS / 1e12:.2f} |"
         )
-    print("\n| memory of the driver | bytes a row | a billion | 64 GiB take |")
+    index = INDEX_BYTES * ROWS / 1e12
+    print(f"| the index of dedup | {INDEX_BYTES} | {index:.2f} | |")
+    print("\n| memory of the driver | bytes a row | a billion | 64 GiB hold |")
     print("|---|---|---|---|")
     for name, size in DRIVER_BYTES.items():
         print(
@@ -214,11 +228,14 @@ def table(arguments):
     thumbnail = ROW_BYTES[128, True] - ROW_BYTES[128, False]
     moved = {
         "embed, 2,048 features: workers to driver": (
-            2 * 2048 + thumbnail + FACTS_BYTES
+            2 * 2048 + thumbnail + NAME_BYTES
         ),
-        "dedup: driver to each machine": 2 * (2 * 128 + 4),
-        "dedup: driver to all machines together": 2 * 128 + 16 * 8,
-        "assign: the index, driver to all together": 2 * 128 + 16,
+        "embed: images to the workers": IMAGE_BYTES,
+        # Rows for the levels; rows and levels for the pairs.
+        "dedup: driver to each machine": 2 * 128 + 2 * 128 + 4,
+        # Rows for their cells; then which rows are in a cell, 15 numbers.
+        "dedup: driver to all machines together": 2 * 128 + 15 * 8,
+        "assign: the index, driver to all machines together": 2 * 128 + 16,
     }
     for name, size in moved.items():
         print(f"| {name} | {size:,} | {size * ROWS / 1e12:.2f} |")
