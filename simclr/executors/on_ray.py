@@ -2,7 +2,7 @@
 
 Tasks and results go through Ray's object store; a worker sees no file of ours.
 The workers are actors and not Ray Data's: tasks are drawn as they are needed,
-machines may differ, a lost one is left out, and the start is ten times faster.
+machines may differ, a lost one is left out, and the start is much faster.
 
 Letters: w = workers.
 """
@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import time
+import warnings
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -235,12 +236,15 @@ def _join(address):
     _require_one_there(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=False if not address else None,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
+        with warnings.catch_warnings():
+            # Ray forks only to start programs.
+            warnings.filterwarnings("ignore", "lance is not fork-safe")
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
