@@ -278,3 +278,12 @@ def test_images_of_all_days_are_fitted_to(tmp_path):
         known.reference[:, None].astype("f") - known.clusters.centroids, axis=2
     ).argmin(1)
     assert 0.3 < of_reference.mean() < 0.7
+
+
+def test_clusters_of_another_version_are_one_line(begun):
+    found, _ = begun
+    simclr.cluster(found.path, k=PARTS, quiet=True)
+    table = found.get("clusters")
+    found.put("clusters", table.drop_columns(["way"]))
+    with pytest.raises(InputError, match=r"clusters\.lance away"):
+        simclr.cluster(found.path, quiet=True)

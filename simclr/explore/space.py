@@ -13,6 +13,8 @@ import pyarrow as pa
 from simclr.explore.clusters.head import Head
 from simclr.explore.clusters.state import Clusters
 from simclr.explore.clusters.whiten import Whitening
+from simclr.explore.store.place import side
+from simclr.messages.errors import InputError
 
 _NAME = "clusters"
 _FLOATS = pa.list_(pa.float32())
@@ -118,11 +120,19 @@ def read(store, encoder=None):
     Args:
         store: Store.
         encoder: schema.Encoder; None: the current one.
+
+    Raises:
+        InputError: another version of this program wrote the clusters.
     """
     name = (encoder or store.current).column(_NAME)
     table = store.get(name)
     if table is None:
         return None
+    if table.schema.names != _KINDS.names:
+        raise InputError(
+            f"Another version of simclr wrote the clusters of {store.path}: "
+            f"move {side(store.path, name)} away, and cluster again."
+        )
     (row,) = table.to_pylist()
     rows = row["clusters"]
     whitening = Whitening(
