@@ -28,7 +28,7 @@ def make_shard(encoder, looks, rows, *, image_size, seen=lambda count: None):
         looks: Looks of the source.
 
     Returns:
-        shard_writer.Shard; `beside` is a pa.Table of its images (looks.py).
+        shard_writer.Shard; `beside` is a table of its images (looks.py).
     """
     shard = shard_writer.make_shard(
         encoder, looks, rows, image_size=image_size, dtype=DTYPE, seen=seen
