@@ -59,7 +59,7 @@ class Looks:
             rows: int [n].
 
         Returns:
-            A table of pyarrow of n rows, in that order, with the columns of a store's.
+            A table of pyarrow, n rows in that order, with a store's columns.
         """
         source = self.source
         found = [self._seen.pop(int(row)) for row in rows]
