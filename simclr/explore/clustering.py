@@ -213,7 +213,10 @@ def _labelled(store, count, whitening, layer, centroids):
         for block in store.blocks():
             part = slice(start, start + len(block))
             rows = whitening.apply(block)
-            labels[part], distance[part] = head.place(rows, centroids, layer)
+            found = kmeans.nearest(rows, centroids)
+            if layer is not None:
+                found = head.place(rows, centroids, found[0], layer)
+            labels[part], distance[part] = found
             start += len(block)
             bar.update(len(block))
     return labels, distance

@@ -79,7 +79,7 @@ def one_day(
     )
     distance = nearest
     if layer is not None:
-        row, distance = head.place(rows, clusters.centroids, layer)
+        row, distance = head.place(rows, clusters.centroids, row, layer)
     novelty = radius.novelty(distance, row, clusters.thresholds)
     k = len(clusters.ids)
     if len(centroids):

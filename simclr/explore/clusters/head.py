@@ -14,8 +14,6 @@ import dataclasses
 import faiss
 import numpy as np
 
-from simclr.explore.clusters import kmeans
-
 MOST_ROWS = 50_000  # Images that a head learns from.
 _NEIGHBOURS = 20  # Of each of them, as in the paper.
 _ENTROPY = 5.0  # The paper's weight of the clusters' entropy.
@@ -72,8 +70,8 @@ def clusters(rows, k, *, seed):
     return found, np.array(means, np.float32)
 
 
-def place(rows, centroids, head=None):
-    """The cluster of every row, by a head where there is one.
+def place(rows, centroids, nearest, head):
+    """The cluster of every row, by a head.
 
     A head knows the first clusters alone. A row that is nearest to one of the
     others, which were born since, is in that one.
@@ -81,20 +79,15 @@ def place(rows, centroids, head=None):
     Args:
         rows: float [n, d].
         centroids: float32 [k, d].
-        head: Head of k' <= k clusters; None: the nearest centroid's.
+        nearest: int32 [n], as kmeans.nearest gives it.
+        head: Head of k' <= k clusters.
 
     Returns:
         cluster: int32 [n], rows of `centroids`.
         distance: float32 [n], to that centroid.
-
-    Raises:
-        InputError: as kmeans.nearest.
     """
-    cluster, distance = kmeans.nearest(rows, centroids)
-    if head is None:
-        return cluster, distance
     said = head.probabilities(rows).argmax(axis=1)
-    cluster = np.where(cluster < len(head.bias), said, cluster).astype(np.int32)
+    cluster = np.where(nearest < len(head.bias), said, nearest).astype(np.int32)
     distance = np.linalg.norm(rows - centroids[cluster], axis=1)
     return cluster, distance.astype(np.float32)
 
