@@ -52,7 +52,10 @@ setuptools.setup(
     description="Self-supervised image training on TensorFlow and Keras 3",
     license="Apache-2.0",
     packages=setuptools.find_packages(include=["simclr", "simclr.*"]),
-    package_data={"simclr.data": ["sample/*", "sample/*/*"]},
+    package_data={
+        "simclr.data": ["sample/*", "sample/*/*"],
+        "simclr.explore.page": ["assets/*"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "absl-py>=2.1",

@@ -26,6 +26,7 @@ _HERE = {
     "dedup": "simclr.commands.explore.dedup",
     "neighbours": "simclr.commands.explore.neighbours",
     "select": "simclr.commands.explore.select",
+    "page": "simclr.commands.explore.page",
     "health": "simclr.commands.explore.health",
     "export_embeddings": "simclr.commands.explore.export_embeddings",
     "load": "simclr.commands.run",

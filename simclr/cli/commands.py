@@ -29,6 +29,7 @@ COMMANDS = {
     "dedup": Command("explore.dedup"),
     "neighbours": Command("explore.neighbours"),
     "select": Command("explore.select"),
+    "page": Command("explore.page"),
     "health": Command("explore.health"),
     "embeddings export": Command("explore.export_embeddings"),
     "import": Command("tools.import_weights", _good),

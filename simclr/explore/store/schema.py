@@ -34,7 +34,7 @@ _ENCODED = {
     "duplicate": pa.string(),  # The id of the image to keep in its place.
 }
 # Small tables beside the images that are of an encoder, too.
-_TABLES = ("clusters", "duplicates")
+_TABLES = ("clusters", "duplicates", "map")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A page that shows a store: its map, its clusters, and what to label."""

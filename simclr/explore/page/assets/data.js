@@ -1,0 +1,115 @@
+"use strict";
+// What the store says: an overview, and columns of images in tiles. A row is
+// an image's number over all tiles, in their order.
+
+const byId = (id) => document.getElementById(id);
+const overview = JSON.parse(byId("overview").textContent);
+const tiles = overview.tiles;
+const starts = tiles.map((tile) => tile.start);
+const MOST_IN_VIEW = 200000;
+const waiting = new Map(); // Tile's number -> what to call when it is there.
+const onTile = []; // Called with each tile that arrives.
+
+function unpacked(text, Kind) {
+  const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  return new Kind(bytes.buffer);
+}
+
+function arrive(number, told) {
+  const tile = tiles[number];
+  tile.place = unpacked(told.place, Uint16Array);
+  for (const key of ["cluster", "label", "prediction", "day", "near", "source"]) {
+    tile[key] = unpacked(told[key], Int32Array);
+  }
+  tile.novelty = unpacked(told.novelty, Uint8Array); // Hundredths; 255: none.
+  tile.size = unpacked(told.size, Uint8Array);
+  tile.names = told.names;
+  tile.sheet = told.sheet;
+  tile.state = new Uint8Array(tile.count); // SELECTED, or 0.
+  tile.ready = true;
+  for (const act of onTile) act(tile);
+  for (const act of waiting.get(number) || []) act(tile);
+  waiting.delete(number);
+}
+
+// A folder on a disk may not be fetched, but its scripts and pictures load.
+window.simclrTile = arrive;
+
+function load(number) {
+  const tile = tiles[number];
+  if (tile.ready) return Promise.resolve(tile);
+  return new Promise((resolve) => {
+    if (waiting.has(number)) {
+      waiting.get(number).push(resolve);
+      return;
+    }
+    waiting.set(number, [resolve]);
+    const script = document.createElement("script");
+    script.src = `tiles/${number}.js`;
+    script.onload = () => script.remove();
+    script.onerror = () => say(`tiles/${number}.js is missing: keep the folder beside this page.`);
+    document.head.append(script);
+  });
+}
+
+function tileOf(row) {
+  let low = 0, high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= row) low = middle; else high = middle - 1;
+  }
+  return tiles[low];
+}
+
+// The image of a row, once its tile is there: its tile, and its place in it.
+async function imageOf(row) {
+  const tile = await load(tiles.indexOf(tileOf(row)));
+  return { tile, i: row - tile.start, row };
+}
+
+function idOf(tile, i) {
+  return `${overview.sources[tile.source[i]]}/${tile.names[i]}`;
+}
+
+function neighboursOf(tile, i) {
+  return Array.from(tile.near.subarray(i * overview.k, (i + 1) * overview.k));
+}
+
+// The sheet of a tile's thumbnails; null until it is there.
+function sheetOf(tile, then) {
+  if (!tile.image) {
+    tile.image = new Image();
+    tile.seen = [];
+    tile.image.onload = () => {
+      tile.drawable = true;
+      for (const act of tile.seen.splice(0)) act();
+    };
+    tile.image.src = tile.sheet;
+  }
+  if (tile.drawable) return tile.image;
+  if (then && !tile.seen.includes(then)) tile.seen.push(then);
+  return null;
+}
+
+// Draws a thumbnail with its middle at (x, y), its longer side as told.
+function drawThumbnail(context, tile, i, x, y, side, then) {
+  const width = tile.size[2 * i], height = tile.size[2 * i + 1];
+  const sheet = width ? sheetOf(tile, then) : null;
+  if (!sheet) return null;
+  const share = side / Math.max(width, height);
+  const w = width * share, h = height * share;
+  const column = i % overview.columns, line = Math.floor(i / overview.columns);
+  context.drawImage(
+    sheet, column * overview.side, line * overview.side, width, height,
+    x - w / 2, y - h / 2, w, h,
+  );
+  return [x - w / 2, y - h / 2, w, h];
+}
+
+function element(kind, properties = {}, ...inner) {
+  const made = Object.assign(document.createElement(kind), properties);
+  made.append(...inner);
+  return made;
+}
+
+function say(text) { byId("said").textContent = text; }

@@ -1,0 +1,130 @@
+"""Rows laid out on a plane: PaCMAP (Wang et al. 2021, arXiv 2012.04456).
+
+Neighbours attract each other, pairs that are half-way near hold the whole in
+shape at the beginning, and pairs drawn at random push each other apart. All
+pairs are drawn once, so a step is the exact gradient, and Adam follows it.
+
+Letters: n = rows, d = dimensions, p = pairs of a row.
+"""
+
+import faiss
+import numpy as np
+import scipy.sparse
+
+from simclr.messages.progress import progress_bar
+
+_NEAR, _HALFWAY, _FAR = 10, 5, 20  # Pairs of each kind, of a row.
+_DRAWN = 6  # The second nearest of so many random rows is half-way near.
+_STEPS = (100, 100, 250)
+_RATE, _BETA1, _BETA2 = 1.0, 0.9, 0.999  # Of Adam.
+_MOST_EXACT = 20_000  # Of more rows a graph (HNSW) finds the neighbours.
+
+
+def fit(x, *, seed=0):
+    """Places rows on a plane, like ones near each other.
+
+    Args:
+        x: float32 [n, d], n >= 2; its first two columns are where rows begin
+            (of principal components, the two largest).
+        seed: int, draws the pairs.
+
+    Returns:
+        float32 [n, 2]. The same rows and seed give the same places.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(x)
+    near = neighbours(x, min(_NEAR, n - 1))
+    halfway = _halfway(x, rng)
+    far = rng.integers(n, size=[n, _FAR])
+    pairs = np.concatenate([near, halfway, far], axis=1)  # [n, p]
+    kinds = np.repeat([0, 1, 2], [near.shape[1], _HALFWAY, _FAR])
+    arrived = scipy.sparse.csr_matrix(
+        (np.ones(pairs.size, np.float32), pairs.ravel(), range(pairs.size + 1)),
+        shape=[pairs.size, n],
+    ).T.tocsr()  # [n, n p]: sums what reaches a row as the second of a pair.
+    y = np.zeros([n, 2], np.float32)
+    y[:, : x.shape[1]] = x[:, :2]
+    y *= 1e-2 / max(y.std(), 1e-12)
+    mean, square = np.zeros_like(y), np.zeros_like(y)
+    total = sum(_STEPS)
+    for step in progress_bar(range(total), desc="Map", total=total):
+        scale, numerator = _forces(step, kinds)
+        # Each column by itself: twice as fast as [n, p, 2].
+        apart = [column[:, None] - column[pairs] for column in y.T]  # [n, p]
+        force = scale + np.square(apart[0]) + np.square(apart[1])
+        force = numerator / np.square(force)
+        gradient = np.stack(
+            [
+                f.sum(1) - arrived @ f.ravel()
+                for f in (force * a for a in apart)
+            ],
+            axis=1,
+        )
+        mean = _BETA1 * mean + (1 - _BETA1) * gradient
+        square = _BETA2 * square + (1 - _BETA2) * np.square(gradient)
+        rate = _RATE * np.sqrt(1 - _BETA2 ** (step + 1))
+        rate /= 1 - _BETA1 ** (step + 1)
+        y -= rate * mean / (np.sqrt(square) + 1e-7)
+    return y
+
+
+def _forces(step, kinds):
+    """(scale, numerator), float32 [p]: the force of a pair is numerator /
+    (scale + squared distance)^2 (Table 1 of the paper, derived)."""
+    first, second, _ = _STEPS
+    if step < first:
+        share = step / first
+        weights = 2, 1000 * (1 - share) + 3 * share, 1
+    elif step < first + second:
+        weights = 3, 3, 1
+    else:
+        weights = 1, 0, 1
+    # t / (10 + t), t / (10,000 + t) and 1 / (1 + t), t one more than the
+    # squared distance, which is what remains when the scale has that one too.
+    scale = np.array([11, 10_001, 2], np.float32)
+    numerator = np.array([20, 20_000, -2]) * weights
+    return scale[kinds], numerator[kinds].astype(np.float32)
+
+
+def neighbours(x, k):
+    """The nearest other rows.
+
+    Args:
+        x: float32 [n, d].
+        k: int below n.
+
+    Returns:
+        int64 [n, k], by Euclidean distance; approximate above 20,000 rows.
+    """
+    x = np.ascontiguousarray(x, np.float32)
+    if len(x) <= _MOST_EXACT:
+        _, found = faiss.knn(x, x, k + 1)
+    else:
+        cells = int(np.sqrt(len(x)))
+        index = faiss.index_factory(x.shape[1], f"IVF{cells},Flat")
+        index.cp.seed, index.cp.max_points_per_centroid = 0, 64
+        index.train(x)
+        index.add(x)
+        index.nprobe = 8
+        _, found = index.search(x, k + 1)
+        # A cell of few rows gives fewer: the row itself stands for the rest.
+        found = np.where(found < 0, np.arange(len(x))[:, None], found)
+    itself = found == np.arange(len(x))[:, None]
+    # Among duplicates the row itself may be missing: then the last one goes.
+    first = np.where(itself.any(1), itself.argmax(1), k)
+    keep = np.arange(k + 1) != first[:, None]
+    return found[keep].reshape(len(x), k)
+
+
+def _halfway(x, rng):
+    """int64 [n, halfway pairs]: the second nearest of a few random rows."""
+    n = len(x)
+    found = np.empty([n, _HALFWAY], np.int64)
+    for column in range(_HALFWAY):
+        drawn = rng.integers(n, size=[n, _DRAWN])
+        distance = np.stack(
+            [np.square(x - x[one]).sum(1) for one in drawn.T], axis=1
+        )
+        second = np.argpartition(distance, 1, axis=1)[:, 1]
+        found[:, column] = drawn[np.arange(n), second]
+    return found

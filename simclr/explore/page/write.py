@@ -1,0 +1,100 @@
+"""Writes a page: one file, or a folder of tiles where images are many."""
+
+import base64
+import dataclasses
+import os
+import shutil
+
+from simclr.explore.page import contents, sprites, tiles
+from simclr.explore.page import rows as rows_of
+from simclr.explore.page.document import document, to_json
+from simclr.messages.progress import progress_bar
+from simclr.storage.whole import write_whole
+
+MOST_INSIDE = 20_000  # Images of a page that is one file.
+_TILES = "tiles"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What was written.
+
+    Attributes:
+        path: str, of the HTML file.
+        count: int, images.
+        files: int, tiles beside it; 0: all is in the one file.
+        bytes: int, of all files.
+        clusters: list of int, ids of the clusters that are shown.
+    """
+
+    path: str
+    count: int
+    files: int
+    bytes: int
+    clusters: list
+
+
+def write(
+    store,
+    layout,
+    path,
+    *,
+    title,
+    where=None,
+    colour="cluster",
+    most_inside=MOST_INSIDE,
+    connect=False,
+):
+    """Writes a page of a store's live images.
+
+    Args:
+        store: Store.
+        layout: layout.Layout.
+        path: of the HTML file; its tiles, where there are more than
+            `most_inside` images, are in the folder `tiles` beside it.
+        title: str.
+        where: as rows.read.
+        colour: what points are coloured by at first: "cluster", "label",
+            "prediction", "novelty" or "day".
+        most_inside: int.
+        connect: as document.document.
+
+    Returns:
+        Page.
+
+    Raises:
+        InputError: fewer than two images.
+    """
+    rows = rows_of.read(store, layout, where)
+    order, split = tiles.split(rows.place)
+    rows = rows.ordered(order)
+    overview = contents.overview(store, rows, split, title=title, colour=colour)
+    inside = len(rows) <= most_inside
+    folder = os.path.join(os.path.dirname(path), _TILES)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not inside:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+    kept, size = [], 0
+    for number, tile in enumerate(progress_bar(split, desc="Tiles")):
+        part = slice(tile.start, tile.start + tile.count)
+        picture, sizes = sprites.sheet(store, rows.number[part])
+        told = contents.tile(rows, tile, overview["clusters"], sizes)
+        if inside:
+            data = base64.b64encode(picture).decode()
+            kept.append(told | {"sheet": f"data:image/jpeg;base64,{data}"})
+            continue
+        told["sheet"] = f"{_TILES}/{number}.jpg"
+        text = f"simclrTile({number},{to_json(told)});\n"
+        write_whole(os.path.join(folder, f"{number}.jpg"), picture)
+        write_whole(os.path.join(folder, f"{number}.js"), text)
+        size += len(picture) + len(text)
+    text = document(overview, kept, connect=connect)
+    write_whole(path, text)
+    return Page(
+        path,
+        len(rows),
+        0 if inside else len(split),
+        size + len(text.encode()),
+        [one["id"] for one in overview["clusters"]],
+    )
