@@ -22,7 +22,7 @@ _FLAGS = (
     *("--enable-unsafe-swiftshader", "--remote-debugging-port=0"),
     *("--disable-background-networking", "--no-first-run", "--hide-scrollbars"),
 )
-_WAIT_S = 120
+_WAIT_S = 30
 
 
 def program():

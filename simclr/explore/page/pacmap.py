@@ -38,10 +38,12 @@ def fit(x, *, seed=0):
     far = rng.integers(n, size=[n, _FAR])
     pairs = np.concatenate([near, halfway, far], axis=1)  # [n, p]
     kinds = np.repeat([0, 1, 2], [near.shape[1], _HALFWAY, _FAR])
+    # [n, n p]: sums what reaches a row as the second of a pair.
+    every = np.arange(pairs.size)
     arrived = scipy.sparse.csr_matrix(
-        (np.ones(pairs.size, np.float32), pairs.ravel(), range(pairs.size + 1)),
-        shape=[pairs.size, n],
-    ).T.tocsr()  # [n, n p]: sums what reaches a row as the second of a pair.
+        (np.ones(pairs.size, np.float32), (pairs.ravel(), every)),
+        shape=[n, pairs.size],
+    )
     y = np.zeros([n, 2], np.float32)
     y[:, : x.shape[1]] = x[:, :2]
     y *= 1e-2 / max(y.std(), 1e-12)
@@ -53,12 +55,9 @@ def fit(x, *, seed=0):
         apart = [column[:, None] - column[pairs] for column in y.T]  # [n, p]
         force = scale + np.square(apart[0]) + np.square(apart[1])
         force = numerator / np.square(force)
+        pulls = [force * one for one in apart]
         gradient = np.stack(
-            [
-                f.sum(1) - arrived @ f.ravel()
-                for f in (force * a for a in apart)
-            ],
-            axis=1,
+            [one.sum(1) - arrived @ one.ravel() for one in pulls], axis=1
         )
         mean = _BETA1 * mean + (1 - _BETA1) * gradient
         square = _BETA2 * square + (1 - _BETA2) * np.square(gradient)
