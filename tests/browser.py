@@ -22,7 +22,7 @@ _FLAGS = (
     *("--enable-unsafe-swiftshader", "--remote-debugging-port=0"),
     *("--disable-background-networking", "--no-first-run", "--hide-scrollbars"),
 )
-_WAIT_S = 30
+_WAIT_S = 60
 
 
 def program():
@@ -85,18 +85,28 @@ class Tab:
         return result["result"].get("value")
 
     def wait(self, script):
-        """Waits until a script's value is true, and returns it."""
+        """Waits until a script's value is true."""
         end = time.monotonic() + _WAIT_S
         while time.monotonic() < end:
-            if value := self.run(script):
-                return value
+            if self.run(f"!!({script})"):
+                return
             time.sleep(0.05)
         raise AssertionError(f"never true: {script}; {self.errors}")
 
     def open(self, address):
         """Goes to an address and waits until the page has drawn itself."""
+        if self.run("document.documentElement"):
+            self.run("delete document.documentElement.dataset.drawn")
         self.call("Page.navigate", url=address)
         self.wait("document.documentElement?.dataset.drawn === 'yes'")
+
+    def keep_downloads(self, folder):
+        """What the page lets one download goes to a folder."""
+        self.call(
+            "Browser.setDownloadBehavior",
+            behavior="allow",
+            downloadPath=str(folder),
+        )
 
     def key(self, key):
         """Presses a key, by its name in KeyboardEvent.key."""
@@ -156,17 +166,20 @@ class Tab:
 
 
 @contextlib.contextmanager
-def tab(width=1280, height=800, downloads=None):
+def tab(width=1280, height=800):
     """A new browser with an empty page.
 
     Args:
         width, height: pixels.
-        downloads: folder for what the page lets one download; None: nothing.
 
     Yields:
         Tab.
     """
-    with tempfile.TemporaryDirectory(prefix="chromium-") as folder:
+    # A browser that was ended may still write a little.
+    made = tempfile.TemporaryDirectory(
+        prefix="chromium-", ignore_cleanup_errors=True
+    )
+    with made as folder:
         process = subprocess.Popen(
             [
                 *(program(), *_FLAGS, f"--window-size={width},{height}"),
@@ -177,14 +190,7 @@ def tab(width=1280, height=800, downloads=None):
         )
         try:
             port, target = _target(pathlib.Path(folder), process)
-            one = Tab(port, f"/devtools/page/{target}")
-            if downloads:
-                one.call(
-                    "Browser.setDownloadBehavior",
-                    behavior="allow",
-                    downloadPath=str(downloads),
-                )
-            yield one
+            yield Tab(port, f"/devtools/page/{target}")
         finally:
             process.terminate()
             process.wait()
@@ -194,7 +200,9 @@ def _target(folder, process):
     """(port, id of the first page) of a browser that has started."""
     end = time.monotonic() + _WAIT_S
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError, StopIteration):
+        with contextlib.suppress(
+            OSError, ValueError, LookupError, StopIteration
+        ):
             port = int((folder / "DevToolsActivePort").read_text().split()[0])
             address = f"http://127.0.0.1:{port}/json/list"
             with urllib.request.urlopen(address, timeout=5) as answer:

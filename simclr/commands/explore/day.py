@@ -1,5 +1,6 @@
 """`simclr day`: what a day's new images are, in one command."""
 
+import os
 from typing import Annotated
 
 from simclr.commands import arguments
@@ -32,8 +33,9 @@ def day(
     """Embeds new images, assigns them, and says what is new in them.
 
     The store has been clustered once; its duplicates are looked for if `simclr
-    dedup` has run once. Writes new.csv and new.png. The same command again
-    changes nothing, or completes what was killed.
+    dedup` has run once, and the day gets a page, new.html, if `simclr page`
+    has. Writes new.csv and new.png. The same command again changes nothing, or
+    completes what was killed.
 
     Returns:
         A table of pyarrow of the day's images, the most novel first: id,
@@ -83,5 +85,26 @@ def day(
         f"{counted(twins, 'duplicate')}"
         + (f"; clusters that were born: {born}" if born else "")
     )
-    show(f"{out}/new.csv; look at {out}/new.png")
+    looks = "new.html" if _page(opened, day, out, len(table)) else "new.png"
+    show(f"{out}/new.csv; look at {out}/{looks}")
     return table
+
+
+def _page(store, day, out, count):
+    """Whether a page of the day was written: the store has a map."""
+    from simclr.explore.page import layout
+    from simclr.explore.page.write import write
+    from simclr.explore.store.cells import quoted
+
+    found = layout.read(store)
+    if found is None or count < 2:
+        return False
+    write(
+        store,
+        found,
+        os.path.join(out, "new.html"),
+        title=f"New on {day}",
+        where=f"day = {quoted(day)}",
+        colour="novelty",
+    )
+    return True

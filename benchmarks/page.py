@@ -1,0 +1,84 @@
+"""The page of a store in Chromium: bytes, first paint, frames a second.
+
+    python benchmarks/page.py STORE --out=OUT
+
+Writes the page as `simclr page` does (a map that the store lacks is fitted and
+kept) and opens it in headless Chromium, which draws by software. Prints a JSON
+line: seconds to fit, seconds to write, bytes, files; milliseconds from opening
+to the first paint with images on it; frames a second while the map moves for
+three seconds, near (pictures) and as a whole; tiles that came in.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import time
+
+from simclr.explore.page import layout, write
+from simclr.explore.store.store import Store, held
+from tests import browser
+
+# Moves the map once a frame and counts the frames of three seconds.
+MOVE = """new Promise((done) => {
+  const map = document.getElementById("pictures");
+  const press = (key) => map.dispatchEvent(
+    new KeyboardEvent("keydown", {key, bubbles: true}));
+  const begin = performance.now();
+  let count = 0;
+  const next = () => {
+    const spent = performance.now() - begin;
+    if (spent > 3000) { done(1000 * count / spent); return; }
+    press(["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"][count++ % 4]);
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})"""
+DRAWN = "Number(document.documentElement.dataset.drawnAfter)"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("store")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--picture", help="a PNG of what is seen")
+    arguments = parser.parse_args()
+    store = Store(arguments.store)
+    started = time.monotonic()
+    with held(arguments.store):
+        found = layout.read(store)
+        if found is None:
+            found = layout.fit(store)
+            layout.write(store, found)
+    fitted = time.monotonic()
+    page = write.write(
+        store, found, str(arguments.out / "page.html"), title="Benchmark"
+    )
+    facts = {
+        "images": page.count,
+        "map_s": round(fitted - started, 1),
+        "write_s": round(time.monotonic() - fitted, 1),
+        "peak_gib": round(
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2
+        ),
+        "bytes": page.bytes,
+        "tiles": page.files,
+    }
+    with browser.tab() as tab:
+        tab.open(f"file://{pathlib.Path(page.path).resolve()}")
+        facts["first_paint_ms"] = round(tab.run(DRAWN))
+        facts["whole_fps"] = round(tab.run(MOVE), 1)
+        for _ in range(5):
+            tab.key("+")
+        tab.run("new Promise((done) => setTimeout(done, 1000))")
+        facts["near_fps"] = round(tab.run(MOVE), 1)
+        facts["requests"] = len(set(tab.requests))
+        if arguments.picture:
+            tab.picture(arguments.picture)
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
