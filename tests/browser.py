@@ -39,7 +39,8 @@ class Tab:
         errors: list of str, what its console reported.
     """
 
-    def __init__(self, port, path):
+    def __init__(self, port, path, process):
+        self._process = process
         self._socket = socket.create_connection(("127.0.0.1", port), _WAIT_S)
         key = base64.b64encode(os.urandom(16)).decode()
         self._socket.sendall(
@@ -127,6 +128,22 @@ class Tab:
         data = self.call("Page.captureScreenshot", format="png")["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))
 
+    def cpu_s(self):
+        """Seconds of CPU that the browser and its children have taken."""
+        times, children = {}, {}
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                words = path.read_text().rpartition(")")[2].split()
+                number = int(path.parent.name)
+                children.setdefault(int(words[1]), []).append(number)
+                times[number] = int(words[11]) + int(words[12])
+        family = [self._process.pid]
+        for one in family:
+            family += children.get(one, [])
+        return sum(times.get(one, 0) for one in family) / os.sysconf(
+            "SC_CLK_TCK"
+        )
+
     def _note(self, event):
         told = event.get("params", {})
         if event["method"] == "Network.requestWillBeSent":
@@ -190,7 +207,7 @@ def tab(width=1280, height=800):
         )
         try:
             port, target = _target(pathlib.Path(folder), process)
-            yield Tab(port, f"/devtools/page/{target}")
+            yield Tab(port, f"/devtools/page/{target}", process)
         finally:
             process.terminate()
             process.wait()

@@ -371,12 +371,15 @@ def test_a_day(run, photos, tmp_path, capsys):
     assert cli.main(["cluster", str(out), "--k=2", "--day=2026-01-01"]) == 0
     assert cli.main(["dedup", str(out)]) == 2, "too few for a threshold"
     assert cli.main(["dedup", str(out), "--threshold=0.9"]) == 0
+    assert cli.main(["page", str(out)]) == 0
     listed = []
     for _ in range(2):
         capsys.readouterr()
         assert cli.main(line) == 0
         assert "2026-01-02: 8 images" in capsys.readouterr().out
         listed.append((out / "days" / "2026-01-02" / "new.csv").read_text())
+        new = (out / "days" / "2026-01-02" / "new.html").read_text()
+        assert '"title":"New on 2026-01-02"' in new and '"count":8,' in new
     assert listed[0] == listed[1] and listed[0].count("\n") == 9
     assert (out / "days" / "2026-01-02" / "new.png").stat().st_size > 1000
     found = Store(str(out))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from simclr.explore.clusters import sample, whiten
 from simclr.explore.page import pacmap
 
-MOST_LANDMARKS = 50_000
+MOST_LANDMARKS = 20_000
 _NAME = "map"
 _DIMS = 64
 _NEAREST, _POWER = 4, 4  # Landmarks that an image lies between; of distances.
@@ -69,7 +69,7 @@ class Layout:
 
 
 def fit(store, *, seed=0):
-    """Lays out the live images of a store, at most 50,000 of them.
+    """Lays out the live images of a store, at most 20,000 of them.
 
     Args:
         store: Store.

@@ -77,16 +77,17 @@ function neighboursOf(tile, i) {
 
 // The sheet of a tile's thumbnails; null until it is there.
 function sheetOf(tile, then) {
-  if (!tile.image) {
-    tile.image = new Image();
+  if (tile.drawable) return tile.drawable;
+  if (!tile.seen) {
     tile.seen = [];
-    tile.image.onload = () => {
-      tile.drawable = true;
+    const image = new Image();
+    image.onload = async () => {
+      // Decoded once; an Image may be decoded again for each thumbnail.
+      tile.drawable = await createImageBitmap(image);
       for (const act of tile.seen.splice(0)) act();
     };
-    tile.image.src = tile.sheet;
+    image.src = tile.sheet;
   }
-  if (tile.drawable) return tile.image;
   if (then && !tile.seen.includes(then)) tile.seen.push(then);
   return null;
 }

@@ -8,6 +8,11 @@ const names = new Map(); // Cluster's id -> name.
 const steps = []; // What undo takes back: lists of [id, label before].
 let served = false;
 
+function shortName(cluster) {
+  return (names.get(cluster.id) ?? cluster.name) || `cluster ${cluster.id}`;
+}
+
+// Names may be the same; ids never are.
 function clusterName(cluster) {
   const name = names.get(cluster.id) ?? cluster.name;
   return name ? `${name} (${cluster.id})` : `cluster ${cluster.id}`;

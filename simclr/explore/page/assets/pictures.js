@@ -6,7 +6,7 @@ let lassoLine = []; // Points on screen.
 let current = null; // The image that is looked at: {tile, i, row}.
 
 // Pixels between thumbnails: the whole map has room for its points, too.
-function spacing() { return zoom() < 1.6 ? 104 : zoom() < 4 ? 74 : 56; }
+function spacing() { return zoom() < 1.6 ? 76 : 58; }
 
 function drawPictures() {
   const ratio = window.devicePixelRatio || 1;
@@ -30,6 +30,7 @@ function drawThumbnails() {
     if (!one || tile.novelty[i] < one.tile.novelty[one.i]) best.set(square, { tile, i, x, y });
   });
   paper.lineWidth = 2;
+  // The most usual first: where two would overlap it is the one that is seen.
   const order = [...best].sort(([, a], [, b]) => a.tile.novelty[a.i] - b.tile.novelty[b.i]);
   const drawn = new Map();
   for (const [square, { tile, i, x, y }] of order) {
@@ -64,7 +65,7 @@ function drawNames() {
   const taken = [];
   for (const [code, cluster] of overview.clusters.entries()) {
     if (lit >= 0 && code !== lit) continue;
-    const [x, y] = toScreen(...cluster.place), text = clusterName(cluster);
+    const [x, y] = toScreen(...cluster.place), text = shortName(cluster);
     const half = paper.measureText(text).width / 2 + 4;
     // The largest clusters come first; a name that would lie on one waits.
     if (taken.some((one) => Math.abs(one.x - x) < one.half + half && Math.abs(one.y - y) < 18)) continue;
