@@ -75,7 +75,7 @@ def main():
         facts |= moved(tab, "whole")
         for _ in range(5):
             tab.key("+")
-        tab.run("new Promise((done) => setTimeout(done, 1000))")
+        tab.run(MOVE)  # Thumbnails and tiles come in.
         facts |= moved(tab, "near")
         facts["requests"] = len(set(tab.requests))
         if arguments.picture:

@@ -92,19 +92,36 @@ function sheetOf(tile, then) {
   return null;
 }
 
-// Draws a thumbnail with its middle at (x, y), its longer side as told.
-function drawThumbnail(context, tile, i, x, y, side, then) {
+// A thumbnail cut out of its sheet; null until that is there. A browser would
+// hand the whole sheet to the graphics card for each frame that draws from it.
+const cuts = new Map(); // Row -> canvas.
+const MOST_CUTS = 4000;
+function cutOf(tile, i, then) {
+  const row = tile.start + i;
+  if (cuts.has(row)) return cuts.get(row);
   const width = tile.size[2 * i], height = tile.size[2 * i + 1];
   const sheet = width ? sheetOf(tile, then) : null;
   if (!sheet) return null;
-  const share = side / Math.max(width, height);
-  const w = width * share, h = height * share;
+  if (cuts.size >= MOST_CUTS) cuts.clear();
+  const cut = element("canvas", { width, height });
   const column = i % overview.columns, line = Math.floor(i / overview.columns);
-  context.drawImage(
-    sheet, column * overview.side, line * overview.side, width, height,
-    x - w / 2, y - h / 2, w, h,
-  );
-  return [x - w / 2, y - h / 2, w, h];
+  const x = column * overview.side, y = line * overview.side;
+  // So that it stays with the processor.
+  const brush = cut.getContext("2d", { willReadFrequently: true });
+  brush.drawImage(sheet, x, y, width, height, 0, 0, width, height);
+  cuts.set(row, cut);
+  return cut;
+}
+
+// Draws a thumbnail with its middle at (x, y), its longer side as told.
+function drawThumbnail(context, tile, i, x, y, side, then) {
+  const cut = cutOf(tile, i, then);
+  if (!cut) return null;
+  const share = side / Math.max(cut.width, cut.height);
+  const w = cut.width * share, h = cut.height * share;
+  const box = [x - w / 2, y - h / 2, w, h];
+  context.drawImage(cut, ...box);
+  return box;
 }
 
 function element(kind, properties = {}, ...inner) {
