@@ -21,6 +21,14 @@ _TPU = [
 _TORCH = ["torch>=2.6"]
 # Only to run encoders in ONNX files (a baseline, a teacher).
 _ONNX = ["onnxruntime>=1.19"]
+# To write and check the formats of simclr export; LiteRT's interpreter is no
+# longer TensorFlow's.
+_EXPORT = [
+    *_ONNX,
+    "ai-edge-litert>=1.4",
+    "onnx>=1.16",
+    "tf2onnx>=1.16",
+]
 # The store of vectors, and what is found in it (simclr embed, cluster, ...).
 _EXPLORE = ["faiss-cpu>=1.15", "pylance>=8,<15", "scikit-learn>=1.5"]
 # Many machines (--on=ray): tasks and actors alone, not Ray Data.
@@ -35,11 +43,10 @@ _AOT = [
 ]
 _TEST = [
     *_EXPLORE,
-    *_ONNX,
+    *_EXPORT,
     *_RAY,
     "ipykernel>=6",
     "nbclient>=0.10",
-    "onnx>=1.16",  # Makes the files that tests run.
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.9",
@@ -82,6 +89,7 @@ setuptools.setup(
         "onnx": _ONNX,
         "explore": _EXPLORE,
         "ray": _RAY,
+        "export": _EXPORT,
         "test": _TEST,
         "all": _CPU + _AOT + _TORCH + _TEST,
     },

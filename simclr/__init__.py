@@ -19,6 +19,7 @@ _HERE = {
     "pipeline": "simclr.commands.train.pipeline",
     "evaluate": "simclr.commands.use.evaluate",
     "predict": "simclr.commands.use.predict",
+    "export_run": "simclr.commands.use.export_run",
     "embed": "simclr.commands.explore.embed",
     "cluster": "simclr.commands.explore.cluster",
     "assign": "simclr.commands.explore.assign",

@@ -22,6 +22,7 @@ COMMANDS = {
     "pipeline": Command("train.pipeline", _training),
     "evaluate": Command("use.evaluate"),
     "predict": Command("use.predict"),
+    "export": Command("use.export_run"),
     "embed": Command("explore.embed"),
     "cluster": Command("explore.cluster"),
     "assign": Command("explore.assign"),

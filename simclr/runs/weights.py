@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from simclr import config as config_lib
 from simclr.models import classifier as classifier_lib
-from simclr.models import dtypes
+from simclr.models import dtypes, heads
 from simclr.models.backbones import build_encoder
 from simclr.models.variables import named_variables
 from simclr.published import start
@@ -80,6 +80,35 @@ def load_encoder(path, strategy=None):
         config = run_folder.read_config(weight_arrays.run_of(path))
         step, arrays = weight_arrays.read(path)
     models, model = _encoder(config, arrays, strategy)
+    return _trained(models, model, config, step)
+
+
+def load_parts(path):
+    """All of a run's net that has a use: for export.
+
+    Args:
+        path: run folder, or a checkpoint in one.
+
+    Returns:
+        Trained. Of a classifier as `load_classifier`; of another run as
+        `load_encoder`, whose `models` have the whole projection head, too, as
+        "head", where the run keeps it.
+
+    Raises:
+        InputError: as `load_encoder`.
+    """
+    run = weight_arrays.run_of(path)
+    config = run_folder.read_config(run)
+    imported = run_folder.read_facts(run).get("imported") or {}
+    if config.classifies or imported.get("probe_input"):
+        return load_classifier(path)
+    step, arrays = weight_arrays.read(path)
+    models, model = _encoder(config, arrays, None)
+    if any(name.startswith("head/") for name in arrays):
+        with _built_for(config, None):
+            head = heads.build_head(config.model, model.output.shape[-1])
+        _assign({"head": head}, arrays)
+        models = {**models, "head": head}
     return _trained(models, model, config, step)
 
 

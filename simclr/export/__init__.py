@@ -1,0 +1,1 @@
+"""A run's net as files that need no code of ours."""

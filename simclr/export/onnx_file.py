@@ -1,0 +1,19 @@
+"""model.onnx, for onnxruntime."""
+
+import json
+import warnings
+
+import onnx
+
+
+def write(net, path):
+    """Writes a net.Net; its metadata has the class names, a JSON list."""
+    with warnings.catch_warnings():
+        # Keras asks NumPy for a name that it no longer has.
+        warnings.simplefilter("ignore", FutureWarning)
+        net.model.export(path, format="onnx", verbose=False)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(
+        model, {"class_names": json.dumps(net.class_names)}
+    )
+    onnx.save(model, path)

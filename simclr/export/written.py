@@ -1,0 +1,100 @@
+"""A net's files, written aside, checked, and given their names."""
+
+import json
+import os
+import shutil
+import tempfile
+
+from simclr.export import check, keras_file, saved_model
+from simclr.export.formats import CARD, CLASSES, FORMATS
+from simclr.messages.errors import InputError
+from simclr.storage.whole import write_whole
+
+
+def write(net, formats, images, out, card):
+    """Writes the files that agree with the run; removes any that does not.
+
+    Args:
+        net: net.Net.
+        formats: tuple of str, keys of FORMATS.
+        images: list of uint8 [h, w, 3], to compare on.
+        out: folder; what it has of an older export is replaced, and of a
+            format whose new file is wrong, removed.
+        card: function of the dict of format -> difference to the text of
+            MODEL_CARD.md.
+
+    Returns:
+        dict of format -> the largest difference, a share of the range.
+
+    Raises:
+        InputError: a file cannot be written, or is wrong.
+        OSError: the folder cannot be written.
+    """
+    os.makedirs(out, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=out) as aside:
+        wrong = _write_all(net, formats, aside)
+        files = {
+            kind: os.path.join(aside, FORMATS[kind][0])
+            for kind in formats
+            if kind not in wrong
+        }
+        found = check.differences(net, images, files) if files else {}
+        good = {k: d for k, d in found.items() if check.passed(d)}
+        for kind in formats:
+            path = os.path.join(out, FORMATS[kind][0])
+            _remove(path)
+            if kind in good:
+                os.rename(files[kind], path)
+    if good:
+        if net.class_names:
+            names = os.path.join(out, CLASSES)
+            write_whole(names, json.dumps(net.class_names))
+        write_whole(os.path.join(out, CARD), card(good))
+    for kind, difference in found.items():
+        if isinstance(difference, str):
+            wrong[kind] = f"it does not run: {difference}"
+        elif kind not in good:
+            wrong[kind] = (
+                f"its outputs differ by {difference:.1e} of their range, more "
+                f"than {check.BOUND:.0e}"
+            )
+    if wrong:
+        said = "; ".join(f"{kind}: {why}" for kind, why in wrong.items())
+        kept = ", ".join(good) or "nothing"
+        raise InputError(f"Not exported: {said}. Written: {kept}.")
+    return good
+
+
+def _write_all(net, formats, folder):
+    """Writes what can be written; dict of format -> why the others cannot."""
+    wrong = {}
+    path = {k: os.path.join(folder, name) for k, (name, _) in FORMATS.items()}
+    steps = {}
+    if "keras" in formats:
+        steps["keras"] = lambda: keras_file.write(net, path["keras"])
+    if {"savedmodel", "litert"} & set(formats):
+        steps["savedmodel"] = lambda: saved_model.write(net, path["savedmodel"])
+    if "onnx" in formats:
+        from simclr.export import onnx_file
+
+        steps["onnx"] = lambda: onnx_file.write(net, path["onnx"])
+    if "litert" in formats:
+        from simclr.export import litert_file
+
+        steps["litert"] = lambda: litert_file.write(
+            path["savedmodel"], path["litert"]
+        )
+    for kind, step in steps.items():
+        try:
+            step()
+        except Exception as error:  # Converters raise what they like.
+            first = str(error).strip().splitlines() or [type(error).__name__]
+            wrong[kind] = f"it cannot be written: {first[0]}"
+    return {kind: why for kind, why in wrong.items() if kind in formats}
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)

@@ -1,0 +1,296 @@
+"""simclr export: files that say what the run says, without this package."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import threading
+import urllib.request
+
+import keras
+import numpy as np
+import onnx
+import pytest
+
+from simclr import __main__ as cli
+from simclr.config import Model
+from simclr.data.images.center_crop import center_view
+from simclr.data.images.decode import decode
+from simclr.export import check, fresh, preprocessing
+from simclr.export import net as nets
+from simclr.export.formats import FORMATS
+from simclr.models import heads
+from simclr.models.backbones import build_encoder
+from simclr.models.variables import named_variables
+from simclr.runs import checkpoint, weights
+from simclr.runs import folder as run_folder
+from tests import tiny, tiny_classifier, tiny_encoder
+
+SHAPES = ((17, 31), (200, 100), (16, 16), (9, 300), (64, 64), (250, 333))
+# One of each family, as small as it gets.
+BACKBONES = {
+    "resnet": Model(depth=18, width=0.125, stem="torchvision"),
+    "sk": Model(depth=50, width=0.125, stem="imagenet", sk_ratio=0.0625),
+    "se": Model(depth=10, width=0.125, stem="cifar", se_ratio=0.25),
+    "mobilenet_v3_small": Model(name="mobilenet_v3_small"),
+    "efficientnet_v2_b0": Model(name="efficientnet_v2_b0"),
+    "efficientnet_lite0": Model(name="efficientnet_lite0"),
+    "convnext_tiny": Model(name="convnext_tiny"),
+    "vit_small": Model(name="vit_small"),
+    "vit_learned": Model(
+        name="vit_small", position_grid=7, layer_scale=True, patch=16
+    ),
+}
+
+
+def images(*shapes, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes
+    ]
+
+
+def pretrained(workdir, model, size=32, precision="float32"):
+    """A run as pretrain leaves it: an encoder and its projection head."""
+    config = tiny.config("photos", model=model)
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, image_size=size),
+        train=dataclasses.replace(config.train, precision=precision),
+    )
+    keras.utils.set_random_seed(5)
+    encoder = build_encoder(config.model, size)
+    head = heads.build_head(config.model, encoder.output["h"].shape[-1])
+    rng = np.random.default_rng(5)
+    for variable in [*encoder.variables, *head.variables]:
+        # No statistic, scale or shift is as it starts: each has its effect.
+        noise = rng.uniform(0.8, 1.2, variable.shape)
+        shift = 0.1 if len(variable.shape) == 1 else 0.0
+        variable.assign(variable * noise + shift * (noise - 0.8))
+    facts = {"data": {"images": 7, "fingerprint": ""}, "classes": None}
+    with run_folder.open_run(str(workdir), config, facts):
+        checkpoint.save(
+            run_folder.checkpoints(str(workdir)),
+            4,
+            named_variables(encoder=encoder, head=head),
+        )
+    return str(workdir)
+
+
+def say(capsys, *line):
+    """(status, standard output, last line of the errors)."""
+    status = cli.main([str(word) for word in line])
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    return status, said.out, (said.err.splitlines() or [""])[-1]
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 224])
+def test_the_preprocessing_is_evaluations(size):
+    """At most 2e-6, of pixels in [0, 1], whatever an image's size."""
+    model = preprocessing.build(size)
+    for image in images(*SHAPES, (size, size), (size, size + 1)):
+        views = model.predict_on_batch(np.stack([image, image[::-1]]))
+        np.testing.assert_allclose(
+            views[0], center_view(image, size), atol=2e-6
+        )
+        np.testing.assert_allclose(
+            views[1], center_view(image[::-1], size), atol=2e-6
+        )
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_net_of_keras_alone_is_ours(name, tmp_path):
+    run = pretrained(tmp_path, BACKBONES[name])
+    net = nets.build(weights.load_parts(run))
+    shown = images((17, 31), (200, 100))
+    expected = nets.expected(net, shown)
+    assert set(expected) == {"features", "projection"}
+    for i, image in enumerate(shown):
+        said = net.model.predict_on_batch(image[None])
+        for key, value in expected.items():
+            difference = np.abs(said[key][0] - value[i]).max()
+            assert difference <= check.BOUND * np.ptp(value), (key, difference)
+    ours = {type(x).__module__ for x in net.model._flatten_layers()}
+    assert not any(module.startswith("simclr") for module in ours)
+
+
+def test_a_run_in_bfloat16_is_exported_in_float32(tmp_path):
+    run = pretrained(tmp_path, BACKBONES["se"], 16, precision="mixed_bfloat16")
+    net = nets.build(weights.load_parts(run))
+    assert {w.dtype for w in net.model.weights} == {"float32"}
+    assert net.model.compute_dtype == "float32"
+    assert {
+        x.compute_dtype for x in net.model._flatten_layers() if x.weights
+    } == {"float32"}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """(run folder, its export's folder)."""
+    folder = tmp_path_factory.mktemp("export")
+    run = tiny_classifier.write(folder / "run", "photos", ("cat", "dög"))
+    source = tiny.write_photos(folder / "photos", count=6, side=33)
+    status = cli.main(["export", run, f"--data={source}"])
+    assert status == 0
+    return run, os.path.join(run, "export")
+
+
+def test_what_is_written(exported):
+    _, out = exported
+    names = {name for name, _ in FORMATS.values()}
+    assert set(os.listdir(out)) == names | {"classes.json", "MODEL_CARD.md"}
+    with open(os.path.join(out, "classes.json"), encoding="utf-8") as file:
+        assert json.load(file) == ["cat", "dög"]
+    with open(os.path.join(out, "MODEL_CARD.md"), encoding="utf-8") as file:
+        card = file.read()
+    for words in ("ResNet-10", "photos", "simclr evaluate", "tensorflow 2"):
+        assert words in card
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_any_size_and_batch(exported, kind):
+    run, out = exported
+    net = nets.build(weights.load_parts(run))
+    said = fresh.LOADERS[kind](os.path.join(out, FORMATS[kind][0]))
+    for n, shape in ((1, (17, 31)), (3, (200, 100)), (2, (16, 16))):
+        shown = images(*[shape] * n, seed=n)
+        answers = said(np.stack(shown))
+        for key, value in nets.expected(net, shown).items():
+            np.testing.assert_allclose(answers[key], value, atol=2e-5)
+
+
+def test_jpeg_bytes_and_class_names(exported):
+    run, out = exported
+    net = nets.build(weights.load_parts(run))
+    shown = images((40, 30), (33, 50))
+    data = [check._jpeg(image) for image in shown]
+    said = fresh.load_savedmodel(
+        os.path.join(out, "saved_model"), "jpeg", "jpeg"
+    )(data)
+    names = [name.decode() for name in said["class_names"].numpy()]
+    assert names == ["cat", "dög"]
+    expected = nets.expected(net, [decode(x) for x in data])
+    np.testing.assert_allclose(
+        said["features"], expected["features"], atol=2e-5
+    )
+
+
+def shown_in_docs(word):
+    """The block of Python in docs/export.md that has a word."""
+    text = pathlib.Path("docs/export.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    [block] = [block for block in blocks if word in block]
+    return block
+
+
+def test_the_loaders_of_the_docs(exported, monkeypatch):
+    _, out = exported
+    code = shown_in_docs("get_signature_runner")
+    monkeypatch.chdir(out)
+    assert code.count("answers = ") == 4
+    names = {}
+    for line in re.split(r"(?=^answers = )", code, flags=re.M):
+        exec(line, names)
+        if "answers" in names:
+            assert np.shape(names["answers"]["probabilities"]) == (2, 2)
+
+
+def test_the_server_of_the_docs(exported, monkeypatch):
+    _, out = exported
+    shown = shown_in_docs("http.server")
+    monkeypatch.chdir(out)
+    code, _, last = shown.rpartition("\nserver.")
+    assert last.strip() == "serve_forever()"
+    names = {}
+    exec(code.replace("8000", "0"), names)
+    server = names["server"]
+    names["Handler"].log_message = lambda *_: None
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    [image] = images((40, 30))
+    url = f"http://localhost:{server.server_port}"
+    with urllib.request.urlopen(url, check._jpeg(image)) as answer:
+        told = json.load(answer)
+    thread.join()
+    server.server_close()
+    assert sum(told["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert len(told["features"]) == 64
+
+
+def test_a_file_that_differs_is_not_kept(tmp_path, capsys, monkeypatch):
+    run = tiny_encoder.write(tmp_path / "run", "photos")
+    whole = nets.expected
+
+    def other(net, shown):
+        return {k: x + 1e-3 * np.ptp(x) for k, x in whole(net, shown).items()}
+
+    status, _, error = say(
+        capsys, "export", run, "--format=keras", f"--out={tmp_path / 'out'}"
+    )
+    assert status == 0
+    assert os.path.exists(tmp_path / "out" / "model.keras")
+    monkeypatch.setattr(nets, "expected", other)
+    status, _, error = say(
+        capsys, "export", run, "--format=keras", f"--out={tmp_path / 'out'}"
+    )
+    assert status == 1 and "keras: its outputs differ by 1.0e-03" in error
+    assert not os.path.exists(tmp_path / "out" / "model.keras")
+    assert not [n for n in os.listdir(tmp_path / "out") if n[0] == "."]
+
+
+def test_bad_calls_say_so_in_one_line(tmp_path, capsys):
+    run = tiny_encoder.write(tmp_path / "run", "photos")
+    planes = pretrained(
+        tmp_path / "planes", Model(depth=10, width=0.125, extra_planes=2)
+    )
+    for words, expected in (
+        ((run, "--format=pickle"), "--format=pickle: choose of"),
+        ((tmp_path / "none",), "none"),
+        ((run, "--data=missing"), "missing"),
+        ((planes, "--format=keras"), "planes beside the colours"),
+    ):
+        status, out, error = say(capsys, "export", *words)
+        assert status == 1 and expected in error and not out
+    [found] = [p for p in os.listdir(run_folder.checkpoints(run)) if "4" in p]
+    path = os.path.join(run_folder.checkpoints(run), found)
+    with open(path, "r+b") as file:
+        file.truncate(os.path.getsize(path) // 2)
+    status, out, error = say(capsys, "export", run, "--format=keras")
+    assert status == 1 and "damaged" in error
+
+
+def test_nan_does_not_pass():
+    assert not check.passed(float("nan"))
+    assert not check.passed("it does not load")
+    assert check.passed(check.BOUND)
+
+
+def test_resizing_still_puts_batch_norm_into_training_mode():
+    """When this fails Keras has mended it: see docs/export.md."""
+    norm = keras.layers.BatchNormalization()
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Resizing(4, 4), norm]
+    )
+    x = np.random.default_rng(0).uniform(3, 4, (2, 8, 8, 3))
+    said = np.asarray(model(x.astype(np.float32)))
+    assert abs(said.mean()) < 0.1  # About 3.5 by the statistics at the start.
+
+
+def test_a_tensor_still_becomes_an_input_in_onnx(tmp_path):
+    """When this fails Keras has mended it: see docs/export.md."""
+    x = keras.Input((2,), name="x")
+    model = keras.Model(x, keras.ops.add(x, keras.ops.ones([2])))
+    path = str(tmp_path / "model.onnx")
+    model.export(path, format="onnx", verbose=False)
+    assert len(onnx.load(path).graph.input) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_in_every_format(name, tmp_path, capsys):
+    run = pretrained(tmp_path / "run", BACKBONES[name])
+    status, out, error = say(capsys, "export", run)
+    assert status == 0, error
+    assert out.count("differs by at most") == len(FORMATS)
