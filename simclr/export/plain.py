@@ -36,6 +36,8 @@ def plain(model, shape=None):
     pairs = []
 
     def replace(layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # An operation, such as a slice: no weights, no dtype.
         for kind, operation in _OPERATIONS.items():
             if isinstance(layer, kind):
                 return operation(layer)
