@@ -1,6 +1,5 @@
 """simclr export: files that say what the run says, without this package."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -20,12 +19,9 @@ from simclr.data.images.decode import decode
 from simclr.export import check, fresh, preprocessing
 from simclr.export import net as nets
 from simclr.export.formats import FORMATS
-from simclr.models import heads
-from simclr.models.backbones import build_encoder
-from simclr.models.variables import named_variables
-from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
-from tests import tiny, tiny_classifier, tiny_encoder
+from simclr.runs import weights
+from tests import tiny, tiny_classifier, tiny_encoder, tiny_pretrained
 
 SHAPES = ((17, 31), (200, 100), (16, 16), (9, 300), (64, 64), (250, 333))
 # One of each family, as small as it gets.
@@ -49,33 +45,6 @@ def images(*shapes, seed=0):
     return [
         rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes
     ]
-
-
-def pretrained(workdir, model, size=32, precision="float32"):
-    """A run as pretrain leaves it: an encoder and its projection head."""
-    config = tiny.config("photos", model=model)
-    config = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, image_size=size),
-        train=dataclasses.replace(config.train, precision=precision),
-    )
-    keras.utils.set_random_seed(5)
-    encoder = build_encoder(config.model, size)
-    head = heads.build_head(config.model, encoder.output["h"].shape[-1])
-    rng = np.random.default_rng(5)
-    for variable in [*encoder.variables, *head.variables]:
-        # No statistic, scale or shift is as it starts: each has its effect.
-        noise = rng.uniform(0.8, 1.2, variable.shape)
-        shift = 0.1 if len(variable.shape) == 1 else 0.0
-        variable.assign(variable * noise + shift * (noise - 0.8))
-    facts = {"data": {"images": 7, "fingerprint": ""}, "classes": None}
-    with run_folder.open_run(str(workdir), config, facts):
-        checkpoint.save(
-            run_folder.checkpoints(str(workdir)),
-            4,
-            named_variables(encoder=encoder, head=head),
-        )
-    return str(workdir)
 
 
 def say(capsys, *line):
@@ -102,7 +71,7 @@ def test_the_preprocessing_is_evaluations(size):
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_net_of_keras_alone_is_ours(name, tmp_path):
-    run = pretrained(tmp_path, BACKBONES[name])
+    run = tiny_pretrained.write(tmp_path, BACKBONES[name])
     net = nets.build(weights.load_parts(run))
     shown = images((17, 31), (200, 100))
     expected = nets.expected(net, shown)
@@ -117,7 +86,9 @@ def test_a_net_of_keras_alone_is_ours(name, tmp_path):
 
 
 def test_a_run_in_bfloat16_is_exported_in_float32(tmp_path):
-    run = pretrained(tmp_path, BACKBONES["se"], 16, precision="mixed_bfloat16")
+    run = tiny_pretrained.write(
+        tmp_path, BACKBONES["se"], 16, precision="mixed_bfloat16"
+    )
     net = nets.build(weights.load_parts(run))
     assert {w.dtype for w in net.model.weights} == {"float32"}
     assert net.model.compute_dtype == "float32"
@@ -250,7 +221,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, capsys, monkeypatch):
 
 def test_bad_calls_say_so_in_one_line(tmp_path, capsys):
     run = tiny_encoder.write(tmp_path / "run", "photos")
-    planes = pretrained(
+    planes = tiny_pretrained.write(
         tmp_path / "planes", Model(depth=10, width=0.125, extra_planes=2)
     )
     for words, expected in (
@@ -299,7 +270,7 @@ def test_a_tensor_still_becomes_an_input_in_onnx(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_in_every_format(name, tmp_path, capsys):
-    run = pretrained(tmp_path / "run", BACKBONES[name])
+    run = tiny_pretrained.write(tmp_path / "run", BACKBONES[name])
     status, out, error = say(capsys, "export", run)
     assert status == 0, error
     assert out.count("differs by at most") == len(FORMATS)

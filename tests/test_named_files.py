@@ -28,6 +28,7 @@ FILES |= {p.name for p in ROOT.glob("*")}
 ELSEWHERE = frozenset(
     [
         "table.md",  # What benchmarks write.
+        "MODEL_CARD.md",  # What export writes.
         "colabs/intriguing_properties/generalized_contrastive_loss.ipynb",
     ]
 )
@@ -103,16 +104,20 @@ def modules():
 def imported(path):
     """dict of what a Python file calls a module -> its last name.
 
-    "" stands for a module that is not ours.
+    Of a document its examples in Python. "" stands for a module that is not ours.
     """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+        text = "".join(blocks)
     found = {}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None) or ""
             for a in node.names:
                 ours = f"{module}.{a.name}".lstrip(".").startswith(FOLDERS)
                 name = a.name.rpartition(".")[2] if ours else ""
-                found[a.asname or a.name] = name
+                found[a.asname or a.name.partition(".")[0]] = name
     return found
 
 
@@ -162,7 +167,7 @@ def test_names_in_modules_exist(path):
     if path.suffix == ".py":
         found = missing_names(docstrings(path), imported(path))
     else:
-        found = missing_names(prose(path))
+        found = missing_names(prose(path), imported(path))
     assert found == []
 
 

@@ -8,9 +8,9 @@ from simclr.storage.whole import write_whole
 def write(saved_model, path):
     """Converts a SavedModel's signature "serve".
 
-    As Keras's own export does (keras/src/export/litert.py, which Python 3.10's
-    Keras does not have), but without TensorFlow's operations: what LiteRT does
-    not have by itself is an error here, not on the phone.
+    As Keras's own export does, which Python 3.10's Keras does not have, but
+    without TensorFlow's operations: what LiteRT does not have by itself is an
+    error here, not on the phone.
 
     Args:
         saved_model: folder, of saved_model.write.
