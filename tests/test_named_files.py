@@ -104,7 +104,8 @@ def modules():
 def imported(path):
     """dict of what a Python file calls a module -> its last name.
 
-    Of a document its examples in Python. "" stands for a module that is not ours.
+    Of a document its examples in Python. "" stands for a module that is not
+    ours.
     """
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
