@@ -23,8 +23,7 @@ from simclr.inference import shard_writer
 from simclr.messages.errors import InputError
 from simclr.runs import weights
 from tests import tiny, tiny_classifier
-
-BAD = "a/004.png"
+from tests.tiny import BAD
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +33,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("new")
-    tiny.write_photos(folder, count=20, classes=("a", "b"))
-    (folder / BAD).write_bytes(b"\x89PNG\r\n\x1a\n cut short")
-    return str(folder)
+    return str(tiny.write_photos_and_a_bad_one(tmp_path_factory.mktemp("new")))
 
 
 def vectors_of(run, photos):

@@ -50,10 +50,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("new")
-    tiny.write_photos(folder, count=20, classes=("a", "b"))
-    (folder / "a" / "004.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
-    return folder
+    return tiny.write_photos_and_a_bad_one(tmp_path_factory.mktemp("new"))
 
 
 @pytest.fixture

@@ -34,6 +34,16 @@ def write_photos(folder, count=64, classes=("cat", "dog"), side=24, seed=0):
     return folder
 
 
+BAD = "a/004.png"  # The one of write_photos_and_a_bad_one that is damaged.
+
+
+def write_photos_and_a_bad_one(folder):
+    """Twenty photos, of which nineteen can be read; returns the folder."""
+    write_photos(folder, count=20, classes=("a", "b"))
+    (folder / BAD).write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    return folder
+
+
 def config(folder, **changes):
     """CONFIG over the photos in `folder`; changes are whole parts or values."""
     data = dataclasses.replace(CONFIG.data, source=str(folder))
