@@ -111,6 +111,43 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == [".writing-0123-p.csv", "p.csv"]
 
 
+def test_folders(tmp_path):
+    """A killed one goes, one in use stays, the one before is replaced."""
+    path = tmp_path / "tiles"
+    path.mkdir()
+    (path / "of the page before").touch()
+    (tmp_path / ".writing-0123-tiles").mkdir()
+    (tmp_path / ".writing-0123-tiles" / "half").touch()
+    with whole.scratch_folder(path) as aside:
+        assert len(os.listdir(tmp_path)) == 2
+        with whole.scratch_folder(path):
+            assert os.path.isdir(aside)
+        whole.write_whole(os.path.join(aside, "0.js"), "all")
+        whole.finish_any(aside, path)
+    assert os.listdir(tmp_path) == ["tiles"]
+    assert os.listdir(path) == ["0.js"]
+    with pytest.raises(KeyError), whole.scratch_folder(path) as aside:
+        whole.write_whole(os.path.join(aside, "1.js"), "all")
+        raise KeyError
+    assert os.listdir(path) == ["0.js"] and len(os.listdir(tmp_path)) == 1
+
+
+def test_a_file_in_a_folders_place_and_back(tmp_path):
+    path = tmp_path / "net"
+    for _ in range(2):
+        with whole.scratch_folder(path) as aside:
+            (tmp_path / aside / "a").touch()
+            whole.finish_any(aside, path)
+        assert path.is_dir()
+        with whole.scratch_folder(path) as aside:
+            whole.write_whole(os.path.join(aside, "a"), "text")
+            whole.finish_any(os.path.join(aside, "a"), path)
+        assert path.read_text() == "text"
+    whole.remove_any(path)
+    whole.remove_any(path)
+    assert os.listdir(tmp_path) == []
+
+
 def test_nothing_else_writes_aside_and_renames():
     root = pathlib.Path(__file__).parent.parent
     renames = re.compile(r"\bos\.(replace|rename)\(")

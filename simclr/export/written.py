@@ -2,13 +2,16 @@
 
 import json
 import os
-import shutil
-import tempfile
 
 from simclr.export import check, keras_file, saved_model
 from simclr.export.formats import CARD, CLASSES, FORMATS
 from simclr.messages.errors import InputError
-from simclr.storage.whole import write_whole
+from simclr.storage.whole import (
+    finish_any,
+    remove_any,
+    scratch_folder,
+    write_whole,
+)
 
 
 def write(net, formats, images, out, card):
@@ -31,7 +34,7 @@ def write(net, formats, images, out, card):
         OSError: the folder cannot be written.
     """
     os.makedirs(out, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=out) as aside:
+    with scratch_folder(os.path.join(out, "export")) as aside:
         wrong = _write_all(net, formats, aside)
         files = {
             kind: os.path.join(aside, FORMATS[kind][0])
@@ -42,9 +45,10 @@ def write(net, formats, images, out, card):
         good = {k: d for k, d in found.items() if check.passed(d)}
         for kind in formats:
             path = os.path.join(out, FORMATS[kind][0])
-            _remove(path)
             if kind in good:
-                os.rename(files[kind], path)
+                finish_any(files[kind], path)
+            else:
+                remove_any(path)
     if good:
         if net.class_names:
             names = os.path.join(out, CLASSES)
@@ -91,10 +95,3 @@ def _write_all(net, formats, folder):
             first = str(error).strip().splitlines() or [type(error).__name__]
             wrong[kind] = f"it cannot be written: {first[0]}"
     return {kind: why for kind, why in wrong.items() if kind in formats}
-
-
-def _remove(path):
-    if os.path.isdir(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)

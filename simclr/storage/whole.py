@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: write aside, then rename.
+"""Files and folders that are there whole or not at all: aside, then renamed.
 
 What a killed process was writing stays beside its place under a name that
 begins with a dot, which nothing here reads. Whoever writes that file next
@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import uuid
 
 _WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
@@ -25,6 +26,33 @@ def finish(unfinished, path):
     with open(unfinished, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(unfinished, path)
+
+
+def finish_any(unfinished, path):
+    """Gives a written file or folder its name; what has the name now goes.
+
+    Args:
+        unfinished: file or folder on the disk of `path`.
+        path: file or folder to make or replace. Where a folder comes or
+            goes, a crash may leave nothing there, never a half.
+    """
+    if os.path.isdir(unfinished) or os.path.isdir(path):
+        remove_any(path)
+    if not os.path.isdir(unfinished):
+        return finish(unfinished, path)
+    for folder, _, names in os.walk(unfinished):
+        for name in names:
+            with open(os.path.join(folder, name), "rb+") as file:
+                os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def remove_any(path):
+    """Removes a file or a folder, where there is one."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 @contextlib.contextmanager
@@ -55,6 +83,32 @@ def whole_path(path):
 
 
 @contextlib.contextmanager
+def scratch_folder(path):
+    """A folder beside `path` for what is not whole yet; it goes at the end.
+
+    Args:
+        path: local file or folder that will be made of it (`finish_any`).
+
+    Yields:
+        Path of an empty folder, which may be renamed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _remove_left_over(path)
+    unfinished = unfinished_path(path)
+    os.mkdir(unfinished)
+    lock = os.open(unfinished, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield unfinished
+    finally:
+        os.close(lock)
+        remove_any(unfinished)
+
+
+@contextlib.contextmanager
 def whole_file(path, mode="w", **options):
     """An open file that takes the name `path` when it is closed.
 
@@ -81,7 +135,7 @@ def remove_unfinished(folder):
     """Removes what processes that were killed left in a folder of one's own."""
     for name in os.listdir(folder):
         if name.startswith(_WRITING):
-            os.unlink(os.path.join(folder, name))
+            remove_any(os.path.join(folder, name))
 
 
 def _remove_left_over(path):
@@ -93,9 +147,20 @@ def _remove_left_over(path):
             if ours.fullmatch(other):
                 other = os.path.join(folder, other)
                 # Another's lock is an error, and so is a disk without locks.
-                with contextlib.suppress(OSError), open(other, "rb+") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(other)
+                with contextlib.suppress(OSError), _opened(other) as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove_any(other)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """A descriptor of a file, or of a folder, which opens for reading only."""
+    how = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
+    descriptor = os.open(path, how)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _created(path):

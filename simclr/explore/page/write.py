@@ -3,13 +3,12 @@
 import base64
 import dataclasses
 import os
-import shutil
 
 from simclr.explore.page import contents, sprites, tiles
 from simclr.explore.page import rows as rows_of
 from simclr.explore.page.document import document, to_json
 from simclr.messages.progress import progress_bar
-from simclr.storage.whole import write_whole
+from simclr.storage.whole import finish_any, scratch_folder, write_whole
 
 MOST_INSIDE = 20_000  # Images of a page that is one file.
 _TILES = "tiles"
@@ -72,23 +71,23 @@ def write(
     inside = len(rows) <= most_inside
     folder = os.path.join(os.path.dirname(path), _TILES)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    if not inside:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
     kept, size = [], 0
-    for number, tile in enumerate(progress_bar(split, desc="Tiles")):
-        part = slice(tile.start, tile.start + tile.count)
-        picture, sizes = sprites.sheet(store, rows.number[part])
-        told = contents.tile(rows, tile, overview["clusters"], sizes)
-        if inside:
-            data = base64.b64encode(picture).decode()
-            kept.append(told | {"sheet": f"data:image/jpeg;base64,{data}"})
-            continue
-        told["sheet"] = f"{_TILES}/{number}.jpg"
-        text = f"simclrTile({number},{to_json(told)});\n"
-        write_whole(os.path.join(folder, f"{number}.jpg"), picture)
-        write_whole(os.path.join(folder, f"{number}.js"), text)
-        size += len(picture) + len(text)
+    with scratch_folder(folder) as aside:
+        for number, tile in enumerate(progress_bar(split, desc="Tiles")):
+            part = slice(tile.start, tile.start + tile.count)
+            picture, sizes = sprites.sheet(store, rows.number[part])
+            told = contents.tile(rows, tile, overview["clusters"], sizes)
+            if inside:
+                data = base64.b64encode(picture).decode()
+                kept.append(told | {"sheet": f"data:image/jpeg;base64,{data}"})
+                continue
+            told["sheet"] = f"{_TILES}/{number}.jpg"
+            text = f"simclrTile({number},{to_json(told)});\n".encode()
+            _write(os.path.join(aside, f"{number}.jpg"), picture)
+            _write(os.path.join(aside, f"{number}.js"), text)
+            size += len(picture) + len(text)
+        if not inside:
+            finish_any(aside, folder)
     text = document(overview, kept, connect=connect)
     write_whole(path, text)
     return Page(
@@ -98,3 +97,8 @@ def write(
         size + len(text.encode()),
         [one["id"] for one in overview["clusters"]],
     )
+
+
+def _write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
