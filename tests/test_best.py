@@ -10,7 +10,7 @@ from simclr.data.images.reader import Reader
 from simclr.engines.workers import Workers
 from simclr.runs import best, checkpoint, metrics, weights
 from simclr.runs import folder as run_folder
-from simclr.training import loop, start
+from simclr.training import loop, run_facts, start
 from simclr.training.monitor import Monitor
 from simclr.training.recorder import Recorder
 from simclr.training.tasks import Pretrain
@@ -103,7 +103,7 @@ def test_a_run_keeps_its_best_as_a_run(photos, tmp_path, monkeypatch, capsys):
     )
     begun = {v.path: v.numpy() for v in task.encoder.variables}
     run = str(tmp_path / "run")
-    facts = loop.facts_of(source, names, 1, ())
+    facts = run_facts.facts_of(source, names, 1, ())
     found = iter(
         [
             ({"knn": 0.5}, {"start_knn": 0.6, "start_effective_rank": 9.0}),

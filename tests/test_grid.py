@@ -151,7 +151,7 @@ def test_cells_build_on_cells_before_them_and_on_runs(tmp_path):
 
 def test_another_config_is_not_taken_for_done(tmp_path):
     Fake().run({"a": grid.Cell(BASE)}, tmp_path)
-    other = {"a": grid.Cell(tiny.config("photos", epochs=3))}
+    other = {"a": grid.Cell(tiny.config("photos", seed=4))}
     with pytest.raises(ValueError, match="holds another run"):
         Fake().run(other, tmp_path)
 

@@ -114,6 +114,11 @@ On = Annotated[
     "Where the work is done: here; ray, started on this machine; or "
     "ray:HOST:PORT, on the machines of a cluster (docs/many_machines.md).",
 ]
+NewImages = Annotated[
+    bool,
+    "Go on with a run although its images, or their labels, are others than "
+    "when it stopped: new photos in the folder.",
+]
 Profile = Annotated[
     bool,
     "Trace ten steps into the run folder's profile/ and say where their time "

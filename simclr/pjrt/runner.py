@@ -27,7 +27,6 @@ from simclr.pjrt.steps import Steps
 from simclr.runs import checkpoint, step_loop
 from simclr.runs import folder as run_folder
 from simclr.runs.metrics import Rows
-from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import EXIT_STOPPED, Pace, Stopper
 from simclr.storage import json_text
 
@@ -100,7 +99,9 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
         started = time.monotonic()
         engine = Lowered(run, signature["step"], devices, arrays)
         say(f"Compiled  in {time.monotonic() - started:.0f} s")
-        run_schedule = RunSchedule(config, len(store), signature["total_steps"])
+        run_schedule = step_loop.RunSchedule(
+            config, len(store), signature["total_steps"]
+        )
         alone = Alone()
         with (
             Recorder(run, config, signature, engine, store, step) as recorder,

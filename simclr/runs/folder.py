@@ -9,14 +9,14 @@ import re
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.messages.names import last_parts
-from simclr.runs import checkpoint, older
+from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text
 from simclr.storage.lock import locked
 from simclr.storage.whole import write_whole
 
 
 @contextlib.contextmanager
-def open_run(workdir, config, facts):
+def open_run(workdir, config, facts, *, new_images=False):
     """Starts a run folder, or checks that it may be resumed.
 
     A context manager that holds the folder: nobody else trains into it.
@@ -24,12 +24,15 @@ def open_run(workdir, config, facts):
     Args:
         workdir: folder of the run; made when missing.
         config: Config of the run.
-        facts: dict for run.json; facts["data"] must agree on resuming.
+        facts: dict for run.json; see continuing.compare.
+        new_images: as for continuing.compare.
+
+    Yields:
+        continuing.Change, what is not as it was; None: nothing, or it is new.
 
     Raises:
-        InputError: the folder holds another config or was trained on other
-            images, another process trains into it, or it is a file or a gs://
-            address.
+        InputError: the folder holds another run (continuing.compare), another
+            process trains into it, or it is a file or a gs:// address.
     """
     if "://" in workdir:
         raise InputError(
@@ -44,21 +47,22 @@ def open_run(workdir, config, facts):
         "wait for it."
     )
     with locked(workdir, busy):
+        facts = {"format": older.FORMAT, **facts, "origins": _origins(config)}
+        change = None
         # Without a checkpoint there is nothing that a new start could lose.
         if checkpoint.paths(checkpoints(workdir)):
-            _require_same(workdir, config, facts)
+            change = _go_on(workdir, config, facts, new_images)
         else:
             _require_own_config(workdir)
             with contextlib.suppress(FileNotFoundError):
                 os.remove(_finished(workdir))
-            facts = {
-                "format": older.FORMAT,
-                **facts,
-                "origins": _origins(config),
-            }
-            write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
-            write(workdir, "config.json", config_lib.to_json(config))
-        yield
+            _begin(workdir, config, facts)
+        yield change
+
+
+def _begin(workdir, config, facts):
+    write(workdir, "run.json", json.dumps(facts, indent=2) + "\n")
+    write(workdir, "config.json", config_lib.to_json(config))
 
 
 def _require_own_config(workdir):
@@ -73,24 +77,39 @@ def _require_own_config(workdir):
             ) from None
 
 
-def _require_same(workdir, config, facts):
+def _go_on(workdir, config, facts, new_images):
+    """Writes down the Change with which a run goes on, if there is one."""
     old = read_facts(workdir)
     older.require_current(workdir, old)
-    changes = config_lib.differences(
-        read_config(workdir), config_lib.settled(config)
+    config = config_lib.settled(config)
+    change = continuing.compare(
+        workdir,
+        read_config(workdir),
+        config,
+        old,
+        facts,
+        new_images=new_images,
     )
-    if changes:
-        raise InputError(
-            f"{workdir} holds another run ({'; '.join(changes[:4])}); choose "
-            "another --workdir, or delete that folder."
-        )
-    old = old["data"]
-    if old != facts["data"]:
-        raise InputError(
-            f"{workdir} was trained on other images ({old['images']} of "
-            f"fingerprint {old['fingerprint']}, now {facts['data']['images']} "
-            f"of {facts['data']['fingerprint']}); choose another --workdir."
-        )
+    if change:
+        if change.steps:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(_finished(workdir))
+        step = checkpoint.step_of(checkpoint.paths(checkpoints(workdir))[-1])
+        # Where weights of the start no longer lie, what they were still counts.
+        origins = {
+            path: digest or old.get("origins", {}).get(path)
+            for path, digest in facts["origins"].items()
+        }
+        facts = {
+            "data": facts["data"],
+            "origins": origins,
+            "changes": [
+                *old.get("changes", []),
+                {"step": step, "what": change.lines},
+            ],
+        }
+        _begin(workdir, config, {**old, **facts})
+    return change
 
 
 def weights_digest(path):

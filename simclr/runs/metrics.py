@@ -14,11 +14,11 @@ class Rows:
     """Appends rows to the metrics.jsonl of a run.
 
     What came after the checkpoint of `step` is dropped first, its evaluation
-    too: the run was killed somewhere there, and writes it again. A damaged
-    line is left out, and a line on the screen says so.
+    too if it is due `again`: the run was killed somewhere there, and writes it
+    again. A damaged line is left out, and a line on the screen says so.
     """
 
-    def __init__(self, workdir, step):
+    def __init__(self, workdir, step, again=True):
         self._path = path = os.path.join(workdir, "metrics.jsonl")
         rows, damaged = _parse(path)
         if damaged:
@@ -29,7 +29,8 @@ class Rows:
         rows = [
             row
             for row in rows
-            if row["step"] < step or (row["step"] == step and "loss" in row)
+            if row["step"] < step
+            or (row["step"] == step and ("loss" in row or not again))
         ]
         with whole_file(path) as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)

@@ -9,7 +9,6 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from simclr import __version__
 from simclr import config as config_lib
 from simclr.data import batches, stored_batches
 from simclr.data.images.reader import Reader
@@ -24,9 +23,8 @@ from simclr.messages.errors import InputError, Stopped
 from simclr.messages.say import say
 from simclr.runs import checkpoint, step_loop, weight_arrays
 from simclr.runs import folder as run_folder
-from simclr.runs.schedule import RunSchedule
 from simclr.runs.stopping import Pace, Stopper
-from simclr.training import start
+from simclr.training import run_facts, start
 from simclr.training.recorder import Recorder, SilentRecorder
 from simclr.training.tasks import TASKS
 
@@ -37,6 +35,7 @@ def train(
     strategy,
     *,
     max_hours=0.0,
+    new_images=False,
     profile=False,
     notes=(),
     callbacks=(),
@@ -48,6 +47,7 @@ def train(
         workdir: the run folder.
         strategy: tf.distribute strategy, or PjrtDevices.
         max_hours: save and stop after so many hours; 0 for no limit.
+        new_images: whether the images may be others than when it stopped.
         profile: trace some steps into the run folder, and say where their time
             went.
         notes: lines on how the config came about, kept in run.json.
@@ -77,10 +77,14 @@ def train(
     side = image_place.stored_side(config, reader, strategy, workdir)
     with contextlib.ExitStack() as stack:
         if chief:
-            facts = facts_of(
+            facts = run_facts.facts_of(
                 source, class_names, strategy.num_replicas_in_sync, notes
             ) | image_place.facts(side)
-            stack.enter_context(run_folder.open_run(workdir, config, facts))
+            change = stack.enter_context(
+                run_folder.open_run(
+                    workdir, config, facts, new_images=new_images
+                )
+            )
         with strategy.scope():
             task = kind(
                 config,
@@ -88,6 +92,8 @@ def train(
                 num_classes=len(class_names or ()),
             )
             step, sums = restore(task, class_names, workdir, chief)
+        if chief and change:
+            run_facts.tell_changes(change, task, step)
         _require_same_start(workers, step, config, side)
         if step == task.total_steps and run_folder.is_finished(workdir):
             return ""
@@ -98,6 +104,9 @@ def train(
             )
         except Stopped as stopped:
             return str(stopped)
+        schedule = step_loop.RunSchedule(
+            config, task.num_examples, task.total_steps
+        )
         recorder = (Recorder if chief else SilentRecorder)(
             config,
             reader,
@@ -107,6 +116,7 @@ def train(
             workers,
             workdir,
             step,
+            evaluated=not schedule.evaluate(step),
             on_row=functools.partial(_tell, callbacks, stopper),
         )
         stack.enter_context(recorder)
@@ -137,9 +147,7 @@ def train(
             step=step,
             total_steps=task.total_steps,
             sums=sums,
-            run_schedule=RunSchedule(
-                config, task.num_examples, task.total_steps
-            ),
+            run_schedule=schedule,
             recorder=recorder,
             stopper=stopper,
             pace=Pace(workers),
@@ -205,23 +213,6 @@ def _labels(source):
     count = int((source.labels >= 0).sum())
     classes = counted(len(source.class_names), "class", "classes")
     return f"{counted(count, 'image')} in {classes}"
-
-
-def facts_of(source, class_names, replicas, notes):
-    """What run.json says about a run, a dict."""
-    return {
-        "data": data_facts(source),
-        "classes": class_names,
-        "replicas": replicas,
-        "tensorflow": tf.__version__,
-        "simclr": __version__,
-        "notes": [*notes, *source.notes],
-    }
-
-
-def data_facts(source):
-    """What tells a run's images from others, a dict."""
-    return {"images": len(source), "fingerprint": source.fingerprint()}
 
 
 def restore(task, class_names, workdir, chief):

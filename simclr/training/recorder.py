@@ -27,6 +27,7 @@ class Recorder:
         workers: workers.Workers.
         workdir: run folder.
         step: int, step of the first batch.
+        evaluated: whether its evaluation is behind the run.
         on_row: function, called with each row of metrics, a dict.
     """
 
@@ -41,6 +42,7 @@ class Recorder:
         workdir,
         step,
         *,
+        evaluated=False,
         on_row=lambda row: None,
     ):
         self._on_row = on_row
@@ -48,7 +50,7 @@ class Recorder:
         self._workdir = workdir
         self._checkpoints = run_folder.checkpoints(workdir)
         self._num_examples = len(reader.source)
-        self._writer = Writer(workdir, step)
+        self._writer = Writer(workdir, step, again=not evaluated)
         self._monitor = _monitor(
             config, reader, class_names, task, strategy, workers
         )
@@ -218,9 +220,10 @@ class SilentRecorder:
         workdir,
         step,
         *,
+        evaluated=False,
         on_row=lambda row: None,
     ):
-        del on_row  # The chief has the rows.
+        del evaluated, on_row  # The chief has the rows.
         self._unreadable_images = UnreadableImages(
             reader, workdir, config.data.max_bad_share, workers.index
         )

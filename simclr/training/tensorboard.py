@@ -8,8 +8,8 @@ from simclr.runs.metrics import Rows
 class Writer(Rows):
     """Rows, and each of their numbers as a TensorBoard event."""
 
-    def __init__(self, workdir, step):
-        super().__init__(workdir, step)
+    def __init__(self, workdir, step, again=True):
+        super().__init__(workdir, step, again)
         self._events = tf.summary.create_file_writer(workdir)
 
     def write(self, step, **values):

@@ -60,14 +60,14 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
 
     from simclr.data.images import image_array
     from simclr.engines.workers import Workers
-    from simclr.training import loop
+    from simclr.training import loop, run_facts
     from simclr.training.tasks import TASKS
 
     source, class_names = TASKS[config.task].open_data(config)
     reader = Reader(source)
     parts, eval_reader = _parts(config, reader)
     notes = ["simclr lower", *notes]
-    facts = loop.facts_of(source, class_names, replicas, notes)
+    facts = run_facts.facts_of(source, class_names, replicas, notes)
     with run_folder.open_run(workdir, config, facts):
         task = TASKS[config.task](
             config,

@@ -49,6 +49,7 @@ def distill(
     eval_labels: arguments.EvalLabels = "",
     set: arguments.Set = (),
     workdir: Workdir = "",
+    new_images: arguments.NewImages = False,
     max_hours: arguments.MaxHours = 0.0,
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
@@ -100,6 +101,7 @@ def distill(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        new_images=new_images,
         profile=profile,
         callbacks=callbacks,
         following=lambda run: [

@@ -46,6 +46,7 @@ def finetune(
     eval_labels: arguments.EvalLabels = "",
     set: arguments.Set = (),
     workdir: Workdir = "",
+    new_images: arguments.NewImages = False,
     max_hours: arguments.MaxHours = 0.0,
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
@@ -139,6 +140,7 @@ def finetune(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        new_images=new_images,
         profile=profile,
         callbacks=callbacks,
         following=lambda run: [

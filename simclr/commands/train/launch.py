@@ -216,6 +216,7 @@ def train(
     notes,
     overrides,
     max_hours,
+    new_images=False,
     profile=False,
     recipe=None,
     callbacks=(),
@@ -229,7 +230,7 @@ def train(
         devices: Devices.
         notes: list of str on how the config came about.
         overrides: list of KEY=VALUE.
-        max_hours, profile, callbacks: see loop.train.
+        max_hours, new_images, profile, callbacks: see loop.train.
         recipe: Config of the recipe, or None.
         following: function of a run folder to the commands that may come next,
             list of str.
@@ -257,6 +258,7 @@ def train(
         workdir,
         devices.strategy,
         max_hours=max_hours,
+        new_images=new_images,
         profile=profile,
         notes=notes,
         callbacks=callbacks,

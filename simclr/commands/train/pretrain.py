@@ -35,6 +35,7 @@ def pretrain(
     init: Init = "",
     set: arguments.Set = (),
     workdir: Workdir = "",
+    new_images: arguments.NewImages = False,
     max_hours: arguments.MaxHours = 0.0,
     engine: arguments.Engine = "tensorflow",
     strategy: arguments.Strategy = "auto",
@@ -118,6 +119,7 @@ def pretrain(
         recipe=recipe,
         overrides=overrides,
         max_hours=max_hours,
+        new_images=new_images,
         profile=profile,
         callbacks=callbacks,
         following=lambda run: [

@@ -20,7 +20,7 @@ from simclr.pictures import stages
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
 from simclr.studies import grid
-from simclr.training import loop
+from simclr.training import run_facts
 from simclr.training.tasks import TASKS
 
 _BATCH = 256  # Images, to measure speed with.
@@ -151,7 +151,7 @@ def _require_labels(data):
 def _images_now(config):
     """What run.json would say of a stage's images today."""
     source, _ = TASKS[config.task].open_data(config)
-    return loop.data_facts(source)
+    return run_facts.data_facts(source)
 
 
 def _with_data(config, data, first, few):
