@@ -10,18 +10,19 @@ Expected: linear 84.6 %, kNN 80.9 %; raw pixels 82.0 and 80.0 %.
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
 
 config = Config(
-    epochs=6,
+    epochs=10,
     batch_size=256,
     data=Data(source="sample/train", eval_source="sample/test", image_size=28),
     augment=Augment(
-        crop_area=(0.2, 1.0), color_strength=1.0, blur_probs=(0.0, 0.0)
+        crop_area=(0.4, 1.0), color_strength=1.0, blur_probs=(0.0, 0.0)
     ),
-    model=Model(depth=18, width=0.25, stem="cifar", head_layers=2),
+    # At half the resolution a step takes a third of the time.
+    model=Model(depth=18, width=0.25, stem="half", head_layers=2),
     loss=Loss(temperature=0.2),
     optimizer=Optimizer(
         name="sgd", base_lr=0.12, weight_decay=5e-4, warmup_epochs=1
     ),
     train=Train(
-        log_steps=5, eval_epochs=2.0, checkpoint_epochs=1.0, eval_images=2000
+        log_steps=5, eval_epochs=5.0, checkpoint_epochs=1.0, eval_images=2000
     ),
 )

@@ -253,6 +253,18 @@ def test_bad_options_are_errors(options, message):
         resnet(**{"depth": 18, **options})
 
 
+def test_half_stem_is_every_second_pixel_of_the_small_one():
+    """A convolution with a stride pads all four sides, as published."""
+    full, half = (
+        resnet(depth=10, width=0.125, stem=stem) for stem in ("cifar", "half")
+    )
+    half.set_weights(full.get_weights())
+    images = keras.random.uniform([2, 28, 28, 3], seed=1)
+    stem = full(images)["stem"][:, ::2, ::2]
+    np.testing.assert_allclose(half(images)["stem"], stem, atol=1e-6)
+    assert half(images)["group1"].shape == (2, 14, 14, 8)
+
+
 def test_torchvision_stem_pools_as_pytorch_does():
     """A row and a column of padding on every side, whatever the size."""
     model = resnet(depth=18, width=0.125, stem="torchvision")

@@ -96,7 +96,8 @@ class Model(Typed, prefix="model."):
     # simclr/models/normalizations.py; "auto": the backbone's own.
     normalization: str = "auto"
     # "cifar" (small images), "imagenet", or "auto": cifar up to 64 pixels. All
-    # convolutional nets have it; "torchvision" is a ResNet's.
+    # convolutional nets have it; "half" (a stride of 2 and no pool) and
+    # "torchvision" are a ResNet's.
     stem: str = "auto"
     # A ResNet's projection shortcuts: one in the first block of "every_group",
     # as SimCLR has it, or "where_needed", as torchvision.

@@ -82,7 +82,7 @@ BACKBONES = {
         options={
             "depth": (10, 18, 34, 50, 101, 152, 200),
             "width": POSITIVE,
-            "stem": ("auto", "cifar", "imagenet", "torchvision"),
+            "stem": ("auto", "cifar", "half", "imagenet", "torchvision"),
             "shortcut": ("every_group", "where_needed"),
             "stride_kernel": (3, 1),
             "sk_ratio": NOT_NEGATIVE,

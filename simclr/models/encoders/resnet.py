@@ -47,8 +47,9 @@ def resnet(
             rounded to a multiple of 8 (of at least 8) and each later group
             doubles it, so that a narrow net keeps the shape of the wide one.
         stem: "imagenet" (7x7 stride 2, then a 3x3 max pool), "cifar" (3x3,
-            full resolution), or "torchvision" (as "imagenet", but the pool
-            pads a row and a column on every side, as PyTorch's nets do).
+            full resolution), "half" (3x3 stride 2: a quarter of the work of
+            "cifar"), or "torchvision" (as "imagenet", but the pool pads a row
+            and a column on every side, as PyTorch's nets do).
         sk_ratio: above 0, selective kernels (arXiv 1903.06586) in bottleneck
             blocks, and the shortcuts and ImageNet stem of ResNet-D
             (arXiv 1812.01187); the published nets use 0.0625.
@@ -118,6 +119,11 @@ def _cifar_stem(x, channels, sk_ratio):
     return _conv_bn(x, channels, 3, name="stem_{}")
 
 
+def _half_stem(x, channels, sk_ratio):
+    del sk_ratio  # As of the small stem.
+    return _conv_bn(x, channels, 3, stride=2, name="stem_{}")
+
+
 def _imagenet_stem(x, channels, sk_ratio):
     x = _imagenet_convolutions(x, channels, sk_ratio)
     return layers.MaxPooling2D(3, 2, "same", name="stem_pool")(x)
@@ -140,6 +146,7 @@ def _imagenet_convolutions(x, channels, sk_ratio):
 
 _STEMS = {
     "cifar": _cifar_stem,
+    "half": _half_stem,
     "imagenet": _imagenet_stem,
     "torchvision": _torchvision_stem,
 }
