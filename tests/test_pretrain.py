@@ -4,11 +4,12 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 
 from simclr import __main__ as cli
 from simclr.commands.train import launch
-from simclr.config import validate
+from simclr.config import suggest_tasks, validate
 from simclr.config.suggest import suggest
 from simclr.data.sources.registry import absolute, open_source
 from simclr.runs import folder as run_folder
@@ -47,6 +48,24 @@ def test_recipe_fits_images_and_device(count, side, accelerator, expected):
     assert (*found, config.batch_size) == expected
     assert validate(config) == config
     assert f"{count:,} images" in notes[""]
+
+
+@pytest.mark.parametrize("accelerator", [False, True])
+@pytest.mark.parametrize("count", [100, 2062, 50_000, 1_000_000])
+def test_no_stage_costs_more_than_pretraining(count, accelerator):
+    """Views that pass a net forward and back; a third for forward alone."""
+    images = source(count, 64)
+    images.labels = np.arange(count) % 10
+    devices = {"accelerator": accelerator, "replicas": 1}
+    first, _ = suggest(images, **devices)
+    most = 2 * first.epochs
+    student, _ = suggest_tasks.distill(first, images, **devices)
+    assert most / 2 < student.epochs * 4 / 3 <= most * 1.34
+    for scratch in (False, True):
+        teacher, _ = suggest_tasks.finetune(
+            first, images, from_scratch=scratch, **devices
+        )
+        assert 1 <= teacher.epochs <= max(most, 1)
 
 
 def test_recipe_takes_the_precision_that_the_device_is_fast_in():

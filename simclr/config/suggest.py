@@ -56,7 +56,7 @@ def suggest(source, *, accelerator, replicas, precision="float32"):
     size = _view_size(side, accelerator)
     model = _model(size, count, accelerator)
     batch_size = _batch_size(count, replicas, accelerator)
-    epochs = _epochs(count, accelerator)
+    epochs = epochs_of(count, accelerator)
     small = size <= 64
     notes = {
         "": f"{count:,} images, short side {side} pixels (median of "
@@ -184,7 +184,12 @@ def _batch_size(count, replicas, accelerator):
     return min(size, count // replicas * replicas)
 
 
-def _epochs(count, accelerator):
-    """Enough passes that a small set is seen often and a large one ends."""
+def epochs_of(count, accelerator):
+    """Enough passes that a small set is seen often and a large one ends.
+
+    Args:
+        count: images.
+        accelerator: whether steps run on GPUs or TPUs.
+    """
     seen = 100e6 if accelerator else 0.5e6
     return float(np.clip(round(seen / count), 1, 400 if accelerator else 100))

@@ -3,7 +3,8 @@
 Chen et al. 2020b (arXiv 2006.10029): LARS without weight decay or warm-up,
 0.005 sqrt(B), 60 epochs on 1 % of ImageNet's labels (12,811 images, 751 steps
 of 1024) and 30 on 10 %. A few hundred labels make too few steps of that in 60
-epochs, so here the number of steps stands, not that of epochs.
+epochs, so here the number of steps stands, not that of epochs. No stage costs
+more than pretraining on the same images does.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from simclr.config import (
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
-_STEPS, _STUDENT_STEPS = 750, 2000
+_STEPS = 750
 _PUBLISHED_BATCH, _SMALL_BATCH = 1024, 64
 # Of a student of features: it is to see what its teacher saw of the image.
 GENTLE = Augment(
@@ -59,9 +60,10 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
         )
     count = int((source.labels >= 0).sum())
     batch_size = _batch_size(count, replicas, accelerator)
-    epochs = float(np.clip(round(_STEPS * batch_size / count), 30, 200)) * (
-        3 if from_scratch else 1
-    )
+    # A view an image, where pretraining has two.
+    most = 2 * suggest.epochs_of(len(source), accelerator) * len(source) / count
+    epochs = float(np.clip(round(_STEPS * batch_size / count), 30, 200))
+    epochs = min(epochs * (3 if from_scratch else 1), max(1.0, round(most)))
     layer = min(1, max(0, _head_layers(start) - 1))
     if from_scratch:
         optimizer = Optimizer(
@@ -108,13 +110,12 @@ def distill(start, source, *, accelerator, replicas):
     """
     count = len(source)
     batch_size = _batch_size(count, replicas, accelerator)
-    epochs = float(
-        np.clip(
-            round(_STUDENT_STEPS * batch_size / count),
-            100 if accelerator else 25,
-            400,  # The paper's.
-        )
-    )
+    if not accelerator:
+        batch_size = min(batch_size, 128)  # More steps in the same time.
+    # A view an image and a third of that for the teacher's look at it, where
+    # pretraining has two views.
+    epochs = suggest.epochs_of(count, accelerator)
+    epochs = min(400.0, float(round(1.5 * epochs)))  # 400 are the paper's.
     config = dataclasses.replace(
         start,
         task="distill",
