@@ -60,12 +60,12 @@ self_distilled = dataclasses.replace(
 student = dataclasses.replace(
     self_distilled,
     init="",
-    epochs=6,
+    epochs=8,
     model=dataclasses.replace(pretrain.model, width=0.125),
     classifier=Classifier(from_layer=0),
     distill=Distill(teachers=("self_distilled",), cache=True),
     optimizer=Optimizer(
-        name="sgd", base_lr=0.2, weight_decay=5e-4, warmup_epochs=1
+        name="sgd", base_lr=0.4, weight_decay=1e-4, warmup_epochs=1
     ),
 )
 

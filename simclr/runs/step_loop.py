@@ -43,8 +43,14 @@ class RunSchedule:
         return _due(step, self._checkpoint, self._total)
 
     def evaluate(self, step):
-        """Whether an evaluation is due at `step`."""
-        return self._evaluate > 0 and _due(step, self._evaluate, self._total)
+        """Whether an evaluation is due at `step`.
+
+        One just before the end waits for it: a run is a step longer than its
+        epochs.
+        """
+        if not self._evaluate or not _due(step, self._evaluate, self._total):
+            return False
+        return step == self._total or self._total - step > self._evaluate // 2
 
 
 def _due(step, period, total):
