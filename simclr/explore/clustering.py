@@ -23,6 +23,7 @@ from simclr.explore.clusters import (
 from simclr.explore.space import FITTED, REFERENCE, Space, read, write
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
+from simclr.storage.regular import regular
 
 _HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
 
@@ -268,7 +269,8 @@ def name(store, path):
 def _names(path):
     """dict of id -> name."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        options = {"newline": "", "encoding": "utf-8-sig", "opener": regular}
+        with open(path, **options) as file:
             rows = list(csv.DictReader(file))
         return {int(row["id"]): row["name"].strip() for row in rows}
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:

@@ -12,6 +12,8 @@ _BAD_PATHS = {
     errno.EISDIR,
     errno.EROFS,
     errno.ENAMETOOLONG,
+    errno.ENXIO,  # Of what is no file: a socket, a pipe (storage/regular.py).
+    errno.EFBIG,
 }
 # How the message of an error in a function begins that AutoGraph converted.
 _TRACED = "in user code:"

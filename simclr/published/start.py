@@ -5,6 +5,7 @@ import zipfile
 
 from simclr.messages.errors import InputError
 from simclr.published.files import opened
+from simclr.storage.regular import regular
 
 IMAGENET = "imagenet"
 
@@ -23,7 +24,10 @@ def _is_checkpoint(path):
     if not path.endswith(".npz"):
         return False
     try:
-        with zipfile.ZipFile(os.path.expanduser(path)) as file:
+        with (
+            open(os.path.expanduser(path), "rb", opener=regular) as archive,
+            zipfile.ZipFile(archive) as file,
+        ):
             return "step.npy" in file.namelist()
     except (OSError, zipfile.BadZipFile):
         return True  # Whatever is wrong with it, its reader says.

@@ -17,6 +17,7 @@ import numpy as np
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.storage import whole
+from simclr.storage.regular import regular
 
 _NAME = re.compile(r"step_(\d+)\.npz$")
 
@@ -74,11 +75,14 @@ def digest(path):
         is no zip, such as weights that others published.
     """
     try:
-        with zipfile.ZipFile(path) as file:
+        with (
+            open(path, "rb", opener=regular) as opened,
+            zipfile.ZipFile(opened) as file,
+        ):
             arrays = sorted((x.filename, x.CRC) for x in file.infolist())
     except zipfile.BadZipFile:
         content = hashlib.sha256()
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             while block := file.read(1 << 20):
                 content.update(block)
         return content.digest()
@@ -95,7 +99,7 @@ def read(path):
         InputError: the file is damaged or is no checkpoint.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             zipped = np.load(file, allow_pickle=False)
             arrays = {name: zipped[name] for name in zipped.files}
         step = int(arrays.pop("step"))

@@ -12,6 +12,7 @@ from simclr.messages.names import last_parts
 from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text
 from simclr.storage.lock import locked
+from simclr.storage.regular import regular
 from simclr.storage.whole import write_whole
 
 
@@ -167,7 +168,7 @@ def read_config(workdir):
     """
     path = os.path.join(workdir, "config.json")
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=regular) as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         file = os.path.isfile(workdir)
@@ -246,7 +247,7 @@ def is_finished(workdir):
     """Whether the run went to its end: all steps, and the last evaluation."""
     newest = checkpoint.paths(checkpoints(workdir))
     try:
-        with open(_finished(workdir)) as file:
+        with open(_finished(workdir), opener=regular) as file:
             step = int(file.read())
     except (OSError, ValueError):
         return False

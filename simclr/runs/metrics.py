@@ -7,6 +7,7 @@ import os
 from simclr.messages.counts import counted
 from simclr.messages.say import say
 from simclr.storage import json_text
+from simclr.storage.regular import regular
 from simclr.storage.whole import whole_file
 
 
@@ -93,7 +94,8 @@ def _parse(path):
     if not os.path.exists(path):
         return [], []
     rows, damaged, line = [], [], "\n"
-    with open(path, encoding="utf-8", errors="replace") as file:
+    options = {"encoding": "utf-8", "errors": "replace", "opener": regular}
+    with open(path, **options) as file:
         for number, line in enumerate(file, 1):
             try:
                 row = json_text.parse(line)

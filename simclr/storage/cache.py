@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 
+from simclr.storage.regular import regular
 from simclr.storage.whole import write_whole
 
 
@@ -26,7 +27,7 @@ def path_for(kind, *key):
 def read(path):
     """The bytes cached at `path`, or None."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             return file.read()
     except OSError:
         return None

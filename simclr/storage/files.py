@@ -13,6 +13,7 @@ import os
 import threading
 
 from simclr.messages.extras import install
+from simclr.storage.regular import regular
 
 # One request to an object store: large against its latency (tens of ms at
 # some 100 MB/s), small against a shard.
@@ -87,7 +88,7 @@ def read_file(path):
         OSError: it cannot be read.
     """
     if not is_remote(path):
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular) as file:
             return file.read()
     with _remote_errors(path), _tensorflow().io.gfile.GFile(path, "rb") as file:
         return file.read()
@@ -103,7 +104,7 @@ def opened(path):
     if is_remote(path):
         yield lambda offset, size: _read_chunked(path, offset, size)
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = regular(path, os.O_RDONLY)
     try:
         yield lambda offset, size: os.pread(handle, size, offset)
     finally:

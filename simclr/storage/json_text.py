@@ -2,6 +2,8 @@
 
 import json
 
+from simclr.storage.regular import regular
+
 
 def parse(text):
     """What a JSON text says.
@@ -26,5 +28,5 @@ def read(path):
         OSError: it cannot be read.
         ValueError: as for `parse`, or it is no UTF-8.
     """
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", opener=regular) as file:
         return parse(file.read())

@@ -8,6 +8,8 @@ row for every reader of CSV; all other cells stand as they are.
 import csv
 import re
 
+from simclr.storage.regular import regular
+
 
 def line(cells, delimiter=","):
     """A row, with the end of its line.
@@ -39,5 +41,5 @@ def read(path, delimiter=","):
         OSError: it cannot be read.
         csv.Error, UnicodeDecodeError: it is no such file.
     """
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8", opener=regular) as file:
         return list(csv.reader(file, delimiter=delimiter))

@@ -13,6 +13,7 @@ from simclr.data.sources.labels import few_labels, to_csv
 from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.runs import folder as run_folder
+from simclr.storage import files
 
 
 def require_there(*specs):
@@ -170,12 +171,11 @@ def write_labels(images, fraction, seed, workdir, strategy):
     text = to_csv(source, few_labels(source, fraction, seed))
     path = os.path.join(os.path.abspath(workdir), "labels.csv")
     if os.path.exists(path):
-        with open(path, newline="", encoding="utf-8") as file:
-            if file.read() != text:
-                raise InputError(
-                    f"{path} holds other labels than --label_fraction="
-                    f"{fraction:g} gives; choose another --workdir."
-                )
+        if files.read_file(path) != text.encode():
+            raise InputError(
+                f"{path} holds other labels than --label_fraction="
+                f"{fraction:g} gives; choose another --workdir."
+            )
     elif is_chief(strategy):
         os.makedirs(workdir, exist_ok=True)
         run_folder.write(workdir, "labels.csv", text)

@@ -10,7 +10,7 @@ from simclr.data.source import Source
 from simclr.data.sources.manifest import list_images
 from simclr.messages.errors import InputError
 from simclr.messages.hints import near
-from simclr.storage import files
+from simclr.storage import files, regular
 
 # No image is that large; a file that is would fill the memory.
 MAX_BYTES = 1 << 30
@@ -78,11 +78,8 @@ class FolderSource(Source):
         return _printable(self._paths[index])
 
     def read(self, index):
-        with open(os.path.join(self._root, self._paths[index]), "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise InputError("larger than 1 GiB")
-        return data
+        path = os.path.join(self._root, self._paths[index])
+        return regular.read(path, MAX_BYTES)
 
     def stamp(self, index):
         status = os.stat(os.path.join(self._root, self._paths[index]))

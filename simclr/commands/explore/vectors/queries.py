@@ -57,7 +57,7 @@ def embedded(store, run, query, devices):
 def _read(path):
     """The pixels of a file."""
     try:
-        with open(path, "rb") as file:
-            return np.ascontiguousarray(open_image(file.read()).pixels(1, None))
+        data = files.read_file(path)
+        return np.ascontiguousarray(open_image(data).pixels(1, None))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
