@@ -184,6 +184,11 @@ class Recorder:
         self._scorer = None
         if "scoring" in signature:
             self._scorer = Scorer(run, signature["scoring"], engine, store)
+        folder = run_folder.checkpoints(run)
+        if step < self._total:
+            checkpoint.require_room(
+                checkpoint.path_of(folder, step + 1), engine.arrays
+            )
         self._rows = Rows(run, step)
         self._next_line = 0.0
 

@@ -7,9 +7,11 @@ same folder and is renamed at the end: a crash never leaves a half checkpoint
 under a finished one's name, and never touches an older one.
 """
 
+import errno
 import hashlib
 import os
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -33,16 +35,46 @@ def save(folder, step, variables, keep=3):
 
     Returns:
         Path of the file written.
+
+    Raises:
+        OSError: it cannot be written, as where the disk is full; the older
+            ones stay.
     """
-    os.makedirs(folder, exist_ok=True)
     path = path_of(folder, step)
     arrays = {name: np.asarray(v) for name, v in variables.items()}
+    require_room(path, arrays)
     with whole.whole_file(path, "wb") as file:
         np.savez(file, step=np.int64(step), **arrays)
     for old in paths(folder)[:-keep]:
         os.remove(old)
-    whole.remove_unfinished(folder)
     return path
+
+
+def require_room(path, variables):
+    """Stops where a checkpoint does not fit on its disk.
+
+    What killed processes left in its folder is removed first.
+
+    Args:
+        path: of the checkpoint; its folder is made when missing.
+        variables: dict of name -> variable or array.
+
+    Raises:
+        OSError: as the system calls a full disk; says what is needed.
+    """
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    whole.remove_unfinished(folder)
+    free = shutil.disk_usage(folder).free
+    needed = sum(np.asarray(v).nbytes for v in variables.values())
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"the checkpoint takes {needed / 1e6:,.1f} MB, and its disk has "
+            f"{free / 1e6:,.1f} MB left. Free some; the same command then "
+            "goes on from the checkpoint before",
+            path,
+        )
 
 
 def path_of(folder, step):

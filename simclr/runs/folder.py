@@ -13,7 +13,7 @@ from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text
 from simclr.storage.lock import locked
 from simclr.storage.regular import regular
-from simclr.storage.whole import write_whole
+from simclr.storage.whole import remove_unfinished, write_whole
 
 
 @contextlib.contextmanager
@@ -50,6 +50,7 @@ def open_run(workdir, config, facts, *, new_images=False):
     with locked(workdir, busy):
         facts = {"format": older.FORMAT, **facts, "origins": _origins(config)}
         change = None
+        remove_unfinished(checkpoints(workdir))
         # Without a checkpoint there is nothing that a new start could lose.
         if checkpoint.paths(checkpoints(workdir)):
             change = _go_on(workdir, config, facts, new_images)

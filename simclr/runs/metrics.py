@@ -8,7 +8,7 @@ from simclr.messages.counts import counted
 from simclr.messages.say import say
 from simclr.storage import json_text
 from simclr.storage.regular import regular
-from simclr.storage.whole import whole_file
+from simclr.storage.whole import naming, whole_file
 
 
 class Rows:
@@ -44,8 +44,9 @@ class Rows:
             dict of the values as they were written: JSON has no NaN.
         """
         values = _finite(values)
-        self._file.write(_line(step, values))
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(_line(step, values))
+            self._file.flush()
         return values
 
     def write_first(self, step, **values):

@@ -74,12 +74,29 @@ def whole_path(path):
     unfinished = unfinished_path(path)
     with _created(unfinished):
         try:
-            yield unfinished
-            finish(unfinished, path)
+            with naming(path, instead_of=unfinished):
+                yield unfinished
+                finish(unfinished, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(unfinished)
             raise
+
+
+@contextlib.contextmanager
+def naming(path, instead_of=None):
+    """Errors of the system inside, such as a full disk's, name the file.
+
+    Args:
+        path: of the file that is written.
+        instead_of: the name that it is written under until it is whole.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, instead_of):
+            error.filename = path
+        raise
 
 
 @contextlib.contextmanager
@@ -133,6 +150,8 @@ def write_whole(path, content):
 
 def remove_unfinished(folder):
     """Removes what processes that were killed left in a folder of one's own."""
+    if not os.path.isdir(folder):
+        return
     for name in os.listdir(folder):
         if name.startswith(_WRITING):
             remove_any(os.path.join(folder, name))

@@ -50,6 +50,10 @@ class Recorder:
         self._workdir = workdir
         self._checkpoints = run_folder.checkpoints(workdir)
         self._num_examples = len(reader.source)
+        if step < task.total_steps:
+            checkpoint.require_room(
+                checkpoint.path_of(self._checkpoints, step + 1), task.state
+            )
         self._writer = Writer(workdir, step, again=not evaluated)
         self._monitor = _monitor(
             config, reader, class_names, task, strategy, workers

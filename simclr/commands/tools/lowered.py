@@ -26,6 +26,7 @@ from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.runs.stopping import Stopper
 from simclr.runs.unreadable import UnreadableImages
+from simclr.storage import array_file
 from simclr.storage.whole import whole_file, whole_path, write_whole
 
 _EMBEDDED = 256  # Images in one call of the encoder.
@@ -272,9 +273,7 @@ def _write_targets(folder, targets, rows):
     """What comes with each stored image, [m, d], by image_array.Rows."""
     path = os.path.join(folder, "images_target.npy")
     with whole_path(path) as file:
-        out = np.lib.format.open_memmap(
-            file, "w+", dtype=targets.dtype, shape=targets.shape
-        )
+        out = array_file.create(file, targets.dtype, targets.shape)
         # Of the image that was stored, as the label is.
         for start in range(0, len(targets), _EMBEDDED):
             some = rows.found[start : start + _EMBEDDED]

@@ -8,6 +8,7 @@ from PIL import Image
 
 from simclr.data.images.center_crop import seen
 from simclr.messages.progress import progress_bar
+from simclr.storage import array_file
 from simclr.storage.whole import whole_path
 
 # Images whose sizes tell how large the others are.
@@ -106,12 +107,8 @@ def store(reader, path, *, side, view):
         InputError: as for `load`.
     """
     with whole_path(path) as unfinished:
-        images = np.lib.format.open_memmap(
-            unfinished,
-            mode="w+",
-            dtype=np.uint8,
-            shape=(len(reader.source), side, side, 3),
-        )
+        shape = len(reader.source), side, side, 3
+        images = array_file.create(unfinished, np.uint8, shape)
         rows = _fill(reader, images, view)
         images.flush()
     return rows

@@ -118,7 +118,11 @@ def prepare(
     out_dir = files.expand(out_dir)
     plan = _begin(out_dir, plan)
     if not plan["complete"]:
-        _pack(source, out_dir, plan, progress)
+        try:
+            _pack(source, out_dir, plan, progress)
+        except BaseException:  # The next one needs the room on the disk.
+            whole.remove_unfinished(out_dir)
+            raise
     prepared = Prepared(
         num_examples=plan["num_examples"],
         num_shards=len(plan["shards"]),

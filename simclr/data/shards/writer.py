@@ -1,6 +1,8 @@
 """One shard of `simclr prepare`, written aside until it is whole."""
 
+import contextlib
 import dataclasses
+import errno
 import os
 
 from simclr.data.shards import FORMATS, arrayrecord, crop_loss
@@ -10,6 +12,9 @@ from simclr.storage import whole
 # A TFRecord file frames each record with 16 bytes.
 _TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
 
+# Of the system's errors in a library's words.
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 class Shard:
     """A shard that is being written, under a name that no source reads.
@@ -18,6 +23,10 @@ class Shard:
         out_dir: local folder.
         number: int, of the shard.
         file_format: one of FORMATS.
+
+    Raises:
+        OSError: it cannot be written, as where the disk is full; so do its
+            methods.
 
     Attributes:
         data_bytes: int, bytes of its records so far.
@@ -29,14 +38,16 @@ class Shard:
         self._out_dir = out_dir
         self._path = whole.unfinished_path(os.path.join(out_dir, self._file))
         self._file_format = file_format
-        self._writer = _WRITERS[file_format](self._path)
+        with self._errors():
+            self._writer = _WRITERS[file_format](self._path)
         self._sizes, self._labels, self._ids, self._bad = [], [], [], []
         self._images, self._shapes = [], []
         self._source_bytes = self._image_bytes = 0
 
     def write(self, record, name, label, image, bad):
         """Adds the record of a check.Image, and the bad ones before it."""
-        self._writer.write(record)
+        with self._errors():
+            self._writer.write(record)
         self.data_bytes += len(record)
         self._sizes.append(len(record))
         self._labels.append(label)
@@ -49,7 +60,8 @@ class Shard:
 
     def finish(self, plan):
         """Closes the file, gives it its name, and notes it in the plan."""
-        self._writer.close()
+        with self._errors():
+            self._writer.close()
         num_bytes = os.path.getsize(self._path)
         framed, end = {}, 0
         if self._file_format == "tfrecord":
@@ -76,6 +88,24 @@ class Shard:
         plan["num_examples"] += len(self._sizes)
         plan["bad"] += self._bad
 
+    @contextlib.contextmanager
+    def _errors(self):
+        """What the libraries' writers raise, as the system's own error."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, RuntimeError) and not _of_tensorflow(
+                error
+            ):
+                raise
+            text = str(error)
+            number = next((n for n in _WRITING if os.strerror(n) in text), None)
+            path = os.path.join(self._out_dir, self._file)
+            if number is None:
+                line = text.splitlines()[0][:120]
+                raise OSError(f"{path} cannot be written: {line}") from None
+            raise OSError(number, os.strerror(number), path) from None
+
     def _reencoded(self, plan):
         """What the plan says of re-encoded images, a dict."""
         if not plan["side"]:
@@ -91,6 +121,10 @@ class Shard:
             "image_bytes": self._image_bytes,
             "crop_loss": dataclasses.asdict(loss),
         }
+
+
+def _of_tensorflow(error):
+    return type(error).__module__.startswith("tensorflow.")
 
 
 def _tfrecord_writer(path):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from simclr.storage import array_file
 from simclr.storage.whole import whole_path
 
 # What people and programs ask about an image; an encoder's are the current
@@ -76,7 +77,7 @@ def _numpy(store, path):
     blocks = store.blocks()
     shape = store.count(), store.current.dims
     with whole_path(path) as unfinished:
-        place = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
+        place = array_file.create(unfinished, np.float16, shape)
         start = 0
         for block in blocks:
             place[start : start + len(block)] = block

@@ -25,6 +25,7 @@ from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.runs import weights
+from simclr.storage import array_file
 from simclr.storage.whole import whole_path
 
 _FOLDER = "teacher_features"
@@ -181,9 +182,7 @@ def _write_components(path, vectors, source, dims):
     # An axis may point either way: the same one every time.
     largest = np.take_along_axis(axes, abs(axes).argmax(0)[None], 0)
     axes = axes * np.where(largest < 0, -1, 1)
-    out = np.lib.format.open_memmap(
-        path, "w+", dtype=_PRECISION, shape=(len(source), dims)
-    )
+    out = array_file.create(path, _PRECISION, (len(source), dims))
     for h, rows in _parts(vectors, source):
         z = (h - mean) @ axes
         z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)

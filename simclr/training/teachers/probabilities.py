@@ -18,7 +18,7 @@ from simclr.messages.say import say
 from simclr.models import classifier
 from simclr.runs import classes, weights
 from simclr.runs import folder as run_folder
-from simclr.storage import json_text
+from simclr.storage import array_file, json_text
 from simclr.storage.whole import whole_path, write_whole
 
 _NAME = "teacher_probabilities.npy"
@@ -66,9 +66,7 @@ def cached_probabilities(
         with whole_path(path) if chief else contextlib.nullcontext() as file:
             out = None
             if chief:
-                out = np.lib.format.open_memmap(
-                    file, "w+", dtype=np.float32, shape=shape
-                )
+                out = array_file.create(file, np.float32, shape)
             write_probabilities(
                 out, config.distill, reader, strategy, workers, stopper
             )

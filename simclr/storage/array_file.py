@@ -1,0 +1,33 @@
+"""Arrays in .npy files, filled in place."""
+
+import errno
+import os
+
+import numpy as np
+
+
+def create(path, dtype, shape):
+    """A new .npy file, mapped into memory, whose room on the disk is taken.
+
+    Without that, the first write that finds the disk full ends the process
+    by a signal (SIGBUS), without a word.
+
+    Args:
+        path: local file to make or replace.
+        dtype, shape: of the array.
+
+    Returns:
+        np.memmap of zeros.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with open(path, "rb+") as file:
+        size = os.path.getsize(path)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+    return array
