@@ -63,6 +63,43 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert len(warnings) == 1 and path in warnings[0]
 
 
+@pytest.mark.parametrize("mask", [0xFF, 0x01, 0x40])
+def test_any_byte_of_the_directory_may_be_damaged(tmp_path, mask):
+    """Either the older one is read, or exactly what was saved."""
+    checkpoint.save(tmp_path, 1, {"a": np.zeros([2])})
+    path = checkpoint.save(tmp_path, 2, {"a": np.ones([3])})
+    with open(path, "rb") as file:
+        whole = file.read()
+    start, passed_over = whole.index(b"PK\x01\x02"), 0
+    for place in range(start, len(whole)):
+        data = bytearray(whole)
+        data[place] ^= mask
+        with open(path, "wb") as file:
+            file.write(data)
+        step, arrays = checkpoint.read_newest(tmp_path, lambda text: None)
+        expected = np.zeros([2]) if step == 1 else np.ones([3])
+        np.testing.assert_array_equal(arrays["a"], expected)
+        passed_over += step == 1
+        assert checkpoint.digest(path)
+    assert passed_over > (len(whole) - start) / 3
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_again(tmp_path):
+    for step in (1, 2):
+        with open(checkpoint.save(tmp_path, step, variables()), "wb") as file:
+            file.write(b"cut")
+    with pytest.raises(ValueError, match="no whole checkpoint is left of 2"):
+        checkpoint.read_newest(tmp_path, lambda text: None)
+
+
+def test_an_archive_that_claims_more_than_it_holds_is_not_unpacked(tmp_path):
+    path = checkpoint.path_of(tmp_path, 1)
+    with open(path, "wb") as file:
+        np.savez_compressed(file, step=1, a=np.zeros([1_000_000]))
+    with pytest.raises(ValueError, match=r"it claims 8 MB in 0\.0"):
+        checkpoint.read(path)
+
+
 def test_nothing_there(tmp_path):
     assert checkpoint.read_newest(tmp_path / "none") is None
     assert checkpoint.read_newest(tmp_path) is None

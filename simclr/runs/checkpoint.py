@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import zipfile
 
 import numpy as np
@@ -21,6 +22,8 @@ from simclr.messages.say import say
 from simclr.storage import whole
 from simclr.storage.regular import regular
 
+# Of a zip file: its last record's sign, and how many members it has.
+_END = struct.Struct("<4s6xH10x")
 _NAME = re.compile(r"step_(\d+)\.npz$")
 
 
@@ -112,7 +115,9 @@ def digest(path):
             zipfile.ZipFile(opened) as file,
         ):
             arrays = sorted((x.filename, x.CRC) for x in file.infolist())
-    except zipfile.BadZipFile:
+    except OSError:
+        raise
+    except Exception:  # zipfile raises anything of what is none.
         content = hashlib.sha256()
         with open(path, "rb", opener=regular) as file:
             while block := file.read(1 << 20):
@@ -133,30 +138,53 @@ def read(path):
     try:
         with open(path, "rb", opener=regular) as file:
             zipped = np.load(file, allow_pickle=False)
+            _require_plain(file, zipped.zip.infolist())
             arrays = {name: zipped[name] for name in zipped.files}
         step = int(arrays.pop("step"))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        AttributeError,  # A bare .npy has no `files`.
-        zipfile.BadZipFile,
-    ) as e:
-        raise InputError(f"{path} is not a whole checkpoint ({e}).") from e
+    except Exception as e:  # zipfile and NumPy raise anything of damaged ones.
+        reason = str(e) or type(e).__name__
+        raise InputError(f"{path} is not a whole checkpoint ({reason}).") from e
     return step, arrays
+
+
+def _require_plain(file, members):
+    """Stops at an archive that is not as `save` writes it.
+
+    It compresses nothing, so that no array is larger than its file; and the
+    record at the end counts the arrays, of which a damaged directory may hide
+    some.
+    """
+    size, most = sum(x.file_size for x in members), os.fstat(file.fileno())
+    if size > most.st_size:
+        raise InputError(
+            f"it claims {size / 1e6:,.0f} MB in {most.st_size / 1e6:,.1f}"
+        )
+    file.seek(-_END.size, os.SEEK_END)
+    sign, count = _END.unpack(file.read())
+    if sign != b"PK\5\6" or count != min(len(members), 0xFFFF):
+        raise InputError(f"{len(members)} of {count} arrays are listed")
 
 
 def read_newest(folder, warn=say):
     """The newest whole checkpoint: (step, arrays), or None when there is none.
 
     A damaged one (a full disk, a bad copy) is passed over with a warning.
+
+    Raises:
+        InputError: all that there are, are damaged: a run that began again
+            would write over what it had.
     """
-    for path in reversed(paths(folder)):
+    found = paths(folder)
+    for path in reversed(found):
         try:
             return read(path)
         except ValueError as error:
             warn(f"Passing over a damaged checkpoint: {error}")
+    if found:
+        raise InputError(
+            f"{folder}: no whole checkpoint is left of {len(found)}. Copy one "
+            "back, or delete that folder to begin again."
+        )
     return None
 
 
