@@ -116,6 +116,24 @@ def test_no_number_may_be_negative(key):
         config_lib.override(Config(), [f"{key}={bad}"])
 
 
+@pytest.mark.parametrize("bad", ["1e400", "1e300", "9" * 30, "9" * 400])
+@pytest.mark.parametrize("key", numbers())
+def test_no_number_may_be_absurd(key, bad):
+    value = rules.get(Config(), key)
+    if isinstance(value, tuple):
+        bad = f"({', '.join([bad] * len(value))})"
+    with pytest.raises(InputError, match=f"^{key} "):
+        config_lib.override(Config(), [f"{key}={bad}"])
+
+
+def test_json_holds_no_absurd_number():
+    text = config_lib.to_json(Config())
+    for bad in ("NaN", "Infinity", "1e400", "9" * 400):
+        damaged = text.replace('"epochs": 100.0', f'"epochs": {bad}')
+        with pytest.raises(InputError, match=r"^epochs takes a number"):
+            config_lib.from_json(damaged)
+
+
 def test_numpys_numbers_and_paths_are_values():
     plain = Config(
         epochs=2.5,

@@ -501,6 +501,7 @@ assert one is other and one.num_replicas_in_sync == 2
         ({"data": "photos", "strategy": "ipu"}, "choose one of auto, tpu"),
         ({"data": "photos", "max_hours": -1}, "max_hours is -1.0"),
         ({"data": "photos", "max_hours": "long"}, "takes a number"),
+        ({"data": "photos", "max_hours": float("inf")}, "takes a number"),
         ({"data": 3}, "data takes a path, got 3"),
         ({"data": "photos", "model": {"deph": 3}}, "Did you mean model.depth"),
         ({"data": "photos", "epochs": "many"}, "epochs takes a number"),

@@ -312,7 +312,7 @@ def test_a_flip_after_others_has_numbers_of_its_own():
         (lambda: Op("crop", area=(0.5, 0.1)), "the smaller comes first"),
         (lambda: Op("crop", area=(0, 1)), "must lie in"),
         (lambda: Op("blur", sigma=1.0), "takes 2 numbers, got 1.0"),
-        (lambda: Op("jitter", hue=-0.1), "hue is -0.1; it must be at least 0"),
+        (lambda: Op("jitter", hue=-0.1), "hue is -0.1; it must lie in"),
         (lambda: Op("jitter", hue=float("nan")), "takes a number, got nan"),
         (lambda: Op("jitter", brightness_rule="mul"), "multiply, add"),
         (lambda: Op("noise", deviation="much"), "takes a number, got 'much'"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from simclr.config import Config
 from simclr.config import values as config_values
+from simclr.data.views.operation import is_finite
 from simclr.messages.errors import InputError
 from simclr.messages.hints import shown
 
@@ -38,9 +39,10 @@ def checked(argument, value):
     if argument.path:
         return _path(argument.name, value)
     value = config_values.plain(value)
-    if argument.kind is float and type(value) is int:
+    finite = not isinstance(value, int | float) or is_finite(value)
+    if argument.kind is float and type(value) is int and finite:
         value = float(value)
-    if type(value) is not argument.kind:
+    if type(value) is not argument.kind or not finite:
         raise InputError(
             f"{argument.name} takes {_WORDS[argument.kind]}, got "
             f"{shown(value)}."

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from simclr.config.values import keys
 from simclr.losses import objectives
 from simclr.messages.errors import InputError
 from simclr.models import backbones
@@ -82,6 +83,32 @@ _SHARES = (
     "augment.solarize_probs",
 )
 
+# What is more is a slip of the hand, and would end in an error without the
+# key's name, or in none. Of settings that are not here: _MOST_INT, _MOST_FLOAT.
+_MOST = {
+    "epochs": 1_000_000,
+    "optimizer.warmup_epochs": 1_000_000,
+    "batch_size": 1 << 20,
+    "data.image_size": 1 << 14,
+    "data.eval_image_size": 1 << 14,
+    "data.stored_size": 1 << 14,
+    "distill_encoder.teacher_size": 1 << 14,
+    "augment.color_strength": 100,
+    "augment.brightness": 100,
+    "augment.contrast": 100,
+    "augment.saturation": 100,
+    "augment.hue": 100,
+    "model.width": 1000,
+    "model.sk_ratio": 1000,
+    "model.se_ratio": 1000,
+    "model.extra_planes": 1 << 12,
+    "model.head_layers": 100,
+    "model.head_hidden": 1 << 20,
+    "model.head_dim": 1 << 20,
+}
+_MOST_INT = (1 << 31) - 1  # Sizes and steps are int32 on devices.
+_MOST_FLOAT = 1_000_000_000
+
 
 def get(config, key):
     """The value at a dotted key."""
@@ -133,6 +160,18 @@ def check_values(config):
     for key in _SHARES:
         check_share(key, get(config, key))
     check_seed(config.seed)
+    for key in keys(type(config)):
+        if key != "seed":
+            _check_most(key, get(config, key))
+
+
+def _check_most(key, value):
+    for one in _all_of(value):
+        if type(one) in (int, float):
+            most = _MOST_INT if type(one) is int else _MOST_FLOAT
+            most = _MOST.get(key, most)
+            if one > most:
+                raise InputError(f"{key} is {value}; it must be <= {most:,}.")
 
 
 def validate(config):

@@ -2,12 +2,12 @@
 
 import ast
 import dataclasses
-import math
 import os
 import types
 import typing
 
 from simclr.data.views.op import Ops
+from simclr.data.views.operation import is_finite
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean, shown
 
@@ -122,9 +122,9 @@ def _checked(key, value, kind):
             return Ops(value)
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and is_finite(value):
         value = float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+    if type(value) is not kind or (kind is float and not is_finite(value)):
         raise InputError(f"{key} takes {_word(kind)}, got {shown(value)}.")
     return value
 

@@ -15,6 +15,14 @@ SHARED = "shared"  # One for a step and view: float32 [] in [0, 1).
 ORDER = "order"  # One for a step and view: int32 [4], a permutation.
 
 
+def is_finite(number):
+    """Whether an int or a float is no NaN and not beyond what floats hold."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
 @dataclasses.dataclass(frozen=True)
 class Draw:
     """A random number that an operation needs.
@@ -68,7 +76,7 @@ class Strength:
         whole = isinstance(self.default, int)
         kinds = (int,) if whole else (int, float)
         if len(numbers) != 1 + pair or not all(
-            type(x) in kinds and math.isfinite(x) for x in numbers
+            type(x) in kinds and is_finite(x) for x in numbers
         ):
             kind = "2 numbers" if pair else "a number"
             kind = "a whole number" if whole else kind

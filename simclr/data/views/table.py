@@ -24,10 +24,10 @@ OPERATIONS = {
     "flip": Operation(prob=0.5, key=keys.FLIP),
     "jitter": Operation(
         {
-            "brightness": Strength(0.8),
-            "contrast": Strength(0.8),
-            "saturation": Strength(0.8),
-            "hue": Strength(0.2),
+            "brightness": Strength(0.8, high=100),
+            "contrast": Strength(0.8, high=100),
+            "saturation": Strength(0.8, high=100),
+            "hue": Strength(0.2, high=100),
             "brightness_rule": Strength(
                 "multiply", choices=("multiply", "add")
             ),
@@ -44,7 +44,7 @@ OPERATIONS = {
     ),
     "gray": Operation(prob=0.2, key=keys.GRAY),
     "blur": Operation(
-        {"sigma": Strength((0.1, 2.0), low=0.01)},
+        {"sigma": Strength((0.1, 2.0), low=0.01, high=1000)},
         prob=0.5,
         key=keys.BLUR,
         draws={"sigma": Draw(keys.BLUR_SIGMA, SHARED)},
