@@ -4,7 +4,6 @@ What commands there are is told by commands.py; here a line becomes a call, its
 help, or one line that says what is wrong.
 """
 
-import sys
 import textwrap
 
 from absl import flags
@@ -13,6 +12,7 @@ from simclr.cli.flags import DEBUG, call_of, define, spelling
 from simclr.engines import startup
 from simclr.messages.errors import InputError, in_one_line, is_bad_input
 from simclr.messages.hints import did_you_mean
+from simclr.messages.say import say, show
 
 
 def main(argv, commands, usage):
@@ -28,19 +28,19 @@ def main(argv, commands, usage):
         early with everything saved (SIGTERM, Ctrl-C, --max_hours).
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(usage())
+        show(usage())
         return 0 if argv else 2
     argv = _joined(argv, commands)
     if argv[0] in commands and {"-h", "-help", "--help"} & set(argv[1:]):
-        print(help_text(argv[0], commands[argv[0]]))
+        show(help_text(argv[0], commands[argv[0]]))
         return 0
     try:
         command, values, words = parse(argv, commands)
     except flags.Error as error:
-        print(f"simclr: {error} (see --help)", file=sys.stderr)
+        say(f"simclr: {error} (see --help)")
         return 2
     except InputError as error:
-        print(f"simclr: {error}", file=sys.stderr)
+        say(f"simclr: {error}")
         return 2
     startup.be_quiet(debug=values.debug)
     startup.leave_extras_out()
@@ -48,14 +48,14 @@ def main(argv, commands, usage):
         call = call_of(command.arguments, words, values)
         return command.status(command.function(**call))
     except KeyboardInterrupt:
-        print("simclr: interrupted.", file=sys.stderr)
+        say("simclr: interrupted.")
         return 130
     except Exception as error:
         if values.debug:
             raise
         known = is_bad_input(error) or isinstance(error, FloatingPointError)
         more = "" if known else " (--debug shows more)"
-        print(f"simclr: {in_one_line(error)}{more}", file=sys.stderr)
+        say(f"simclr: {in_one_line(error)}{more}")
         return 2 if is_bad_input(error) else 1
 
 

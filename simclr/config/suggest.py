@@ -1,6 +1,7 @@
 """A sensible config for a folder of images, with the reasons in words."""
 
 import dataclasses
+import shlex
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def _median_side(source):
     if not sides:
         raise InputError(
             f"None of {len(rows)} images tried in {source.name} can be read; "
-            f"run simclr check {source.name}."
+            f"run simclr check {shlex.quote(source.name)}."
         )
     return int(np.median(sides))
 

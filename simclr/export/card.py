@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.metadata
+import shlex
 
 import tensorflow as tf
 
@@ -118,7 +119,7 @@ def _scores(run, step):
     """The rows of results.json, baselines among them."""
     results = run_folder.read_json(run, "results.json")
     if not results:
-        return f"None: `simclr evaluate {run}` was not run."
+        return f"None: `simclr evaluate {shlex.quote(run)}` was not run."
     of = results["images"]["score"]
     words = f"On {of['count']:,} images of {of['source']}"
     if results["step"] != step:

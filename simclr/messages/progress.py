@@ -7,7 +7,7 @@ import time
 
 from tqdm import tqdm
 
-from simclr.messages.say import is_silent, say
+from simclr.messages.say import is_silent, printable, say
 
 
 def in_notebook():
@@ -82,7 +82,7 @@ class Progress:
         if self._bar.disable:
             say(text)
         else:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(printable(text, sys.stderr), file=sys.stderr)
 
     def close(self):
         """Leaves the bar as it is."""

@@ -12,6 +12,7 @@ Letters: R = replicas.
 
 import argparse
 import os
+import shlex
 import sys
 import time
 
@@ -58,7 +59,7 @@ def main(argv=None):
     try:
         stopped = train(**vars(arguments))
     except (InputError, OSError, FloatingPointError) as error:
-        print(f"train.pyz: {in_one_line(error)}", file=sys.stderr)
+        say(f"train.pyz: {in_one_line(error)}")
         return 2 if is_bad_input(error) else 1
     return EXIT_STOPPED if stopped else 0
 
@@ -252,7 +253,8 @@ def _signature(run):
         return json_text.read(files.path(run, "signature.json"))
     except FileNotFoundError:
         raise InputError(
-            f"{run} is not lowered: say simclr lower --workdir={run}."
+            f"{run} is not lowered: say simclr lower "
+            f"--workdir={shlex.quote(run)}."
         ) from None
     except ValueError as error:
         raise InputError(

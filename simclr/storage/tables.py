@@ -3,6 +3,11 @@
 A file's name may hold a comma, a quote, a tab, the end of a line, or spaces at
 its ends. A cell with one of those stands in quotes, so that a name stays one
 row for every reader of CSV; all other cells stand as they are.
+
+So do those that begin with "=", "+", "-" or "@", which a spreadsheet may take
+for formulas: an id is read back by name, by us and by other programs, and a
+sign put before it would be another image's. Who opens such a table in a
+spreadsheet imports its columns as text.
 """
 
 import csv

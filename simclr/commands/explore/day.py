@@ -1,6 +1,7 @@
 """`simclr day`: what a day's new images are, in one command."""
 
 import os
+import shlex
 from typing import Annotated
 
 from simclr.commands import arguments
@@ -56,7 +57,9 @@ def day(
     train_data.require_there(data)
     day = days.checked(day)
     if space.read(opened) is None:
-        raise InputError(f"{store} has no clusters: simclr cluster {store}.")
+        raise InputError(
+            f"{store} has no clusters: simclr cluster {shlex.quote(store)}."
+        )
     out = folders.report_folder(opened, out, "days", day)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.explore.vectors import into_store

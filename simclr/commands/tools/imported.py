@@ -4,6 +4,7 @@ import collections
 import hashlib
 import os
 import re
+import shlex
 
 import keras
 import numpy as np
@@ -89,7 +90,8 @@ def run(path, *, workdir="", check="", overrides=()):
         "notes": notes,
     }
     _write(workdir, config, facts, arrays)
-    show(f"Run       {workdir}; next: simclr evaluate {workdir} --data=IMAGES")
+    quoted = shlex.quote(workdir)
+    show(f"Run       {workdir}; next: simclr evaluate {quoted} --data=IMAGES")
     return Run(workdir)
 
 

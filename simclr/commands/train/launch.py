@@ -7,6 +7,7 @@ without waiting for it.
 import dataclasses
 import inspect
 import os
+import shlex
 from collections.abc import Mapping
 
 from simclr import config as config_lib
@@ -266,7 +267,8 @@ def train(
     if stopped:
         say(f"Stopped by {stopped}; saved. The same command goes on from here.")
         return Run(workdir, stopped)
-    for i, command in enumerate(following(best.chosen(workdir))):
+    chosen = shlex.quote(best.chosen(workdir))
+    for i, command in enumerate(following(chosen)):
         say(f"{'      or   ' if i else 'Done. Next:'} {command}")
     return Run(workdir)
 

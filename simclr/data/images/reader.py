@@ -1,6 +1,7 @@
 """Pixels for training: an unreadable image never stops a run."""
 
 import math
+import shlex
 import threading
 import time
 
@@ -106,7 +107,7 @@ class Reader:
             f"{tries} images in a row cannot be read, from "
             f"{self.source.id(index)!r} on: "
             f"{self.bad[self.source.id(index)]}. Run simclr check "
-            f"{self.source.name}."
+            f"{shlex.quote(self.source.name)}."
         )
 
     def pixels(self, picture, found, *, divisor=1, room=None):
