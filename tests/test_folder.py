@@ -208,6 +208,19 @@ def test_a_folder_in_change_is_not_trusted(root, monkeypatch):
     assert len(open_source(str(root))) == 2
 
 
+def test_a_folder_in_anothers_place_is_listed_again(root):
+    """A copy that keeps times of change, put where the first one was."""
+    for folder, name in ((root, "1.png"), (root.with_name("new"), "2.png")):
+        write(folder / name)
+        age(folder)
+    assert ids(open_source(str(root))) == ["1.png"]
+    root.rename(root.with_name("old"))
+    root.with_name("new").rename(root)
+    stamp = root.with_name("old").stat()
+    os.utime(root, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert ids(open_source(str(root))) == ["2.png"]
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"": [1]}', b'{"": 3}'])
 def test_damaged_cache_is_no_cache(root, data):
     write(root / "1.png")

@@ -44,8 +44,8 @@ def test_a_stream_of_few_letters(monkeypatch):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     monkeypatch.setattr("sys.stdout", stream)
-    show("café.jpg: 3 × 2, \udce9")
-    assert raw.getvalue() == b"caf\\xe9.jpg: 3 \\xd7 2, \\udce9\n"
+    show("café.jpg: 3 µm, \udce9")
+    assert raw.getvalue() == b"caf\\xe9.jpg: 3 \\xb5m, \\udce9\n"
 
 
 def test_names_stay_one_row_each_over_a_resume(tmp_path):

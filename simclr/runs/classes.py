@@ -22,7 +22,12 @@ def describe(workdir):
     config = run_folder.read_config(workdir)
     facts = run_folder.read_facts(workdir)
     if config.classifies:
-        return config, facts["classes"], len(facts["classes"])
+        names = facts.get("classes")
+        if names is None:
+            raise InputError(
+                f"{workdir}/run.json is damaged: it has no classes."
+            )
+        return config, names, len(names)
     imported = facts.get("imported") or {}
     end = imported.get("probe_input")
     if not end:

@@ -89,9 +89,10 @@ def compare(workdir, old, new, before, now, *, new_images=False):
                 f"{workdir} learned from other weights than {path} holds now; "
                 "choose another --workdir."
             )
-    was, data = before["data"], now["data"]
+    was, data = before.get("data", {}), now["data"]
+    images = was.get("images", data["images"])
     if _differ(was, data, "images", "fingerprint"):
-        line = f"{was['images']:,} images -> {data['images']:,}"
+        line = f"{images:,} images -> {data['images']:,}"
         if not new_images:
             raise InputError(
                 f"{workdir} was trained on other images ({line}, other names "
@@ -113,8 +114,8 @@ def compare(workdir, old, new, before, now, *, new_images=False):
         )
     if not free:
         return None
-    steps = old.epochs != new.epochs or was["images"] != data["images"]
-    return Change(free, old, was["images"], steps)
+    steps = old.epochs != new.epochs or images != data["images"]
+    return Change(free, old, images, steps)
 
 
 def _differ(was, data, *names):

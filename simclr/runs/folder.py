@@ -8,12 +8,20 @@ import re
 
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
+from simclr.messages.hints import shown
 from simclr.messages.names import last_parts
 from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text
 from simclr.storage.lock import locked
 from simclr.storage.regular import regular
 from simclr.storage.whole import remove_unfinished, write_whole
+
+# What run.json may hold, where it holds it.
+_FACTS = {
+    **{"format": int, "data": dict, "classes": list | None, "replicas": int},
+    **{"notes": list, "origins": dict, "imported": dict, "stored_side": int},
+    "changes": list,
+}
 
 
 @contextlib.contextmanager
@@ -143,7 +151,9 @@ def changed_origins(workdir, config):
         list of str, paths of `init` and of teachers. What is gone is not
         among them, nor is anything of a run that did not note its origins.
     """
-    noted = (read_json(workdir, "run.json") or {}).get("origins", {})
+    noted = {}
+    if os.path.exists(os.path.join(workdir, "run.json")):
+        noted = read_facts(workdir).get("origins", noted)
     return [
         path
         for path, digest in _origins(config).items()
@@ -169,7 +179,7 @@ def read_config(workdir):
     """
     path = os.path.join(workdir, "config.json")
     try:
-        with open(path, encoding="utf-8", opener=regular) as file:
+        with open(path, "rb", opener=regular) as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         file = os.path.isfile(workdir)
@@ -206,6 +216,12 @@ def read_facts(workdir):
         raise InputError(f"{workdir} is no run folder: it has no run.json.")
     if not isinstance(facts, dict):
         raise InputError(f"{workdir}/run.json is damaged: it holds no facts.")
+    for name, kinds in _FACTS.items():
+        if name in facts and not isinstance(facts[name], kinds):
+            raise InputError(
+                f"{workdir}/run.json is damaged: {name} is "
+                f"{shown(facts[name])}."
+            )
     return facts
 
 

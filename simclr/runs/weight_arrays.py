@@ -62,7 +62,7 @@ def read_weights(path, class_names=None, *, model=None):
     left_out = ("optimizer/", "row/")
     run = run_of(path)
     if class_names and run_folder.read_json(run, "run.json") is not None:
-        theirs = run_folder.read_facts(run)["classes"]
+        theirs = run_folder.read_facts(run).get("classes")
         if theirs and set(theirs) == set(class_names):
             arrays = reordered(arrays, theirs, class_names)
         elif theirs:

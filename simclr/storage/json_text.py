@@ -9,7 +9,7 @@ def parse(text):
     """What a JSON text says.
 
     Args:
-        text: str or UTF-8 bytes.
+        text: str; or bytes of UTF-8, after a byte order mark or not.
 
     Raises:
         ValueError: it is no JSON, or nested deeper than Python reads, which
@@ -28,5 +28,5 @@ def read(path):
         OSError: it cannot be read.
         ValueError: as for `parse`, or it is no UTF-8.
     """
-    with open(path, encoding="utf-8", opener=regular) as file:
+    with open(path, "rb", opener=regular) as file:
         return parse(file.read())

@@ -115,8 +115,10 @@ def _walk(root, known):
                 continue
             seen.add(identity)
             listing = known.get(folder)
-            if listing is None or listing.changed_ns != status.st_mtime_ns:
-                listing = _list(path, status.st_mtime_ns)
+            # A folder put in another's place may have its time of change.
+            changed_ns = [status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+            if listing is None or listing.changed_ns != changed_ns:
+                listing = _list(path, changed_ns)
         except OSError as error:
             unreadable.append((folder, error.strerror or str(error)))
             continue
@@ -129,8 +131,8 @@ def _walk(root, known):
 
 
 def _list(path, changed_ns):
-    if time.time_ns() - changed_ns < _SETTLED_NS:
-        changed_ns = -1
+    if time.time_ns() - changed_ns[0] < _SETTLED_NS:
+        changed_ns = None
     subfolders, links, images, others = [], [], [], {}
     files = set()
     with os.scandir(path) as entries:
