@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordWriter
 
-from simclr.data.shards import example, tfrecord
+from simclr.data.shards import crc32c, example
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
@@ -422,4 +422,4 @@ def test_checksum_of_lengths():
     # tensorflow/core/lib/hash/crc32c.h.
     crc = 0x8A9136AA
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    assert tfrecord._masked_crc32c(b"\0" * 32) == masked
+    assert crc32c.masked(b"\0" * 32) == masked

@@ -26,6 +26,7 @@ import numpy as np
 from simclr.data.images import jpeg
 from simclr.data.images.pillow import (
     ENOUGH_SIDE,
+    PIXELS_OF_A_BYTE,
     decode_by_pillow,
     one_large,
     refuse_size,
@@ -45,7 +46,8 @@ class OrdinaryJpeg:
         self._data = data
         self._frame = frame
         self._divisor = _divisor(frame)
-        refuse_size(frame.width, frame.height, not frame.progressive)
+        held = PIXELS_OF_A_BYTE * len(data)
+        refuse_size(frame.width, frame.height, not frame.progressive, held)
         height, width = (-(-side // self._divisor) for side in frame[:2])
         turned = 5 <= frame.orientation <= 8
         self.shape = (width, height) if turned else (height, width)

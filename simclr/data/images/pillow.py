@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import math
 import threading
 import warnings
 
@@ -30,6 +31,8 @@ ENOUGH_SIDE = 1024
 # Pillow's and 3 of ours per pixel.
 MAX_PIXELS = 256_000_000
 MAX_FULL_PIXELS = 64_000_000
+# A block of 64 pixels of a JPEG takes a bit or more in each of its colours.
+PIXELS_OF_A_BYTE = 8 * 64
 # Images this large are decoded one at a time, whatever the number of threads.
 _LARGE_PIXELS = 16_000_000
 _ONE_LARGE = threading.Lock()
@@ -77,7 +80,9 @@ class Header:
 def decode_by_pillow(data):
     """`decode.decode`, of any image."""
     image, _ = _open(data)
-    refuse_size(*image.size, _decodes_scaled(image))
+    jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    held = PIXELS_OF_A_BYTE * len(data) if jpeg else math.inf
+    refuse_size(*image.size, _decodes_scaled(image), held)
     pixels = image.width * image.height
     if _decodes_scaled(image):
         _reduce_jpeg(image)
@@ -130,12 +135,13 @@ def _format(data):
     raise InputError(_not_an_image(data))
 
 
-def refuse_size(width, height, scaled):
+def refuse_size(width, height, scaled, held):
     """Raises InputError where an image has too few or too many pixels.
 
     Args:
         width, height: as stored.
         scaled: a decode at reduced size takes reduced memory.
+        held: pixels that its bytes can hold.
     """
     pixels = width * height
     if min(width, height) < MIN_SIDE:
@@ -145,6 +151,11 @@ def refuse_size(width, height, scaled):
         raise InputError(
             f"too large: {width} x {height} pixels, over "
             f"{limit // 10**6} million"
+        )
+    if pixels > held:
+        raise InputError(
+            f"damaged: it claims {width} x {height} pixels, more than its "
+            "bytes hold"
         )
 
 

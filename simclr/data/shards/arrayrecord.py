@@ -43,6 +43,15 @@ class ArrayRecordShard:
         return _read(self._path, reader, [index])[0]
 
 
+def count(path):
+    """How many records a local file has.
+
+    Raises:
+        InputError, OSError: as for `walk`.
+    """
+    return _reader(path, files.stat(path)).num_records()
+
+
 def walk(path):
     """Yields the data of every record, bytes.
 

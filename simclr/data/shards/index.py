@@ -15,7 +15,10 @@ from simclr.messages.errors import InputError
 from simclr.storage import cache, files, json_text
 
 SUFFIX = ".index"
-_VERSION = 2
+_VERSION = 3
+# Classes are told by their numbers, in lists as long as the largest.
+MOST_LABEL = 1_000_000
+_HEADER_BYTES = 4096  # Room for what an index of few records needs.
 # Of a stored index's arrays, in their order.
 _DTYPES = {
     "num_bytes": "<i8",
@@ -126,26 +129,61 @@ def index_shard(path, *, file_format, feature_names):
     num_bytes, changed_ns = files.stat(path)
     key = (_VERSION, path, num_bytes, changed_ns, file_format, feature_names)
     cached = cache.path_for("index", *key)
-    index = _from_bytes(cache.read(cached))
+    index = _from_bytes(cache.read(cached), num_bytes)
     if index is None:
-        index = _beside(path)
-        if index is None or index.num_bytes != num_bytes:
+        index = _beside(path, num_bytes)
+        if index is None or not _fits(index, path, num_bytes, file_format):
             index = _walk(path, num_bytes, file_format, feature_names)
         cache.write(cached, index.to_bytes())
     return index
 
 
-def _beside(path):
+def _beside(path, num_bytes):
     try:
-        return _from_bytes(files.read_file(path + SUFFIX))
+        return _from_bytes(files.read_file(path + SUFFIX), num_bytes)
     except OSError:
         return None
 
 
-def _from_bytes(data):
-    """The index that to_bytes wrote; None for nothing or damaged bytes."""
+def _fits(index, path, num_bytes, file_format):
+    """Whether the index that lies beside a shard can be that shard's.
+
+    The records of a TFRecord file, with their frames, fill it; of ArrayRecord
+    files the reader knows how many records they have.
+    """
+    num, ends = len(index), index.id_ends
+    if index.num_bytes != num_bytes or len(ends) not in (0, num):
+        return False
+    if num and not -1 <= index.labels.min() <= index.labels.max() <= MOST_LABEL:
+        return False
+    ids = np.diff(ends, prepend=0)
+    if (ids < 0).any() or ids.sum() != len(index.id_bytes):
+        return False
+    if file_format == "tfrecord":
+        starts, end = tfrecord.places(index.sizes)
+        return (
+            len(starts) == num
+            and end == num_bytes
+            and (np.array_equal(starts, index.offsets))
+        )
+    # To count those of a remote file it would have to be copied here.
+    return files.is_remote(path) or arrayrecord.count(path) == num
+
+
+def _from_bytes(data, num_bytes):
+    """The index that to_bytes wrote; None for nothing or damaged bytes.
+
+    Args:
+        data: bytes, or None.
+        num_bytes: of the shard. What an image's record adds to its index is
+            smaller than the record.
+    """
     try:
-        header, _, rest = zlib.decompress(data).partition(b"\n")
+        unpack = zlib.decompressobj()
+        content = unpack.decompress(data, num_bytes + _HEADER_BYTES)
+        if not unpack.eof:
+            return None
+        header, _, rest = content.partition(b"\n")
         lengths, arrays, start = json_text.parse(header), {}, 0
         for name, dtype in _DTYPES.items():
             arrays[name] = np.frombuffer(rest, dtype, lengths[name], start)
@@ -169,6 +207,11 @@ def _walk(path, num_bytes, file_format, feature_names):
                 raise InputError(no_image(features, feature_names))
             label = first_of(features, feature_names.label)
             label = label and example.first_int(buffer, label)
+            if label is not None and not -1 <= label <= MOST_LABEL:
+                raise InputError(
+                    f"its label is {label:,}; classes have numbers from 0 to "
+                    f"{MOST_LABEL:,}, and -1 is none"
+                )
             name = first_of(features, feature_names.id)
             name = name and example.first_bytes(buffer, name)
         except ValueError as error:

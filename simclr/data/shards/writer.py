@@ -5,12 +5,9 @@ import dataclasses
 import errno
 import os
 
-from simclr.data.shards import FORMATS, arrayrecord, crop_loss
+from simclr.data.shards import FORMATS, arrayrecord, crop_loss, tfrecord
 from simclr.data.shards import index as shard_index
 from simclr.storage import whole
-
-# A TFRecord file frames each record with 16 bytes.
-_TFRECORD_HEADER, _TFRECORD_FRAME = 12, 16
 
 # Of the system's errors in a library's words.
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -63,12 +60,9 @@ class Shard:
         with self._errors():
             self._writer.close()
         num_bytes = os.path.getsize(self._path)
-        framed, end = {}, 0
+        framed = {}
         if self._file_format == "tfrecord":
-            starts = []
-            for size in self._sizes:
-                starts.append(end + _TFRECORD_HEADER)
-                end += size + _TFRECORD_FRAME
+            starts, _ = tfrecord.places(self._sizes)
             framed = {"offsets": starts, "sizes": self._sizes}
         index = shard_index.make_index(
             num_bytes=num_bytes, labels=self._labels, ids=self._ids, **framed
