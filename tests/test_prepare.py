@@ -12,6 +12,7 @@ import tensorflow as tf
 from simclr.data.shards import index as shard_index
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
+from simclr.storage.lock import locked
 from tests.images import ListSource, encoded, write
 
 FORMATS = ["arrayrecord", "tfrecord"]
@@ -214,6 +215,21 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(ValueError, match="holds other files"):
         prepare(source, str(tmp_path / "mine"), progress=False)
+
+
+def test_a_folder_that_another_process_prepares(tmp_path):
+    source = ListSource([encoded(0)])
+    out = str(tmp_path / "out")
+    os.makedirs(out)
+    with (
+        locked(out, "", name=""),
+        pytest.raises(
+            ValueError, match=r"Another process prepares .*out; wait"
+        ),
+    ):
+        prepare(source, out, progress=False)
+    assert os.listdir(out) == []
+    assert prepare(source, out, progress=False).num_examples == 1
 
 
 def test_bad_arguments(tmp_path):

@@ -104,3 +104,13 @@ def test_no_reader_of_a_run_waits(tmp_path, pipe):
         with pytest.raises(OSError, match=PIPE):
             read(str(tmp_path))
     assert not run_folder.is_finished(str(tmp_path))
+
+
+def test_where_there_is_no_home_nothing_is_cached(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    path = cache.path_for("index", "x")
+    cache.write(path, b"kept")
+    assert cache.read(path) is None
+    assert os.listdir(tmp_path) == []

@@ -40,7 +40,8 @@ Count = Annotated[int, AtLeast(0)]
 
 Recipe = Annotated[
     str | Config,
-    "A recipe, such as configs/demo.py; in Python a Config, too.",
+    "A recipe, such as configs/demo.py: a Python file, which is run, so take "
+    "none that you would not run. In Python a Config, too.",
     PATH,
 ]
 Images = Annotated[

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from simclr.engines import ENGINES, KINDS
 from simclr.engines.pjrt_devices import PjrtDevices
+from simclr.executors import cpus
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.extras import install
@@ -150,7 +151,7 @@ def _gpu(replicas):
 def _cpu(replicas):
     _configured(tf.config.set_visible_devices, [], "GPU")
     if replicas <= 1:
-        words = f"CPU, {os.cpu_count()} cores"
+        words = f"CPU, {cpus.count()} cores"
         if tf.config.get_visible_devices("GPU"):
             return _one("CPU:0"), words
         # The default strategy: same interface, none of the copying.

@@ -1,10 +1,10 @@
 """An .onnx file as a Net, run by onnxruntime."""
 
 import importlib.util
-import os
 
 import numpy as np
 
+from simclr.executors import cpus
 from simclr.frozen.net import NCHW, Net, sizes
 from simclr.messages.errors import InputError
 from simclr.messages.extras import install
@@ -37,7 +37,7 @@ def open_onnx(path):
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = os.cpu_count()
+    options.intra_op_num_threads = cpus.count()
     there = onnxruntime.get_available_providers()
     providers = ("CUDAExecutionProvider", "CPUExecutionProvider")
     try:

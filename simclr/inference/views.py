@@ -5,11 +5,11 @@ Letters: m = images, b = images in a batch, s = side of a view.
 
 import collections
 import concurrent.futures
-import os
 
 import numpy as np
 
 from simclr.data.images.center_crop import center_views
+from simclr.executors import cpus
 
 # Batches that are made while the devices work on one.
 _AHEAD = 2
@@ -115,7 +115,7 @@ def batches(views, parts, size, num_threads=0):
             good[: sum(map(len, read))] = np.concatenate(read)
         return images, good
 
-    num_threads = num_threads or os.cpu_count()
+    num_threads = num_threads or cpus.count()
     with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
         ahead, used = collections.deque(), collections.deque()
         try:

@@ -1,7 +1,8 @@
 """Small files that save a second look: manifests and indexes, never needed.
 
 They lie in $XDG_CACHE_HOME/simclr (~/.cache/simclr). Deleting them costs time
-only; a cache that cannot be written or read is a cache that is not there.
+only; a cache that cannot be written or read is a cache that is not there. So is
+that of a user without a home: in a place for all, others could write into it.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ def path_for(kind, *key):
         *key: whatever tells two cached things apart.
     """
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if root.startswith("~"):
+        root = os.path.join(os.devnull, "no XDG_CACHE_HOME and no home")
     digest = hashlib.sha256(repr(key).encode("utf-8", "backslashreplace"))
     return os.path.join(root, "simclr", f"{digest.hexdigest()[:32]}.{kind}")
 

@@ -3,12 +3,12 @@
 import collections
 import concurrent.futures
 import dataclasses
-import os
 
 import numpy as np
 
 from simclr.data.images.decode import decode
 from simclr.data.images.pillow import header
+from simclr.executors import cpus
 from simclr.messages.counts import counted
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
@@ -16,7 +16,7 @@ from simclr.storage import tables
 from simclr.storage.whole import whole_file
 
 # More threads than cores: they also wait for the disk.
-_THREADS = 2 * (os.cpu_count() or 1)
+_THREADS = 2 * cpus.count()
 _SHOWN = 20
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from simclr.data.images.center_crop import seen
+from simclr.executors import cpus
 from simclr.messages.progress import progress_bar
 from simclr.storage import array_file
 from simclr.storage.whole import whole_path
@@ -63,7 +64,7 @@ def side_for(reader, view):
         whole: bool, no image of the sample is reduced to it.
     """
     rows = np.linspace(0, len(reader.source) - 1, _SAMPLE).astype(int)
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(cpus.count()) as threads:
         opened = threads.map(reader.open, np.unique(rows))
         largest = max(max(picture.shape) for picture, _ in opened)
     most = round(_LARGER * view)
@@ -131,7 +132,7 @@ def _fill(reader, images, view):
         rows.replaced[row] = found != row
         rows.found[row] = found
 
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(cpus.count()) as threads:
         done = threads.map(fill, range(num))
         for _ in progress_bar(done, desc="Storing", total=num, unit="img"):
             pass

@@ -31,6 +31,7 @@ from simclr.messages.errors import InputError
 from simclr.messages.extras import require_tensorflow
 from simclr.messages.say import show
 from simclr.storage import files, json_text, whole
+from simclr.storage.lock import locked
 
 # What a run that goes on must have in common with the one that began.
 _SAME = (
@@ -116,13 +117,21 @@ def prepare(
         "bad": [],
     }
     out_dir = files.expand(out_dir)
-    plan = _begin(out_dir, plan)
-    if not plan["complete"]:
-        try:
-            _pack(source, out_dir, plan, progress)
-        except BaseException:  # The next one needs the room on the disk.
-            whole.remove_unfinished(out_dir)
-            raise
+    if files.is_remote(out_dir):
+        raise InputError(
+            f"{out_dir}: shards are written to a local folder; copy them "
+            "afterwards (gcloud storage cp -r)."
+        )
+    os.makedirs(out_dir, exist_ok=True)
+    busy = f"Another process prepares {out_dir}; wait for it."
+    with locked(out_dir, busy, name=""):
+        plan = _begin(out_dir, plan)
+        if not plan["complete"]:
+            try:
+                _pack(source, out_dir, plan, progress)
+            except BaseException:  # The next one needs the room on the disk.
+                whole.remove_unfinished(out_dir)
+                raise
     prepared = Prepared(
         num_examples=plan["num_examples"],
         num_shards=len(plan["shards"]),
@@ -137,12 +146,6 @@ def prepare(
 
 def _begin(out_dir, plan):
     """The plan in the folder if it is this one, else this one in it."""
-    if files.is_remote(out_dir):
-        raise InputError(
-            f"{out_dir}: shards are written to a local folder; copy them "
-            "afterwards (gcloud storage cp -r)."
-        )
-    os.makedirs(out_dir, exist_ok=True)
     whole.remove_unfinished(out_dir)
     path = os.path.join(out_dir, MANIFEST)
     if not os.path.exists(path):

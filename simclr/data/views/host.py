@@ -9,13 +9,13 @@ Shapes: n = images, v = views of each, s = side of a view.
 
 import concurrent.futures
 import functools
-import os
 
 import numpy as np
 
 from simclr.data.images import center_crop
 from simclr.data.views.boxes import crop_boxes
 from simclr.data.views.crop import cut
+from simclr.executors import cpus
 
 # Images whose boxes are drawn together by one thread.
 PART = 64
@@ -78,7 +78,7 @@ def each_part(work, num, *, alone):
         num: how many rows there are.
         alone: bool, in one thread of them.
     """
-    threads = 1 if alone else os.cpu_count()
+    threads = 1 if alone else cpus.count()
     list(_pool(threads).map(work, range(0, num, PART)))
 
 
@@ -147,7 +147,7 @@ def _divisor(side, size):
 
 def batches_at_once(n):
     """How many batches of n images keep all threads at work."""
-    return 1 + -(-os.cpu_count() * PART // n)
+    return 1 + -(-cpus.count() * PART // n)
 
 
 @functools.cache

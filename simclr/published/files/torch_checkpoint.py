@@ -6,6 +6,7 @@ would run code on loading is refused.
 
 import argparse
 import importlib.util
+import re
 
 from simclr.messages.errors import InputError
 from simclr.messages.extras import install
@@ -23,6 +24,15 @@ def require():
             f"PyTorch's files need PyTorch: {install('torch')}; or give the "
             "weights as .safetensors or .npz, which need nothing."
         )
+
+
+def _reason(error):
+    """One line for what PyTorch raised, without its advice to run the file."""
+    text = str(error).strip() or type(error).__name__
+    if "weights_only" not in text:
+        return text.splitlines()[0]
+    found = re.search(r"GLOBAL (\S+)", text)
+    return f"it holds {found[1] if found else 'code'}, which would be run"
 
 
 def read(path):
@@ -46,7 +56,7 @@ def read(path):
         with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # RuntimeError, UnpicklingError, EOFError, ...
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = _reason(error)
         raise InputError(
             f"{path} is not a whole PyTorch checkpoint of tensors alone "
             f"({reason})."
