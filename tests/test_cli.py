@@ -24,8 +24,8 @@ def test_help_shows_that_commands_flags_only(capsys):
 @pytest.mark.parametrize(
     "name, text",
     [
-        ("check", "(id,label) for DATA, if any.\n"),
-        ("pretrain", "(id,label) for --data, if any.\n"),
+        ("check", "or a table as of docs/data.md, for DATA.\n"),
+        ("pretrain", "or a table as of docs/data.md, for --data.\n"),
         ("pretrain", "In Python also a dict.\n"),
         ("compile", "(default: v5e-8)\n"),
         ("doctor", "--debug  [bool] Show tracebacks and logs."),

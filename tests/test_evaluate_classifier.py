@@ -9,8 +9,8 @@ import pytest
 
 from simclr import __main__ as cli
 from simclr.commands.use.evaluate_classifier import match_classes
+from simclr.data.labels.few import few_labels, to_csv
 from simclr.data.source import Source
-from simclr.data.sources.labels import few_labels, to_csv
 from simclr.data.sources.registry import open_source
 from simclr.inference import forward
 from simclr.runs import checkpoint, weights

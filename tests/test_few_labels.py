@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from simclr.data.sources.labels import align, few_labels, read_labels, to_csv
+from simclr.data.labels.few import few_labels, to_csv
+from simclr.data.labels.numbers import align
+from simclr.data.labels.read import read_labels
 from simclr.data.sources.subset import Subset
 from tests.images import ListSource, encoded
 

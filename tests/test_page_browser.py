@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from simclr.data.sources.labels import rows_of
+from simclr.data.labels.read import rows_of
 from simclr.explore import clustering, space
 from simclr.explore.page import serve, tiles
 from simclr.explore.store import store as stores

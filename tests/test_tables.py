@@ -11,7 +11,8 @@ from simclr.commands.train.train_data import write_labels
 from simclr.commands.unreadable import list_unreadable
 from simclr.config import Data
 from simclr.data.images import check
-from simclr.data.sources.labels import few_labels, read_labels, to_csv
+from simclr.data.labels.few import few_labels, to_csv
+from simclr.data.labels.read import read_labels
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
 from simclr.runs.unreadable import UnreadableImages

@@ -57,9 +57,12 @@ Keep = Annotated[
     "A CSV file with a column id: train on those images of `data` alone, as "
     "dedup or a balance over clusters chose them.",
 ]
-Labels = Annotated[Path, "A labels.csv (id,label) for `data`, if any."]
+Labels = Annotated[
+    Path,
+    "A labels.csv (id,label), or a table as of docs/data.md, for `data`.",
+]
 EvalData = Annotated[Path, "Held-out labelled images, if any."]
-EvalLabels = Annotated[Path, "A labels.csv for `eval_data`."]
+EvalLabels = Annotated[Path, "A table of labels for `eval_data`."]
 LabelFraction = Annotated[
     Share,
     "Use this share of the labels, as many of each class, chosen by the seed "

@@ -18,6 +18,7 @@ import typing
 from collections.abc import Callable
 
 from simclr.commands import arguments as kinds
+from simclr.commands import joined
 from simclr.commands.checked import checked
 from simclr.commands.session import session
 from simclr.config import Config
@@ -78,8 +79,8 @@ def arguments_of(function):
     function = inspect.unwrap(function)  # A command shows plain types.
     hints = typing.get_type_hints(function, include_extras=True)
     return [
-        _argument(parameter, hints[name])
-        for name, parameter in inspect.signature(function).parameters.items()
+        _argument(parameter, hints.get(name, parameter.annotation))
+        for name, parameter in joined.signature(function).parameters.items()
     ]
 
 
@@ -126,7 +127,7 @@ def command(function):
     The process is as before when it returns (session.py).
     """
     arguments = {a.name: a for a in arguments_of(function)}
-    signature = inspect.signature(function)
+    signature = joined.signature(function)
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -139,20 +140,30 @@ def command(function):
                 if argument.rest
                 else checked(argument, value)
             )
+        joined.joined(bound.arguments)
         with session(quiet=bound.arguments.get("quiet", False)):
             return function(*bound.args, **bound.kwargs)
 
     call.__doc__ = docstring(function, arguments.values())
     # For people: types alone, without the words that the docstring has.
     plain = typing.get_type_hints(function)
-    call.__annotations__ = plain
     call.__signature__ = signature.replace(
         parameters=[
-            parameter.replace(annotation=plain[name])
+            parameter.replace(
+                annotation=plain.get(name) or _without_words(parameter)
+            )
             for name, parameter in signature.parameters.items()
         ]
     )
+    call.__annotations__ = {
+        name: parameter.annotation
+        for name, parameter in call.__signature__.parameters.items()
+    } | {name: plain[name] for name in plain.keys() & {"return"}}
     return call
+
+
+def _without_words(parameter):
+    return typing.get_args(parameter.annotation)[0]
 
 
 def _bind(name, signature, arguments, args, kwargs):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from simclr.data.sources.labels import numbered
+from simclr.data.labels.numbers import numbered
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError

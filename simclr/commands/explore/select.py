@@ -81,7 +81,7 @@ def select(
 
 def _read(store, path):
     """dict of id -> label, by the ids of the store."""
-    from simclr.data.sources.labels import rows_of
+    from simclr.data.labels.read import rows_of
 
     known = store.read(["id", "source"]).to_pylist()
     by_name = {}

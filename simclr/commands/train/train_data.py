@@ -8,8 +8,9 @@ import dataclasses
 import os
 
 from simclr.config import Data
+from simclr.data.labels import spelling
+from simclr.data.labels.few import few_labels, to_csv
 from simclr.data.sources import registry
-from simclr.data.sources.labels import few_labels, to_csv
 from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.runs import folder as run_folder
@@ -68,8 +69,8 @@ def absolute(data):
         data,
         source=registry.absolute(data.source),
         eval_source=registry.absolute(data.eval_source),
-        labels=_absolute_file(data.labels),
-        eval_labels=_absolute_file(data.eval_labels),
+        labels=spelling.absolute(data.labels),
+        eval_labels=spelling.absolute(data.eval_labels),
     )
 
 
@@ -201,14 +202,7 @@ def _replaced(data, fields):
     ):
         before = registry.absolute(getattr(data, images))
         same = registry.absolute(fields.get(images, before)) == before
-        # "none" is true of any images.
-        if not same and getattr(data, labels) != "none":
+        # "none" and "folders" are true of any images.
+        if not same and spelling.is_table(getattr(data, labels)):
             fields = {labels: "", **fields}
     return dataclasses.replace(data, **fields)
-
-
-def _absolute_file(path):
-    """A labels.csv by its absolute path; "" and "none" as they are."""
-    if path in ("", "none") or "://" in path:
-        return path
-    return os.path.abspath(os.path.expanduser(path))

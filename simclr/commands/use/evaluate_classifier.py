@@ -10,7 +10,8 @@ from simclr.commands.unreadable import list_unreadable
 from simclr.commands.use import scored
 from simclr.config import words
 from simclr.data.images.reader import Reader
-from simclr.data.sources.labels import read_labels
+from simclr.data.labels import spelling
+from simclr.data.labels.read import read_labels
 from simclr.data.sources.registry import absolute, open_source, root_of
 from simclr.engines.strategies import is_chief
 from simclr.engines.workers import Workers
@@ -157,7 +158,7 @@ def _images(workdir, own_data, data, labels, eval_data, eval_labels):
         source = open_source(eval_data, labels=eval_labels)
     elif data:
         source = open_source(data, labels=labels)
-    elif own_data.labels in ("", "none"):
+    elif not spelling.is_table(own_data.labels):
         raise InputError(
             f"{workdir} has no held-out images to score: say "
             "--eval_data=IMAGES, with --eval_labels=labels.csv unless its "
@@ -167,7 +168,9 @@ def _images(workdir, own_data, data, labels, eval_data, eval_labels):
         source = open_source(own_data.source, labels=labels)
         root = root_of(own_data.source)
         known, _ = read_labels(own_data.labels, source, root)
-        source.name += f" without {os.path.basename(own_data.labels)}"
+        source.name += (
+            f" without {os.path.basename(spelling.parts(own_data.labels)[0])}"
+        )
         return source, known < 0
     return source, np.ones([len(source)], bool)
 

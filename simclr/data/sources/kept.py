@@ -1,13 +1,11 @@
 """Some images of a source, by a list of their ids."""
 
-import csv
-
 import numpy as np
 
+from simclr.data.labels.table import read_table
 from simclr.data.sources.subset import Subset
 from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError
-from simclr.storage import files
 
 _NOT = ("", "false", "0", "no")  # What a column of truth says for no.
 
@@ -17,10 +15,11 @@ def take(source, path, root):
 
     Args:
         source: Source.
-        path: a UTF-8 CSV file whose header has `id`; other columns are left
-            alone, and so are rows whose column `kept`, if there is one, is
-            false or empty. An id is an image's in the source, or in a store of
-            it: ROOT/ID. A store's ids of other sources are none of this one.
+        path: a table (data/labels/table.py) whose header has `id`; other
+            columns are left alone, and so are rows whose column `kept`, if
+            there is one, is false or empty. An id is an image's in the source,
+            or in a store of it: ROOT/ID. A store's ids of other sources are
+            none of this one.
         root: str, what ids of the source begin with in a store.
 
     Returns:
@@ -54,21 +53,17 @@ def take(source, path, root):
 
 def _names(path):
     """The ids of a list, a list of str."""
-    try:
-        with open(files.expand(path), newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            if "id" not in header:
-                raise InputError(
-                    f"{path} begins with {','.join(header)!r}; its first line "
-                    "must name a column id."
-                )
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a UTF-8 CSV file: {error}") from None
+    header, *rows = read_table(path).rows or [[]]
+    header = [name.strip() for name in header]
+    if "id" not in header:
+        raise InputError(
+            f"{path} begins with {','.join(header)!r}; its first line must "
+            "name a column id."
+        )
+    rows = [dict(zip(header, row)) for row in rows]
     if "kept" in header:
-        rows = [r for r in rows if (r["kept"] or "").lower() not in _NOT]
-    names = [row["id"] for row in rows if row["id"]]
+        rows = [r for r in rows if r.get("kept", "").lower() not in _NOT]
+    names = [row["id"] for row in rows if row.get("id")]
     if not names:
         raise InputError(f"{path} names no image.")
     return names

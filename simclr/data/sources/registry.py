@@ -3,6 +3,7 @@
 import importlib
 import os
 
+from simclr.data.labels import spelling
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
 from simclr.storage import files
@@ -33,8 +34,9 @@ def open_source(spec, labels=""):
     Args:
         spec: str: a folder's path; one of SOURCES, as in tfrecord:GLOB; or
             sample[/train|/test], the Fashion-MNIST part in this package.
-        labels: str, a CSV file with columns id and label that says all the
-            labels there are; "" for the source's own; "none" for no labels.
+        labels: str, a table that says all the labels there are
+            (data/labels/spelling.py); "" for the source's own; "none" for no
+            labels.
 
     Returns:
         Source with at least one image.
@@ -49,10 +51,10 @@ def open_source(spec, labels=""):
     source = _open(spec)
     if not len(source):
         raise InputError(f"{spec!r} holds no image.")
-    if labels == "none":
+    if labels == spelling.NONE:
         source.labels = source.class_names = None
     elif labels:
-        from simclr.data.sources.labels import read_labels
+        from simclr.data.labels.read import read_labels
 
         source.labels, source.class_names = read_labels(
             labels, source, root_of(spec)

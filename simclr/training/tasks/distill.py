@@ -5,7 +5,7 @@ Shapes: n = images per replica, h w = a view's height and width, k = classes.
 
 import tensorflow as tf
 
-from simclr.data.sources.labels import align
+from simclr.data.labels.numbers import align
 from simclr.data.sources.registry import open_source
 from simclr.losses.distillation import distillation
 from simclr.messages.errors import InputError

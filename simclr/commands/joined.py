@@ -1,0 +1,71 @@
+"""Arguments that become a part of others, in every command that takes those.
+
+`--id_column=image_id --labels=train.csv` is one text when a command begins,
+columns:image_id,:train.csv. So a run's config keeps it, and nothing between a
+command and its images passes it on.
+"""
+
+import inspect
+from typing import Annotated
+
+from simclr.commands import arguments
+from simclr.data.labels import spelling
+from simclr.messages.errors import InputError
+
+_NEEDED = {"data", "labels"}  # Who takes both takes the following.
+_ADDED = {
+    "id_column": Annotated[
+        arguments.Text,
+        "What the column of ids is called in the tables of labels, or its "
+        "number; default: found.",
+    ],
+    "label_column": Annotated[
+        arguments.Text, "The same of the column of labels."
+    ],
+}
+
+
+def signature(function):
+    """A function's signature with the arguments that it gets, after labels."""
+    plain = inspect.signature(function)
+    if not plain.parameters.keys() >= _NEEDED:
+        return plain
+    parameters = []
+    for name, parameter in plain.parameters.items():
+        parameters.append(parameter)
+        if name == "labels":
+            parameters += [
+                inspect.Parameter(
+                    added,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default="",
+                    annotation=hint,
+                )
+                for added, hint in _ADDED.items()
+            ]
+    return plain.replace(parameters=parameters)
+
+
+def joined(values):
+    """A command's arguments, each of these a part of those that it is of.
+
+    Args:
+        values: dict of name -> value, checked; changed in place.
+
+    Raises:
+        InputError: what it would be a part of is missing.
+    """
+    if not values.keys() >= _ADDED.keys():
+        return
+    id_column, label_column = (values.pop(x) for x in _ADDED)
+    if id_column or label_column:
+        _require(values, ("labels", "eval_labels"), "--id_column", "a table")
+    for name in {"labels", "eval_labels"} & values.keys():
+        values[name] = spelling.with_columns(
+            values[name], id_column, label_column
+        )
+
+
+def _require(values, names, flag, what):
+    if not any(values.get(name) for name in names):
+        raise InputError(f"{flag} is of {what}: say --{names[0]}, too.")

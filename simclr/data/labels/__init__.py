@@ -1,0 +1,1 @@
+"""Which image is of which class: tables of labels, and parts of them."""

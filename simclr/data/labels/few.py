@@ -1,0 +1,46 @@
+"""A few of the labels, as many of each class, and their file."""
+
+import numpy as np
+
+from simclr.messages.errors import InputError
+from simclr.storage import tables
+
+
+def few_labels(source, fraction, seed=0):
+    """Chooses as many images of each class, at random.
+
+    Args:
+        source: Source with labels.
+        fraction: share of the labelled images; whoever asks has checked it.
+        seed: int.
+
+    Returns:
+        int64 [m] rows, sorted: of each class round(fraction * labelled images
+        / classes), at least one, or all where it has fewer.
+
+    Raises:
+        InputError: no labels.
+    """
+    if source.labels is None:
+        raise InputError(
+            f"--label_fraction takes a part of the labels, and {source.name} "
+            "has none: give --labels=labels.csv."
+        )
+    rng = np.random.default_rng(seed)
+    present = np.unique(source.labels[source.labels >= 0])
+    count = np.sum(source.labels >= 0)
+    each = max(1, round(fraction * count / len(present)))
+    rows = [
+        rng.permutation(np.flatnonzero(source.labels == label))[:each]
+        for label in present
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def to_csv(source, rows):
+    """The text of a labels.csv of some images of a source."""
+    lines = [tables.line(["id", "label"])]
+    for row in rows:
+        name = source.class_names[source.labels[row]]
+        lines.append(tables.line([source.id(int(row)), name]))
+    return "".join(lines)

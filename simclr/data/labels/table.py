@@ -1,0 +1,98 @@
+"""A table of text as people have it: CSV, TSV, whatever a spreadsheet wrote."""
+
+import codecs
+import csv
+import io
+import typing
+
+from simclr.messages.errors import InputError
+from simclr.storage import files
+
+# The first that fits counts; a space only where nothing else does.
+_DELIMITERS = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "vertical bars",
+    " ": "spaces",
+}
+_LOOKED_AT = 50_000  # Characters, to tell the delimiter.
+
+
+class Table(typing.NamedTuple):
+    """The cells of a file, without blank lines."""
+
+    rows: list  # of lists of str; spaces before a cell are no part of it.
+    notes: list  # of str, what was found out.
+
+
+def read_table(path):
+    """Reads a table of text.
+
+    Args:
+        path: a file in UTF-8, UTF-16 or, if it is neither, Windows-1252; cells
+            lie between commas, semicolons, tabs, vertical bars or spaces, and
+            stand in quotes where they hold one.
+
+    Returns:
+        Table.
+
+    Raises:
+        InputError: it is no such file.
+        OSError: it cannot be read.
+    """
+    text, note = _decoded(files.read_file(files.expand(path)), path)
+    fits = {d: _fit(text[:_LOOKED_AT], d) for d in _DELIMITERS}
+    delimiter = max(_DELIMITERS, key=lambda d: fits[d])  # The first of equals.
+    try:
+        rows = [row for row in _reader(text, delimiter) if any(row)]
+    except csv.Error as error:
+        raise InputError(f"{path} is no table of text: {error}") from None
+    notes = [note] if note else []
+    if delimiter != "," and rows and len(rows[0]) > 1:
+        notes.append(f"{_DELIMITERS[delimiter]} lie between its cells")
+    return Table(rows, notes)
+
+
+def _decoded(data, path):
+    """(text, what is to be said of its encoding, or "")."""
+    for encoding in _encodings(data):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        odd = encoding == "cp1252"
+        return text, "it is no UTF-8: read as Windows-1252" if odd else ""
+    raise InputError(
+        f"{path} is no table of text in UTF-8, UTF-16 or Windows-1252."
+    )
+
+
+def _encodings(data):
+    """Those that the first bytes leave, a list."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ["utf-16"]
+    zeros = data[:100:2].count(0), data[1:100:2].count(0)
+    if any(zeros):  # Text has none: UTF-16 without its mark.
+        return ["utf-16-le" if zeros[1] >= zeros[0] else "utf-16-be"]
+    return ["utf-8-sig", "cp1252"]
+
+
+def _fit(text, delimiter):
+    """The share of rows with as many cells as the first, if it has several."""
+    try:
+        widths = [len(row) for row in _reader(text, delimiter) if any(row)]
+    except csv.Error:
+        return 0
+    if not widths or widths[0] < 2:
+        return 0
+    return widths.count(widths[0]) / len(widths)
+
+
+def _reader(text, delimiter):
+    # Not text.splitlines(): a name in quotes may hold the end of one.
+    return csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        skipinitialspace=True,
+    )
