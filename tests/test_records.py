@@ -185,6 +185,15 @@ def test_a_folder_stands_for_its_shards(tmp_path):
     assert len(open_source(f"tfrecord:{tmp_path}")) == 1
 
 
+@pytest.mark.parametrize("folder", ["out [v1]", "a[b", "x*y?", "[!a]"])
+def test_a_path_that_exists_is_no_pattern(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    for number in range(2):
+        write_shard(tmp_path / folder / f"x-{number}", numbered([number]))
+    for rest, count in (("", 2), ("/x-*", 2), ("/x-1", 1), ("/x-[0]", 1)):
+        assert len(open_source(f"tfrecord:{tmp_path}/{folder}{rest}")) == count
+
+
 def test_labels_file_for_records(tmp_path):
     write_shard(tmp_path / "x", numbered(range(3)))
     (tmp_path / "labels.csv").write_text("id,label\nx__2,dog\nx__0,cat\n")

@@ -158,7 +158,7 @@ def test_images_to_score_without_labels_stop_it_before_its_work(
     plain = tiny.write_photos(tmp_path / "plain", 12, ("all",)) / "all"
     line = command(folder, tmp_path / "run", f"--eval_data={plain}")
     assert cli.main(line) == 2
-    assert "has no labels to score by" in capsys.readouterr().err
+    assert "has no labels, and nothing to score by" in capsys.readouterr().err
     assert not (tmp_path / "run" / "pretrain").exists()
 
 

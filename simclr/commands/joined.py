@@ -6,7 +6,7 @@ command and its images passes it on.
 """
 
 import inspect
-from typing import Annotated
+from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.data.labels import spelling
@@ -22,7 +22,13 @@ _ADDED = {
     "label_column": Annotated[
         arguments.Text, "The same of the column of labels."
     ],
+    "classes": Annotated[
+        Literal["auto", "folders"],
+        "folders: each sub-folder is a class, whatever their depth and number; "
+        "auto: where they look like classes.",
+    ],
 }
+_DEFAULTS = {"classes": "auto"}
 
 
 def signature(function):
@@ -38,7 +44,7 @@ def signature(function):
                 inspect.Parameter(
                     added,
                     inspect.Parameter.KEYWORD_ONLY,
-                    default="",
+                    default=_DEFAULTS.get(added, ""),
                     annotation=hint,
                 )
                 for added, hint in _ADDED.items()
@@ -57,13 +63,19 @@ def joined(values):
     """
     if not values.keys() >= _ADDED.keys():
         return
-    id_column, label_column = (values.pop(x) for x in _ADDED)
+    id_column, label_column, classes = (values.pop(x) for x in _ADDED)
     if id_column or label_column:
         _require(values, ("labels", "eval_labels"), "--id_column", "a table")
     for name in {"labels", "eval_labels"} & values.keys():
         values[name] = spelling.with_columns(
             values[name], id_column, label_column
         )
+    if classes == "folders":
+        if values["labels"]:
+            raise InputError(
+                "--classes=folders and --labels both say the labels: give one."
+            )
+        values["labels"] = spelling.FOLDERS
 
 
 def _require(values, names, flag, what):

@@ -56,7 +56,7 @@ def finetune(start, source, *, from_scratch, accelerator, replicas):
     """
     if source.labels is None:
         raise InputError(
-            f"{source.name} has no labels: say --labels=labels.csv (id,label)."
+            f"{source.unlabelled()}: say --labels=labels.csv (id,label)."
         )
     count = int((source.labels >= 0).sum())
     batch_size = _batch_size(count, replicas, accelerator)

@@ -19,6 +19,8 @@ class Source:
         class_names: list of str, the names of labels 0, 1, ...; or None.
         block_size: int, how many neighbours come with one request, about,
             where reads at random are dear, as from gs://; else 1.
+        why_unlabelled: str, why what looks like classes was not taken for them;
+            "" where nothing does.
         notes: list of str, what a user should know about it, a line each.
         num_planes: k, planes of an image beside its colours.
     """
@@ -28,6 +30,7 @@ class Source:
         self.labels = None
         self.class_names = None
         self.block_size = 1
+        self.why_unlabelled = ""
         self.notes = []
         self.num_planes = 0
 
@@ -68,6 +71,11 @@ class Source:
         """
         return np.zeros([self.num_planes], np.float32)
 
+    def unlabelled(self):
+        """That it has no labels, and why, for a message."""
+        why = f" ({self.why_unlabelled})" if self.why_unlabelled else ""
+        return f"{self.name} has no labels{why}"
+
     def fingerprint(self):
         """Digest of the ids, 16 hexadecimal digits: what the source holds."""
         digest = hashlib.blake2b(digest_size=8)
@@ -80,3 +88,11 @@ def labels_or_none(labels):
     """int32 labels, or None when not one image has any (all -1)."""
     labels = np.asarray(labels, np.int32)
     return labels if (labels >= 0).any() else None
+
+
+def printable(name):
+    """A name that any file can hold: bytes that are no text become \\xNN."""
+    if name.isascii():
+        return name
+    data = name.encode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "backslashreplace")

@@ -18,6 +18,8 @@ from simclr.storage.regular import regular
 # One request to an object store: large against its latency (tens of ms at
 # some 100 MB/s), small against a shard.
 CHUNK_BYTES = 8 << 20
+# No image is that large; one that is would fill the memory.
+MAX_BYTES = 1 << 30
 # 2 GiB in all. The order's window of 64 blocks, each on two chunks, fits.
 _KEPT_CHUNKS = 256
 # What `stat` found last of each remote file: another version of a file, which
@@ -41,15 +43,26 @@ def absolute(path):
 
 
 def glob_files(pattern):
-    """Sorted paths that match a pattern.
+    """Sorted paths that match a pattern; what exists is taken as it is.
 
     Raises:
         OSError: the remote store does not answer.
     """
     if not is_remote(pattern):
-        return sorted(filter(os.path.isfile, glob.glob(pattern)))
+        found = glob.glob(_with_folders_escaped(pattern))
+        return sorted(filter(os.path.isfile, found))
     with _remote_errors(pattern):
         return sorted(_tensorflow().io.gfile.glob(pattern))
+
+
+def _with_folders_escaped(pattern):
+    """The pattern, where what exists of it is no pattern: "out [v1]/*"."""
+    start, rest = pattern, ""
+    while start and not os.path.exists(start):
+        start, last = os.path.split(start)
+        rest = os.path.join(last, rest) if rest else last
+    start = glob.escape(start)
+    return os.path.join(start, rest) if rest else start
 
 
 def list_folder(path):
@@ -118,8 +131,13 @@ def _read_chunked(path, offset, size):
     return data[start : start + size]
 
 
-class _Chunks:
-    """The chunks read last; threads that want the same one wait for it."""
+class Chunks:
+    """The parts of files read last; threads that want one of them wait for it.
+
+    Args:
+        fetch: function of a path and a part's number to what is kept of it.
+        kept: int, how many.
+    """
 
     def __init__(self, fetch, kept):
         self._fetch = fetch
@@ -156,7 +174,7 @@ def _fetch_chunk(path, index):
         return file.read(CHUNK_BYTES)
 
 
-_CHUNKS = _Chunks(_fetch_chunk, _KEPT_CHUNKS)
+_CHUNKS = Chunks(_fetch_chunk, _KEPT_CHUNKS)
 
 
 def _tensorflow():

@@ -43,7 +43,7 @@ class ClassifierMonitor:
         )
         if source.labels is None:
             self.note = (
-                f"{source.name} has no labels (--eval_labels=labels.csv gives "
+                f"{source.unlabelled()} (--eval_labels=labels.csv gives "
                 "them); nothing is scored"
             )
             return

@@ -143,7 +143,7 @@ def _require_labels(data):
         source = open_source(data.eval_source, labels=data.eval_labels)
         if source.labels is None:
             raise InputError(
-                f"{source.name} has no labels to score by: give "
+                f"{source.unlabelled()}, and nothing to score by: give "
                 "--eval_labels=labels.csv, or leave --eval_data out."
             )
 

@@ -1,12 +1,15 @@
 """Encoded bytes to RGB pixels, with a decision for every odd image.
 
     JPEG, PNG, GIF, BMP, WebP   recognised by content, never by name
+    TIFF, AVIF, PBM, PGM, PPM   likewise
     EXIF orientation            applied
     alpha, transparent colour   laid over white
     grey, palette, 1 bit        to RGB
     CMYK, YCCK JPEG             to RGB (Adobe's inverted inks minded)
     16 bits per channel         the high 8 bits
+    32 bits per channel         refused: nobody says what is white
     animated GIF, WebP, PNG     the first frame
+    several pages of a TIFF     the first
     MPO (two-lens phones)       the first image
     short side of 2048 or more  reduced by 2, 4 or 8 while >= 1024 remain
     over 256 million pixels     refused (over 64 where a format or a
@@ -14,6 +17,7 @@
     under 8 pixels on a side    refused: tracking pixels, spacers
     truncated, damaged, empty   refused
     colour profiles             not applied
+    odd EXIF, texts, profiles   left alone: they never decide on the pixels
 
 TensorFlow's decoders ignore EXIF and alpha, take 8-bit palette BMPs for grey,
 and fail on WebP with alpha and on most animated WebP (BUILD_NOTES.md), so

@@ -14,10 +14,14 @@ from PIL import (
     Image,
     JpegImagePlugin,
     PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from simclr.data.images import formats
 from simclr.data.images.jpeg import ORIENTATION_TAG
+from simclr.data.images.png import without_metadata
 from simclr.messages.errors import InputError
 
 # Pillow's remarks on odd metadata, which would break progress bars.
@@ -46,32 +50,22 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PLUGINS = (
-    (b"\xff\xd8", "JPEG", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", "PNG", PngImagePlugin.PngImageFile),
-    (b"GIF8", "GIF", GifImagePlugin.GifImageFile),
-    (b"BM", "BMP", BmpImagePlugin.BmpImageFile),
-)
-# What hides behind .jpg; ISO media begin with their size, then "ftyp".
-_OTHERS = (
-    (b"ftyphei", "a HEIC image"),
-    (b"ftypmif1", "a HEIC image"),
-    (b"ftypavi", "an AVIF image"),
-    (b"ftyp", "a video"),
-    (b"II*\0", "a TIFF image"),
-    (b"MM\0*", "a TIFF image"),
-    (b"%PDF", "a PDF"),
-    (b"<svg", "an SVG drawing"),
-    (b"<", "a web page or other text"),
-    (b"\0\0\0\0", "zeros, as of a broken copy"),
-)
+_PLUGINS = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "PNM": PpmImagePlugin.PpmImageFile,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
     """What the first bytes of an image say."""
 
-    format: str  # "JPEG", "PNG", "GIF", "BMP" or "WebP".
+    format: str  # "JPEG", "PNG", ..., of formats.py.
     mode: str  # Pillow's: "RGB", "L", "CMYK", ...
     width: int  # As stored, before EXIF orientation.
     height: int
@@ -79,6 +73,10 @@ class Header:
 
 def decode_by_pillow(data):
     """`decode.decode`, of any image."""
+    return _despite_metadata(_decode, data)
+
+
+def _decode(data):
     image, _ = _open(data)
     jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
     held = PIXELS_OF_A_BYTE * len(data) if jpeg else math.inf
@@ -90,7 +88,7 @@ def decode_by_pillow(data):
     with one_large(pixels):
         try:
             image.load()
-            turn = _TURNS.get(image.getexif().get(ORIENTATION_TAG))
+            turn = _TURNS.get(_orientation(image))
             image = _to_rgb(image)
             factor = min(image.size) // ENOUGH_SIDE
             if factor >= 2:
@@ -98,6 +96,8 @@ def decode_by_pillow(data):
             if turn is not None:
                 image = image.transpose(turn)
             return np.asarray(image)
+        except InputError:
+            raise
         # A damaged file makes Pillow raise anything.
         except Exception as error:
             raise InputError(_reason(error)) from None
@@ -109,8 +109,24 @@ def header(data):
     Raises:
         InputError: as for decode.decode, as far as the first bytes tell.
     """
-    image, name = _open(data)
+    image, name = _despite_metadata(_open, data)
     return Header(name, image.mode, image.width, image.height)
+
+
+def _despite_metadata(read, data):
+    """What `read` makes of an image, by its pixels alone where it must.
+
+    Raises:
+        InputError: as `read` of all of it.
+    """
+    try:
+        return read(data)
+    except InputError as error:
+        bare = without_metadata(data)
+        if bare:
+            with contextlib.suppress(InputError):
+                return read(bare)
+        raise error
 
 
 def _open(data):
@@ -127,12 +143,27 @@ def _open(data):
 def _format(data):
     if not data:
         raise InputError("empty file")
-    for magic, name, plugin in _PLUGINS:
-        if data.startswith(magic):
-            return name, plugin
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WebP", WebPImagePlugin.WebPImageFile
-    raise InputError(_not_an_image(data))
+    name = formats.format_of(data)
+    if not name:
+        raise InputError(formats.what_else(data))
+    return name, _avif() if name == "AVIF" else _PLUGINS[name]
+
+
+def _avif():
+    try:
+        from PIL import AvifImagePlugin
+    except ImportError:
+        raise InputError("an AVIF image: it needs Pillow 11.3") from None
+    return AvifImagePlugin.AvifImageFile
+
+
+def _orientation(image):
+    """What EXIF says; None where it is damaged: the pixels may be whole."""
+    try:
+        orientation = image.getexif().get(ORIENTATION_TAG)
+    except Exception:  # Pillow raises anything.
+        return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def refuse_size(width, height, scaled, held):
@@ -182,7 +213,9 @@ def _reduce_jpeg(image):
 def _to_rgb(image):
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        raise InputError("32 bits a pixel, whose range nobody says")
+    if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255: a 16-bit image turns white.
         grey = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
         image = Image.fromarray(grey.astype(np.uint8))
@@ -191,16 +224,6 @@ def _to_rgb(image):
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
-
-
-def _not_an_image(data):
-    start = data[:64].lstrip()
-    if data[4:8] == b"ftyp":
-        start = data[4:64]
-    for magic, name in _OTHERS:
-        if start.startswith(magic):
-            return f"{name}, not a JPEG, PNG, GIF, BMP or WebP image"
-    return f"no image: it starts with {data[:8]!r}"
 
 
 def _reason(error):

@@ -23,8 +23,8 @@ def few_labels(source, fraction, seed=0):
     """
     if source.labels is None:
         raise InputError(
-            f"--label_fraction takes a part of the labels, and {source.name} "
-            "has none: give --labels=labels.csv."
+            "--label_fraction takes a part of the labels, and "
+            f"{source.unlabelled()}: give --labels=labels.csv."
         )
     rng = np.random.default_rng(seed)
     present = np.unique(source.labels[source.labels >= 0])

@@ -49,3 +49,23 @@ def numbered(source, number, *, unknown):
         for name, count in zip(source.class_names, counts)
         if count and name not in number
     }
+
+
+def of_names(names):
+    """Labels of images whose classes are told by name.
+
+    Args:
+        names: list of str, one an image; "" for none.
+
+    Returns:
+        labels: int32 [num], -1 for none.
+        class_names: list of str, sorted; numbers by their value.
+    """
+    class_names = sorted(set(names) - {""}, key=by_value)
+    number = {name: i for i, name in enumerate(class_names)} | {"": -1}
+    return np.array([number[name] for name in names], np.int32), class_names
+
+
+def by_value(name):
+    """Sorts "2" before "10", and numbers before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from simclr.data.labels import columns, spelling
 from simclr.data.labels.matching import EXACT, MISSING, SEVERAL, Matcher
+from simclr.data.labels.numbers import by_value
 from simclr.data.labels.table import read_table
 from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError
@@ -56,7 +57,7 @@ def read_labels(labels, source, root=""):
     matched = _match(path, found.rows, matcher, source)
     known = set(source.class_names or ())
     named = {index: _class(cell, known) for index, cell in matched.cells}
-    class_names = sorted(set(named.values()) - {""}, key=_by_value)
+    class_names = sorted(set(named.values()) - {""}, key=by_value)
     if not class_names:
         raise InputError(f"{path} labels nothing: {len(found.rows):,} rows.")
     notes = [*table.notes, found.note, *matched.notes]
@@ -159,8 +160,3 @@ def _several(named, class_names):
         f"{min(several)!r}: an image has one, and each of these counts as a "
         "class of its own"
     )
-
-
-def _by_value(name):
-    """Sorts "2" before "10", and numbers before words."""
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

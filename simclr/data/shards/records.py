@@ -59,7 +59,7 @@ class RecordSource(Source):
                 if file_format == "tfrecord"
                 else arrayrecord.ArrayRecordShard(path)
             )
-        self._shard_names = _short_names(paths)
+        self._shard_names = short_names(paths)
         self._own_ids = self._has_own_ids()
         self.labels = labels_or_none(index.labels)
         # ArrayRecord shards are copied to this machine.
@@ -277,7 +277,7 @@ def _class_names(paths, name):
     return names[0]
 
 
-def _short_names(paths):
+def short_names(paths):
     """Distinct names of shards: file names, or paths below what they share."""
     names = [posixpath.basename(path) for path in paths]
     if len(set(names)) == len(names):

@@ -3,21 +3,14 @@
 import hashlib
 import os
 
-import numpy as np
-
+from simclr.data.folders import class_folders, left_out
+from simclr.data.images.formats import IN_WORDS
 from simclr.data.shards.records import open_prepared
-from simclr.data.source import Source
+from simclr.data.source import Source, printable
 from simclr.data.sources.manifest import list_images
 from simclr.messages.errors import InputError
 from simclr.messages.hints import near
 from simclr.storage import files, regular
-
-# No image is that large; a file that is would fill the memory.
-MAX_BYTES = 1 << 30
-# Sub-folders of these names are parts of a data set, not classes.
-_SPLITS = frozenset(
-    ["train", "training", "val", "valid", "validation", "test", "testing"]
-)
 
 
 def open_folder(path, name):
@@ -42,9 +35,7 @@ def open_folder(path, name):
 class FolderSource(Source):
     """Images under a folder; an id is the path below it, with "/".
 
-    The names of its sub-folders are labels when every image lies in a folder
-    directly below the root, there are at least two such folders with two
-    images each on average, and they are not all called train, test or alike.
+    What its sub-folders mean is told by data/folders/class_folders.py.
 
     Raises:
         InputError, OSError: no such folder, or no image in it.
@@ -55,31 +46,34 @@ class FolderSource(Source):
         self._root = files.absolute(path)
         _require_folder(path, self._root)
         manifest = list_images(self._root)
+        folders = manifest.folders
+        layout = class_folders.find({f: len(x) for f, x in folders.items()})
+        taken = {
+            folder: images
+            for folder, images in folders.items()
+            if f"{folder}/".startswith(layout.part)
+        }
         self._paths = [
             f"{folder}/{image}" if folder else image
-            for folder, images in manifest.folders.items()
+            for folder, images in taken.items()
             for image in images
         ]
         self._note_unreadable(manifest)
         if not self._paths:
             raise InputError(_nothing_there(path, manifest))
-        self._note_lost_classes(manifest)
-        if _folders_are_classes(manifest):
-            counts = [len(images) for images in manifest.folders.values()]
-            self.class_names = [_printable(name) for name in manifest.folders]
-            self.labels = np.repeat(
-                np.arange(len(counts), dtype=np.int32), counts
-            )
+        counts = [len(images) for images in taken.values()]
+        class_folders.label(self, layout, list(taken), counts)
+        self.notes += left_out.notes(manifest)
 
     def __len__(self):
         return len(self._paths)
 
     def id(self, index):
-        return _printable(self._paths[index])
+        return printable(self._paths[index])
 
     def read(self, index):
         path = os.path.join(self._root, self._paths[index])
-        return regular.read(path, MAX_BYTES)
+        return regular.read(path, files.MAX_BYTES)
 
     def stamp(self, index):
         status = os.stat(os.path.join(self._root, self._paths[index]))
@@ -94,30 +88,8 @@ class FolderSource(Source):
             folder, reason = manifest.unreadable[0]
             self.notes.append(
                 f"{len(manifest.unreadable)} folders cannot be listed and "
-                f"are left out, such as {_printable(folder) or '.'}: {reason}"
+                f"are left out, such as {printable(folder) or '.'}: {reason}"
             )
-
-    def _note_lost_classes(self, manifest):
-        """Some images lie in folders like classes, but not all of them."""
-        stray = [f for f in manifest.folders if not f or "/" in f]
-        if stray and len(manifest.folders) - len(stray) >= 2:
-            name = manifest.folders[stray[0]][0]
-            where = f"{stray[0]}/{name}" if stray[0] else name
-            self.notes.append(
-                "sub-folders are not taken for classes, because some images "
-                "do not lie in a folder directly below the root, such as "
-                f"{_printable(where)}"
-            )
-
-
-def _folders_are_classes(manifest):
-    folders = manifest.folders
-    return (
-        len(folders) >= 2
-        and all(folder and "/" not in folder for folder in folders)
-        and sum(map(len, folders.values())) >= 2 * len(folders)
-        and not {folder.lower() for folder in folders} <= _SPLITS
-    )
 
 
 def _require_folder(given, root):
@@ -143,23 +115,17 @@ def _require_folder(given, root):
 
 
 def _nothing_there(given, manifest):
-    message = f"{given!r} holds no JPEG, PNG, GIF, BMP or WebP image"
+    message = f"{given!r} holds no {IN_WORDS} image"
     if manifest.unreadable:
         folder, reason = manifest.unreadable[0]
         message += f"; {folder or 'it'} cannot be listed: {reason}"
     elif manifest.others:
-        extension, count = max(manifest.others.items(), key=lambda x: x[1])
-        message += f", but {count:,} .{extension} files"
+        extension = next(iter(manifest.others))
+        message += f", but {left_out.counts(manifest.others)}"
         if "tfrecord" in extension:
             message += f": say tfrecord:{os.path.join(given, '*')}"
         elif "array_record" in extension or "arrayrecord" in extension:
             message += f": say arrayrecord:{os.path.join(given, '*')}"
-    return message + "."
-
-
-def _printable(name):
-    """A name that any file can hold: bytes that are no text become \\xNN."""
-    if name.isascii():
-        return name
-    data = name.encode("utf-8", "surrogateescape")
-    return data.decode("utf-8", "backslashreplace")
+        elif extension in left_out.CONVERTED:
+            message += f". {left_out.CONVERTED[extension]}"
+    return message.rstrip(".") + "."

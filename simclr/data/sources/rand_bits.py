@@ -30,6 +30,7 @@ class RandBits(Source):
         self.labels, self.class_names = source.labels, source.class_names
         self.block_size = source.block_size
         self.notes = list(source.notes)
+        self.why_unlabelled = source.why_unlabelled
 
     def __len__(self):
         return len(self._source)

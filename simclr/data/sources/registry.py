@@ -3,6 +3,7 @@
 import importlib
 import os
 
+from simclr.data.folders import class_folders
 from simclr.data.labels import spelling
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
@@ -53,6 +54,8 @@ def open_source(spec, labels=""):
         raise InputError(f"{spec!r} holds no image.")
     if labels == spelling.NONE:
         source.labels = source.class_names = None
+    elif labels == spelling.FOLDERS:
+        source.labels, source.class_names = class_folders.by_id(source)
     elif labels:
         from simclr.data.labels.read import read_labels
 

@@ -29,4 +29,10 @@ def open_sample(name):
             f"{name!r}: the sample has sample/train and sample/test (for a "
             f"folder of that name say ./{name})."
         )
-    return open_prepared(os.path.join(FOLDER, split), name)
+    source = open_prepared(os.path.join(FOLDER, split), name)
+    if os.path.isdir("sample"):
+        source.notes.append(
+            "these are the images in this package; those of the folder sample "
+            "here are ./sample"
+        )
+    return source

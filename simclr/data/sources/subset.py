@@ -16,6 +16,7 @@ class Subset(Source):
         self._source, self._rows = source, rows
         self.class_names = source.class_names
         self.notes = list(source.notes)
+        self.why_unlabelled = source.why_unlabelled
         self.num_planes = source.num_planes
         if source.labels is not None:
             self.labels = labels_or_none(source.labels[rows])

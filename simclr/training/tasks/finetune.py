@@ -27,7 +27,7 @@ class Finetune(Task):
         source = open_source(config.data.source, labels=config.data.labels)
         if source.labels is None:
             raise InputError(
-                f"{source.name} has no labels: fine-tuning needs some. Give "
+                f"{source.unlabelled()}: fine-tuning needs some. Give "
                 "--labels=labels.csv (id,label)."
             )
         rows = np.flatnonzero(source.labels >= 0)

@@ -1,0 +1,1 @@
+"""What folders say beside their images: classes, and what is left out."""
