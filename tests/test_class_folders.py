@@ -188,6 +188,25 @@ def test_nothing_but_what_is_not_read(root):
         open_source(str(root))
 
 
+@pytest.mark.parametrize(
+    "file,kind",
+    [
+        ("x.zip", "zip"),
+        ("x.tar", "tar"),
+        ("x.parquet", "parquet"),
+        ("x.tfrecords", "tfrecord"),
+        ("x.array_record", "arrayrecord"),
+    ],
+)
+def test_what_reads_a_file_is_said(root, file, kind):
+    root.mkdir()
+    (root / file).write_bytes(b"")
+    with pytest.raises(InputError, match=f"say {kind}:"):
+        open_source(str(root))
+    with pytest.raises(InputError, match=f"Say {kind}:"):
+        open_source(str(root / file))
+
+
 ODD = ["a", "b.jpg_large", "c.JPG.1", "d.jpeg!d", "e.12345"]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 
 from simclr.data.folders import class_folders, left_out
 from simclr.data.images.formats import IN_WORDS
@@ -96,8 +97,8 @@ def _require_folder(given, root):
     if os.path.isdir(root):
         return
     if os.path.exists(root):
-        records = "tfrecord" in os.path.basename(root)
-        hint = f" Of records, say tfrecord:{given}." if records else ""
+        kind = _kind_of(os.path.basename(root))
+        hint = f" Say {kind}:{given}." if kind else ""
         raise InputError(
             f"{given!r} is a file; give the folder that holds the images.{hint}"
         )
@@ -122,10 +123,17 @@ def _nothing_there(given, manifest):
     elif manifest.others:
         extension = next(iter(manifest.others))
         message += f", but {left_out.counts(manifest.others)}"
-        if "tfrecord" in extension:
-            message += f": say tfrecord:{os.path.join(given, '*')}"
-        elif "array_record" in extension or "arrayrecord" in extension:
-            message += f": say arrayrecord:{os.path.join(given, '*')}"
+        kind = _kind_of(f".{extension}")
+        if kind:
+            some = f"*.{extension}*" if kind != "zip" else f"FILE.{extension}"
+            message += f": say {kind}:{os.path.join(given, some)}"
         elif extension in left_out.CONVERTED:
             message += f". {left_out.CONVERTED[extension]}"
     return message.rstrip(".") + "."
+
+
+def _kind_of(file):
+    """What reads a file, by its name: "zip"; "" where it is unknown."""
+    signs = ("tfrecord", "tfrecord"), ("rray_?record", "arrayrecord")
+    signs += (r"\.zip$", "zip"), (r"\.tar$", "tar"), (r"\.parquet", "parquet")
+    return next((kind for sign, kind in signs if re.search(sign, file)), "")

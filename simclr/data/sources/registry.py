@@ -18,6 +18,9 @@ SOURCES = {
     "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
     "tfrecord": ("shards.records:open_tfrecord", "GLOB"),
     "arrayrecord": ("shards.records:open_arrayrecord", "GLOB"),
+    "zip": ("archives.zip_file:ZipSource", "PATH"),
+    "tar": ("archives.tar_file:TarSource", "GLOB"),
+    "parquet": ("archives.parquet_file:ParquetSource", "GLOB"),
     "randbits": ("sources.rand_bits:open_rand_bits", "K:IMAGES"),
     "keep": ("sources.kept:take", "LIST:IMAGES"),
 }

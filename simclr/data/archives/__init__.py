@@ -1,0 +1,1 @@
+"""Images in archives and tables: ZIP, tar and WebDataset, Parquet."""

@@ -1,0 +1,260 @@
+"""Images in Parquet files, as Hugging Face's datasets writes them.
+
+An image is a struct of its bytes and its path, or bytes alone; what the classes
+are called stands in the schema's metadata. A column is read by row groups: one
+is unpacked at a time and kept for a while.
+"""
+
+import json
+
+import numpy as np
+
+from simclr.data.archives.seekable import Seekable
+from simclr.data.images.formats import is_certain
+from simclr.data.labels.numbers import of_names
+from simclr.data.shards.records import short_names
+from simclr.data.source import Source, labels_or_none
+from simclr.messages.errors import InputError
+from simclr.storage import files
+
+# What is kept of row groups: the order of training walks through 64 of them
+# (simclr/data/order.py), each of 100 images as Hugging Face writes them.
+_KEPT_BYTES = 2 << 30
+_WINDOW = 64
+_IMAGES = ("image", "img", "jpg", "png", "image_bytes", "photo", "picture")
+_LABELS = ("label", "labels", "class", "cls", "fine_label", "category")
+
+
+class ParquetSource(Source):
+    """The images in Parquet files.
+
+    An id is the image's path in its struct where every image has one of its
+    own, else FILE__ROW.
+
+    Args:
+        pattern: glob, or a file; local or remote.
+        name: the words of the user.
+        image_key, label_key: str, names of the columns; "": found.
+
+    Raises:
+        InputError, OSError: nothing matches, a file is no Parquet file, or has
+            no such column.
+    """
+
+    def __init__(self, pattern, name, image_key="", label_key=""):
+        super().__init__(name)
+        self._paths = files.glob_files(files.absolute(pattern))
+        if not self._paths:
+            raise FileNotFoundError(f"{name}: no file matches.")
+        opened = [_open(path) for path in self._paths]
+        schema = opened[0].schema_arrow
+        self._column = _image_column(opened[0], schema, name, image_key)
+        label = _label_column(schema, name, label_key, self._column)
+        self._groups = []  # (file, row group) of each.
+        counts, largest = [], 0
+        for number, file in enumerate(opened):
+            if self._column not in file.schema_arrow.names:
+                raise InputError(
+                    f"{self._paths[number]} has no column {self._column!r}."
+                )
+            for group in range(file.num_row_groups):
+                about = file.metadata.row_group(group)
+                self._groups.append((number, group))
+                counts.append(about.num_rows)
+                largest = max(largest, about.total_byte_size)
+        if not sum(counts):
+            raise InputError(f"{name} has no row.")
+        if largest > files.MAX_BYTES:
+            raise InputError(
+                f"{name} has row groups of {largest / 1e9:.1f} GB, which are "
+                "unpacked as a whole: write it with row_group_size=100."
+            )
+        self._starts = np.cumsum([0, *counts])  # Rows before each group, file:
+        rows = [file.metadata.num_rows for file in opened]
+        self._files = np.cumsum([0, *rows])
+        self._names = short_names(self._paths)
+        self.block_size = max(counts)
+        kept = max(2, _KEPT_BYTES // max(1, largest))
+        if kept < min(_WINDOW, len(counts)):
+            self.notes.append(
+                f"row groups of {largest / 1e6:.0f} MB are unpacked again and "
+                "again: simclr prepare packs these images to read fast"
+            )
+        self._kept = files.Chunks(self._unpacked, kept)
+        self._ids = _own_ids(opened, self._column)
+        if label:
+            self._label(opened, label, schema)
+
+    def __len__(self):
+        return int(self._starts[-1])
+
+    def id(self, index):
+        if self._ids:
+            return self._ids[index]
+        number = int(np.searchsorted(self._files, index, side="right")) - 1
+        return f"{self._names[number]}__{index - self._files[number]}"
+
+    def read(self, index):
+        group = self._group(index)
+        number, inner = self._groups[group]
+        images = self._kept.get(self._paths[number], inner)
+        data = images[int(index - self._starts[group])].as_py()
+        if data is None:
+            raise InputError("no bytes of an image in this row")
+        return data
+
+    def _group(self, index):
+        return int(np.searchsorted(self._starts, index, side="right")) - 1
+
+    def _unpacked(self, path, group):
+        """The images of a row group, an array of bytes."""
+        import pyarrow as pa
+
+        table = _open(path).read_row_group(group, columns=[self._column])
+        column = table[self._column].combine_chunks()
+        if pa.types.is_struct(column.type):
+            column = column.field("bytes")
+        return column
+
+    def _label(self, opened, column, schema):
+        """Gives the images the labels of a column."""
+        values = []
+        for file in opened:
+            values += file.read(columns=[column])[column].to_pylist()
+        names = _class_names(schema, column)
+        if names:
+            numbers = [-1 if value is None else value for value in values]
+            self.labels = labels_or_none(numbers)
+            self.class_names = names if self.labels is not None else None
+            return
+        texts = ["" if value is None else _text(value) for value in values]
+        if any(texts):
+            self.labels, self.class_names = of_names(texts)
+
+
+def _open(path):
+    """A pyarrow.parquet.ParquetFile.
+
+    Raises:
+        InputError, OSError: it cannot be read, or is none.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    size, _ = files.stat(path)
+
+    def read(offset, count):
+        with files.opened(path) as now:
+            return now(offset, count)
+
+    try:
+        return pq.ParquetFile(Seekable(read, size))
+    except pa.ArrowInvalid as error:
+        line = str(error).splitlines()[0][:120]
+        raise InputError(f"{path} is no whole Parquet file: {line}") from None
+
+
+def _features(schema):
+    """What Hugging Face's datasets says of the columns, a dict."""
+    try:
+        told = json.loads(schema.metadata[b"huggingface"])
+        features = told["info"]["features"]
+        return features if isinstance(features, dict) else {}
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def _told(schema, kind):
+    """The columns that are of a kind by Hugging Face's words, a list."""
+    return [
+        name
+        for name, feature in _features(schema).items()
+        if name in schema.names
+        and isinstance(feature, dict)
+        and feature.get("_type") == kind
+    ]
+
+
+def _image_column(file, schema, name, given):
+    """The name of the column of the images.
+
+    Raises:
+        InputError: there is none, or it has paths alone.
+    """
+    import pyarrow as pa
+
+    if given and given not in schema.names:
+        raise InputError(
+            f"{name} has no column {given!r}, only {', '.join(schema.names)}."
+        )
+    found = [
+        *_told(schema, "Image"),
+        *(n for n in _IMAGES if n in schema.names),
+        *schema.names,
+    ]
+    for column in [given] if given else dict.fromkeys(found):
+        kind = schema.field(column).type
+        if pa.types.is_struct(kind) and "bytes" in [f.name for f in kind]:
+            return column
+        plain = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        if plain and (given or _begins_images(file, column)):
+            return column
+    raise InputError(
+        f"{name} has no column of images, bytes or a struct of bytes and path: "
+        f"its columns are {', '.join(schema.names)}."
+    )
+
+
+def _begins_images(file, column):
+    """Whether the first row of a column holds an image."""
+    rows = next(file.iter_batches(batch_size=1, columns=[column]), None)
+    value = rows and rows.column(0)[0].as_py()
+    return bool(value) and is_certain(value)
+
+
+def _label_column(schema, name, given, image):
+    """The name of the column of the labels, or "".
+
+    Raises:
+        InputError: the one that a user names is not there.
+    """
+    if given:
+        if given not in schema.names:
+            raise InputError(
+                f"{name} has no column {given!r}, only "
+                f"{', '.join(schema.names)}."
+            )
+        return given
+    told = _told(schema, "ClassLabel")
+    usual = [n for n in _LABELS if n in schema.names and n != image]
+    both = [n for n in usual if n in told]
+    return next(iter([*both, *told, *usual]), "")
+
+
+def _class_names(schema, column):
+    feature = _features(schema).get(column)
+    names = feature.get("names") if isinstance(feature, dict) else None
+    return list(map(str, names)) if isinstance(names, list) and names else None
+
+
+def _text(value):
+    """A label as a text: 3.0 is 3."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _own_ids(opened, column):
+    """The images' paths, where each has one of its own; else None."""
+    import pyarrow as pa
+
+    paths = []
+    for file in opened:
+        kind = file.schema_arrow.field(column).type
+        if not pa.types.is_struct(kind) or "path" not in [f.name for f in kind]:
+            return None
+        table = file.read(columns=[f"{column}.path"])
+        paths += table[column].combine_chunks().field("path").to_pylist()
+    if None in paths or "" in paths or len(set(paths)) < len(paths):
+        return None
+    return paths
