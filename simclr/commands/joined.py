@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.data.labels import spelling
+from simclr.data.sources import registry
 from simclr.messages.errors import InputError
 
 _NEEDED = {"data", "labels"}  # Who takes both takes the following.
@@ -27,6 +28,12 @@ _ADDED = {
         "folders: each sub-folder is a class, whatever their depth and number; "
         "auto: where they look like classes.",
     ],
+    "image_key": Annotated[
+        arguments.Text,
+        "Under which name the records of `data` hold the image; default: found "
+        "in the first record.",
+    ],
+    "label_key": Annotated[arguments.Text, "The same of the label."],
 }
 _DEFAULTS = {"classes": "auto"}
 
@@ -63,7 +70,7 @@ def joined(values):
     """
     if not values.keys() >= _ADDED.keys():
         return
-    id_column, label_column, classes = (values.pop(x) for x in _ADDED)
+    id_column, label_column, classes, *keys = [values.pop(x) for x in _ADDED]
     if id_column or label_column:
         _require(values, ("labels", "eval_labels"), "--id_column", "a table")
     for name in {"labels", "eval_labels"} & values.keys():
@@ -76,6 +83,10 @@ def joined(values):
                 "--classes=folders and --labels both say the labels: give one."
             )
         values["labels"] = spelling.FOLDERS
+    if any(keys):
+        _require(values, ("data", "eval_data"), "--image_key", "records")
+    for name in {"data", "eval_data"} & values.keys():
+        values[name] = registry.with_keys(values[name], *keys)
 
 
 def _require(values, names, flag, what):

@@ -12,7 +12,7 @@ import numpy as np
 from simclr.data.archives.seekable import Seekable
 from simclr.data.images.formats import is_certain
 from simclr.data.labels.numbers import of_names
-from simclr.data.shards.records import short_names
+from simclr.data.shards.record_source import short_names
 from simclr.data.source import Source, labels_or_none
 from simclr.messages.errors import InputError
 from simclr.storage import files

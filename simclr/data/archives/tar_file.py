@@ -14,7 +14,7 @@ from simclr.data.archives import members, webdataset
 from simclr.data.archives.seekable import Seekable
 from simclr.data.folders import left_out
 from simclr.data.labels.numbers import of_names
-from simclr.data.shards.records import short_names
+from simclr.data.shards.record_source import short_names
 from simclr.data.source import Source
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError

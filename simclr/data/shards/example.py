@@ -11,9 +11,12 @@ copies nothing, and can skip the image when only the label is wanted:
 A `buffer` is anything that gives bytes for buffer[start:stop].
 """
 
+import math
+import struct
+
 from simclr.messages.errors import InputError
 
-_BYTES_LIST, _INT64_LIST = 1, 3
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
@@ -54,16 +57,62 @@ def first_bytes(buffer, span):
     return None
 
 
-def first_int(buffer, span):
-    """The first int64 value of a Feature, or None."""
+def all_values(buffer, span):
+    """The values of a Feature, a list of bytes, of float, or of int."""
+    found = []
     for kind, _, start, stop in _fields(buffer, *span):
-        if kind == _INT64_LIST:
-            for _, _, a, b in _fields(buffer, start, stop):
-                if a == b:  # An empty packed list.
-                    return None
-                value, _ = _varint(buffer, a)
-                return value - (1 << 64) if value >> 63 else value
-    return None
+        for _, wire, a, b in _fields(buffer, start, stop):
+            if kind == _BYTES_LIST:
+                found.append(bytes(buffer[a:b]))
+            elif kind == _FLOAT_LIST:  # Packed or not: 4 bytes each.
+                data = bytes(buffer[a:b])
+                found += struct.unpack(f"<{len(data) // 4}f", data)
+            elif kind == _INT64_LIST and wire == _VARINT:
+                found.append(_signed(_varint(buffer, a)[0]))
+            elif kind == _INT64_LIST:
+                while a < b:
+                    value, a = _varint(buffer, a)
+                    found.append(_signed(value))
+    return found
+
+
+def label_of(buffer, span):
+    """The class that a Feature names.
+
+    Returns:
+        int, of a whole number or the place of the one in a row of zeros; str,
+        of a text; None where there is no value.
+
+    Raises:
+        InputError: it is no class, or several.
+    """
+    values = all_values(buffer, span)
+    if not values:
+        return None
+    if len(values) > 1:
+        if sorted(values)[-2:] == [0, 1] and not any(sorted(values)[:-1]):
+            return values.index(1)
+        raise InputError(
+            f"a label of {len(values)} values, which is no class: an image has "
+            "one; --label_key names another feature, --labels=none leaves all "
+            "out"
+        )
+    (value,) = values
+    if isinstance(value, bytes):
+        return _text(value)
+    if not math.isfinite(value) or value != int(value):
+        raise InputError(f"a label of {value:g}, which is no class")
+    return int(value)
+
+
+def _text(value):
+    try:
+        text = value.decode().strip()
+    except UnicodeDecodeError:
+        raise InputError(
+            f"a label of {len(value):,} bytes that are no text"
+        ) from None
+    return text or None
 
 
 def serialize(features):
@@ -115,6 +164,10 @@ def _varint(buffer, start):
         if byte < 0x80:
             return value, start + i + 1
     raise InputError("not a tf.train.Example")
+
+
+def _signed(value):
+    return value - (1 << 64) if value >> 63 else value
 
 
 def _to_varint(value):

@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 
+from simclr.data.labels.numbers import of_names
 from simclr.data.shards import arrayrecord, example, tfrecord
 from simclr.messages.errors import InputError
 from simclr.storage import cache, files, json_text
@@ -27,6 +28,7 @@ _DTYPES = {
     "id_ends": "<i8",
     "labels": "<i4",
     "id_bytes": "u1",
+    "class_bytes": "u1",
 }
 
 
@@ -35,7 +37,7 @@ class FeatureNames:
     """Names of an example's features, the first that is there counts."""
 
     image: tuple = ("image", "image/encoded", "image_bytes", "jpeg", "png")
-    label: tuple = ("label", "image/class/label")
+    label: tuple = ("label", "image/class/label", "class", "cls", "target")
     id: tuple = ("id",)
 
 
@@ -49,6 +51,9 @@ class ShardIndex:
     id_bytes: np.ndarray  # uint8 [b], the ids one after another, UTF-8.
     id_ends: np.ndarray  # int64 [num], where each ends; [0] without ids.
     num_bytes: np.ndarray  # int64 scalar, of the file: is it still the same?
+    # uint8 [c], what labels 0, 1, ... are called, with "\0" between them; [0]
+    # where the records have numbers.
+    class_bytes: np.ndarray
 
     def __len__(self):
         return len(self.labels)
@@ -60,6 +65,13 @@ class ShardIndex:
         start = self.id_ends[index - 1] if index else 0
         data = self.id_bytes[start : self.id_ends[index]].tobytes()
         return data.decode("utf-8", "backslashreplace")
+
+    @property
+    def class_names(self):
+        """What the records call the classes, a list; None: by numbers."""
+        if not len(self.class_bytes):
+            return None
+        return self.class_bytes.tobytes().decode().split("\0")
 
     def to_bytes(self):
         """The arrays' lengths as a line of JSON, then the arrays; zlib.
@@ -77,7 +89,7 @@ class ShardIndex:
         return zlib.compress(b"".join([lengths.encode(), b"\n", *parts]))
 
 
-def make_index(*, num_bytes, labels, ids, offsets=(), sizes=()):
+def make_index(*, num_bytes, labels, ids, offsets=(), sizes=(), class_names=()):
     """A ShardIndex from lists; `ids` are bytes, or all empty for none."""
     ends = np.cumsum([len(name) for name in ids], dtype=np.int64)
     has_ids = len(ends) and ends[-1]
@@ -88,7 +100,12 @@ def make_index(*, num_bytes, labels, ids, offsets=(), sizes=()):
         id_bytes=np.frombuffer(b"".join(ids), np.uint8),
         id_ends=ends if has_ids else ends[:0],
         num_bytes=np.asarray(num_bytes, np.int64),
+        class_bytes=_joined(class_names),
     )
+
+
+def _joined(names):
+    return np.frombuffer("\0".join(names).encode(), np.uint8)
 
 
 def concatenate(indexes):
@@ -100,14 +117,30 @@ def concatenate(indexes):
         own = index.id_ends if len(index.id_ends) else np.zeros(count, np.int64)
         ends.append(own + start)
         start += len(index.id_bytes)
+    labels, class_names = _same_classes(indexes)
     return ShardIndex(
         offsets=np.concatenate([index.offsets for index in indexes]),
         sizes=np.concatenate([index.sizes for index in indexes]),
-        labels=np.concatenate([index.labels for index in indexes]),
+        labels=labels,
         id_bytes=np.concatenate([index.id_bytes for index in indexes]),
         id_ends=np.concatenate(ends) if ids else ends[0],
         num_bytes=np.sum([index.num_bytes for index in indexes]),
+        class_bytes=_joined(class_names),
     )
+
+
+def _same_classes(indexes):
+    """(labels of all, class names): a word has one number in all shards."""
+    if all(index.class_names is None for index in indexes):
+        return np.concatenate([index.labels for index in indexes]), ()
+    words = []
+    for index in indexes:
+        names = index.class_names
+        words += [
+            "" if label < 0 else str(label) if names is None else names[label]
+            for label in index.labels.tolist()
+        ]
+    return of_names(words)
 
 
 def index_shard(path, *, file_format, feature_names):
@@ -186,11 +219,13 @@ def _from_bytes(data, num_bytes):
         header, _, rest = content.partition(b"\n")
         lengths, arrays, start = json_text.parse(header), {}, 0
         for name, dtype in _DTYPES.items():
-            arrays[name] = np.frombuffer(rest, dtype, lengths[name], start)
+            # Those before there were words for classes have none.
+            count = lengths.get(name, 0)
+            arrays[name] = np.frombuffer(rest, dtype, count, start)
             start += arrays[name].nbytes
         arrays["num_bytes"] = arrays["num_bytes"].reshape([])
         return ShardIndex(**arrays)
-    except (ValueError, TypeError, KeyError, zlib.error):
+    except (ValueError, TypeError, AttributeError, KeyError, zlib.error):
         return None
 
 
@@ -206,8 +241,8 @@ def _walk(path, num_bytes, file_format, feature_names):
             if not labels and first_of(features, feature_names.image) is None:
                 raise InputError(no_image(features, feature_names))
             label = first_of(features, feature_names.label)
-            label = label and example.first_int(buffer, label)
-            if label is not None and not -1 <= label <= MOST_LABEL:
+            label = label and example.label_of(buffer, label)
+            if isinstance(label, int) and not -1 <= label <= MOST_LABEL:
                 raise InputError(
                     f"its label is {label:,}; classes have numbers from 0 to "
                     f"{MOST_LABEL:,}, and -1 is none"
@@ -222,9 +257,14 @@ def _walk(path, num_bytes, file_format, feature_names):
         ids.append(name or b"")
     if file_format != "tfrecord":
         offsets = sizes = ()
+    class_names = ()
+    if any(isinstance(label, str) for label in labels):
+        words = ["" if label == -1 else str(label) for label in labels]
+        labels, class_names = of_names(words)
     return make_index(
         num_bytes=num_bytes,
         labels=labels,
+        class_names=class_names,
         ids=ids,
         offsets=offsets,
         sizes=sizes,

@@ -1,21 +1,17 @@
 """Images in shards of records: TFRecord or ArrayRecord, of tf.train.Example."""
 
 import concurrent.futures
-import hashlib
 import os
 import posixpath
 
-import numpy as np
-
 from simclr.data.shards import (
-    arrayrecord,
-    example,
-    tfrecord,
+    first_record,
+    unpacked,
 )
 from simclr.data.shards import (
     index as shard_index,
 )
-from simclr.data.source import Source, labels_or_none
+from simclr.data.shards.record_source import RecordSource
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage import files, json_text
@@ -27,124 +23,48 @@ _NO_SHARDS = (shard_index.SUFFIX, ".json", ".csv", ".txt", ".md", ".gstmp")
 _THREADS = 16  # For stats and walks; they wait for disk or network.
 
 
-class RecordSource(Source):
-    """Images in shards.
-
-    An id is the record's own "id", else shard__position as in
-    tensorflow-datasets (cifar10-train.tfrecord-00000-of-00001__17).
-
-    Args:
-        name: the words it was opened with.
-        paths: list of str, shards in order.
-        counts: list of int, records in each.
-        index: ShardIndex of all records, shard after shard.
-        file_format: "tfrecord" or "arrayrecord".
-        feature_names: shard_index.FeatureNames.
-    """
-
-    def __init__(
-        self, name, paths, counts, index, *, file_format, feature_names
-    ):
-        super().__init__(name)
-        self._index = index
-        self._feature_names = feature_names
-        self._ends = np.cumsum(counts)
-        self._shards = []
-        for path, count, end in zip(paths, counts, self._ends):
-            part = slice(end - count, end)
-            self._shards.append(
-                tfrecord.TFRecordShard(
-                    path, index.offsets[part], index.sizes[part]
-                )
-                if file_format == "tfrecord"
-                else arrayrecord.ArrayRecordShard(path)
-            )
-        self._shard_names = short_names(paths)
-        self._own_ids = self._has_own_ids()
-        self.labels = labels_or_none(index.labels)
-        # ArrayRecord shards are copied to this machine.
-        if file_format == "tfrecord" and any(map(files.is_remote, paths)):
-            mean_bytes = index.sizes.mean()
-            self.block_size = max(1, int(files.CHUNK_BYTES / mean_bytes))
-
-    def __len__(self):
-        return len(self._index)
-
-    def id(self, index):
-        if self._own_ids:
-            return self._index.id(index)
-        shard, position = self._locate(index)
-        return f"{self._shard_names[shard]}__{position}"
-
-    def read(self, index):
-        shard, position = self._locate(index)
-        data = self._shards[shard].read(position)
-        features = example.find_features(data, len(data))
-        span = shard_index.first_of(features, self._feature_names.image)
-        image = span and example.first_bytes(data, span)
-        if image is None:
-            raise InputError(
-                shard_index.no_image(features, self._feature_names)
-            )
-        return image
-
-    def fingerprint(self):
-        digest = hashlib.blake2b(digest_size=8)
-        for name, end in zip(self._shard_names, self._ends):
-            digest.update(f"{name}\0{end}\0".encode())
-        digest.update(self._index.id_bytes.tobytes())
-        digest.update(self._index.sizes.tobytes())
-        return digest.hexdigest()
-
-    def _locate(self, index):
-        """(shard, position in it) of an image."""
-        shard = int(np.searchsorted(self._ends, index, side="right"))
-        start = self._ends[shard - 1] if shard else 0
-        return shard, int(index - start)
-
-    def _has_own_ids(self):
-        """Whether every record has an id, each another one."""
-        num = len(self._index)
-        if not len(self._index.id_ends):
-            return False
-        names = {self._index.id(i) for i in range(num)}
-        if len(names) == num and "" not in names:
-            return True
-        self.notes.append(
-            f"the records' ids are not unique ({len(names):,} for {num:,} "
-            "images): shard and position are used instead"
-        )
-        return False
-
-
-def open_tfrecord(pattern, name):
+def open_tfrecord(pattern, name, **keys):
     """`open_records` of TFRecord files."""
-    return open_records(pattern, name, file_format="tfrecord")
+    return open_records(pattern, name, file_format="tfrecord", **keys)
 
 
-def open_arrayrecord(pattern, name):
+def open_arrayrecord(pattern, name, **keys):
     """`open_records` of ArrayRecord files."""
-    return open_records(pattern, name, file_format="arrayrecord")
+    return open_records(pattern, name, file_format="arrayrecord", **keys)
 
 
-def open_records(pattern, name, *, file_format):
+def open_records(pattern, name, *, file_format, image_key="", label_key=""):
     """Opens the shards that match a pattern.
 
     Args:
         pattern: glob, a file, or a folder of shards; local or remote.
         name: the words of the user.
         file_format: "tfrecord" or "arrayrecord".
+        image_key, label_key: str, the features that are image and label; "":
+            found in the first record (first_record.py).
 
     Raises:
         InputError, OSError: nothing matches, or a shard is bad.
     """
     paths = _match(files.absolute(pattern), name)
-    return open_shards(
+    found = first_record.find(
+        paths[0],
+        name,
+        file_format=file_format,
+        image_key=image_key,
+        label_key=label_key,
+    )
+    source = open_shards(
         paths,
         name,
         file_format=file_format,
-        feature_names=shard_index.FeatureNames(),
+        feature_names=found.feature_names(),
+        plain=_unpacked(paths) if found.compressed else paths,
     )
+    if found.compressed:
+        source.notes.append("the shards are compressed: copies are unpacked")
+    source.notes += filter(None, [found.note])
+    return source
 
 
 def open_prepared(folder, name):
@@ -162,7 +82,7 @@ def open_prepared(folder, name):
     return open_records(folder, name, file_format=manifest["file_format"])
 
 
-def open_shards(paths, name, *, file_format, feature_names):
+def open_shards(paths, name, *, file_format, feature_names, plain=None):
     """Opens shards in the order given, indexing those that are new.
 
     Args:
@@ -170,6 +90,7 @@ def open_shards(paths, name, *, file_format, feature_names):
         name: the words of the user.
         file_format: "tfrecord" or "arrayrecord".
         feature_names: shard_index.FeatureNames.
+        plain: list of str, where the shards lie as they are read; None: there.
 
     Returns:
         RecordSource.
@@ -178,15 +99,18 @@ def open_shards(paths, name, *, file_format, feature_names):
         InputError, OSError: a shard is bad, or all are empty.
     """
 
-    def index(path):
-        return shard_index.index_shard(
-            path, file_format=file_format, feature_names=feature_names
-        )
+    def index(path, place):
+        try:
+            return shard_index.index_shard(
+                place, file_format=file_format, feature_names=feature_names
+            )
+        except InputError as error:  # It names the shard, not a copy of it.
+            raise InputError(str(error).replace(place, path)) from None
 
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         indexes = list(
             progress_bar(
-                pool.map(index, paths),
+                pool.map(index, paths, plain or paths),
                 total=len(paths),
                 desc="Indexing",
                 unit="shard",
@@ -196,19 +120,36 @@ def open_shards(paths, name, *, file_format, feature_names):
         )
     if not sum(map(len, indexes)):
         raise InputError(f"{name}: {len(paths)} files without a record.")
+    whole = shard_index.concatenate(indexes)
     source = RecordSource(
         name,
         paths,
         [len(index) for index in indexes],
-        shard_index.concatenate(indexes),
+        whole,
         file_format=file_format,
         feature_names=feature_names,
+        plain=plain or paths,
     )
     names = _class_names(paths, name)
     if source.labels is not None:
         numbers = [str(i) for i in range(int(source.labels.max()) + 1)]
-        source.class_names = names or numbers
+        source.class_names = names or whole.class_names or numbers
     return source
+
+
+def _unpacked(paths):
+    """Unpacked copies of compressed shards, a list of paths."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(
+            progress_bar(
+                pool.map(unpacked.unpacked, paths),
+                total=len(paths),
+                desc="Unpacking",
+                unit="shard",
+                delay=2,
+                leave=False,
+            )
+        )
 
 
 def _match(pattern, name):
@@ -275,12 +216,3 @@ def _class_names(paths, name):
                 "so that a label means two things; open one of them."
             )
     return names[0]
-
-
-def short_names(paths):
-    """Distinct names of shards: file names, or paths below what they share."""
-    names = [posixpath.basename(path) for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    shared = posixpath.commonpath(paths)
-    return [posixpath.relpath(path, shared) for path in paths]

@@ -16,10 +16,16 @@ from simclr.data.shards import crc32c
 from simclr.messages.errors import InputError
 from simclr.storage import files
 
-_HEADER, _FOOTER = 12, 4
+HEADER, _FOOTER = 12, 4
 # What one read of the walk takes: all of a small record; of a large one, the
 # features before the image.
 _WINDOW = 4096
+
+
+def is_header(head):
+    """Whether bytes are a record's length and its checksum."""
+    _, check = struct.unpack("<QI", head)
+    return check == _masked_crc32c(head[:8])
 
 
 class TFRecordShard:
@@ -88,13 +94,13 @@ def walk(path):
         window = _Window(read, end)
         position = 0
         while position < end:
-            head = window.read(position, _HEADER)
-            if len(head) < _HEADER:
+            head = window.read(position, HEADER)
+            if len(head) < HEADER:
                 raise _cut_off(path, position, end)
             size, check = struct.unpack("<QI", head)
             if check != crc32c.masked(head[:8]):
                 raise InputError(_not_records(path, position, head))
-            start = position + _HEADER
+            start = position + HEADER
             position = start + size + _FOOTER
             if position > end:
                 raise _cut_off(path, position, end)

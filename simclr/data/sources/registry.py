@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from urllib.parse import quote, unquote
 
 from simclr.data.folders import class_folders
 from simclr.data.labels import spelling
@@ -21,9 +22,13 @@ SOURCES = {
     "zip": ("archives.zip_file:ZipSource", "PATH"),
     "tar": ("archives.tar_file:TarSource", "GLOB"),
     "parquet": ("archives.parquet_file:ParquetSource", "GLOB"),
+    "keys": ("sources.registry:open_keys", "IMAGE,LABEL:IMAGES"),
     "randbits": ("sources.rand_bits:open_rand_bits", "K:IMAGES"),
+    "bits": ("sources.bit_depth:open_bits", "BITS:IMAGES"),
     "keep": ("sources.kept:take", "LIST:IMAGES"),
 }
+# Those whose images and labels have names of their own.
+_KEYED = ("tfrecord", "arrayrecord", "parquet")
 # All of them, for a help text.
 SPELLINGS = (
     "a folder of photos, "
@@ -66,6 +71,40 @@ def open_source(spec, labels=""):
             labels, source, root_of(spec)
         )
     return source
+
+
+def with_keys(spec, image_key, label_key):
+    """The spelling of records whose features, or columns, a user names.
+
+    Args:
+        spec: str, as for open_source.
+        image_key, label_key: str, or "" for one that is found.
+    """
+    if not spec or not (image_key or label_key):
+        return spec
+    names = (quote(key, safe="/ ") for key in (image_key, label_key))
+    return f"keys:{','.join(names)}:{spec}"
+
+
+def open_keys(rest, name):
+    """Opens "IMAGE,LABEL:IMAGES".
+
+    Args:
+        rest: str, what with_keys gives, without "keys:".
+        name: the words of the user.
+
+    Raises:
+        InputError: images that have no names for such, or as open_source.
+    """
+    names, _, images = rest.partition(":")
+    kind, _, inner = images.partition(":")
+    keys = [unquote(key) for key in names.split(",")]
+    if kind not in _KEYED or len(keys) != 2 or not inner:
+        raise InputError(
+            f"{name!r}: keys are of {', '.join(_KEYED)}, as in "
+            "keys:IMAGE,LABEL:tfrecord:GLOB."
+        )
+    return _opener(kind)(inner, name, image_key=keys[0], label_key=keys[1])
 
 
 def _kept(rest, spec, labels):
