@@ -3,11 +3,13 @@
 import glob
 import json
 import os
+import tempfile
 
 import pytest
 
 from simclr.inference import forward
 from simclr.runs import folder as run_folder
+from simclr.runs import weights
 from simclr.storage import tables
 from tests import tiny, tiny_encoder
 from tests.test_predict import say
@@ -41,6 +43,30 @@ def test_images_without_labels_are_an_error_and_leave_no_score(
     assert status == 2 and "top-1" not in said
     assert "none of its 30 images has a label (--eval_labels=" in error
     assert set(os.listdir(run)) == before
+
+
+def test_a_run_that_nobody_can_write_to(
+    run, photos, tmp_path, capsys, monkeypatch
+):
+    """Refused before the work, and scored with --out."""
+    real = tempfile.TemporaryFile
+
+    def refuse(dir):
+        if dir == str(run):
+            raise PermissionError(13, "Permission denied")
+        return real(dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    few = tiny.write_photos(tmp_path / "held_out", 6, ("dog", "cat"))
+    before = set(os.listdir(run))
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "load_encoder", None)  # The work.
+        status, _, error = evaluate(capsys, run, f"--eval_data={few}")
+        assert status == 2 and "say --out=FOLDER, which can" in error
+    out = tmp_path / "new" / "scores"
+    status, _, _ = evaluate(capsys, run, f"--eval_data={few}", f"--out={out}")
+    assert status == 0 and set(os.listdir(run)) == before
+    assert {"results.json", "summary.png"} <= set(os.listdir(out))
 
 
 def test_few_images_are_scored_and_counted(run, photos, tmp_path, capsys):

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from simclr.data.images.decode import decode
 from simclr.data.sources import tfds_download
 from simclr.data.sources.registry import open_source
+from simclr.messages.errors import InputError
 from tests.images import ListSource, encoded
 
 
@@ -85,6 +86,41 @@ def test_tfds_in_a_folder_with_brackets(tmp_path, monkeypatch):
     store(tmp_path / "other")
     (tmp_path / "other" / "tfds" / "tiny").rename(tmp_path / "tfds [1]/tiny")
     assert len(open_source("tfds:tiny/train")) == 4
+
+
+@pytest.mark.parametrize(
+    "part,rows",
+    [
+        ("[:50%]", [0, 1]),
+        ("[50%:]", [2, 3]),
+        ("[1:3]", [1, 2]),
+        ("[-1:]", [3]),
+        ("[:-25%]", [0, 1, 2]),
+        ("[:99]", [0, 1, 2, 3]),
+        ("[:]", [0, 1, 2, 3]),
+    ],
+)
+def test_tfds_part_of_a_split(tmp_path, part, rows):
+    builder = store(tmp_path)
+    theirs = builder.as_dataset(split=f"train{part}")
+    whole = open_source("tfds:tiny/train")
+    source = open_source(f"tfds:tiny/train{part}")
+    assert len(theirs) == len(source) == len(rows)
+    assert [source.id(i) for i in range(len(source))] == [
+        whole.id(row) for row in rows
+    ]
+    assert source.name == f"tfds:tiny/train{part}"
+    assert source.labels.tolist() == whole.labels[rows].tolist()
+
+
+@pytest.mark.parametrize(
+    "part,message",
+    [("[3:1]", "leaves none of 4"), ("[2]", "is said as"), ("[a:]", "is said")],
+)
+def test_tfds_part_that_is_none(tmp_path, part, message):
+    store(tmp_path)
+    with pytest.raises(InputError, match=message):
+        open_source(f"tfds:tiny/train{part}")
 
 
 def test_tfds_split_is_train_unless_said(tmp_path):

@@ -145,7 +145,8 @@ def _median_side(source):
     sides = []
     for row in rows.astype(int):
         try:
-            sides.append(min(decode(source.read(int(row))).shape[:2]))
+            image = decode(source.read(int(row)), source.bit_depth)
+            sides.append(min(image.shape[:2]))
         except (ValueError, OSError):
             continue
     if not sides:

@@ -22,6 +22,7 @@ class Source:
         why_unlabelled: str, why what looks like classes was not taken for them;
             "" where nothing does.
         notes: list of str, what a user should know about it, a line each.
+        bit_depth: int, how many bits grey images of 16 bits use.
         num_planes: k, planes of an image beside its colours.
     """
 
@@ -32,6 +33,7 @@ class Source:
         self.block_size = 1
         self.why_unlabelled = ""
         self.notes = []
+        self.bit_depth = 16
         self.num_planes = 0
 
     def __len__(self):

@@ -37,6 +37,12 @@ Classifier = Annotated[
     "Default: in runs of finetune and distill, without a `baseline`.",
 ]
 
+Out = Annotated[
+    arguments.Path,
+    "Folder for the results; default: the run folder, which may be one that "
+    "nobody can write to.",
+]
+
 
 @command
 def evaluate(
@@ -51,6 +57,7 @@ def evaluate(
     baseline: Baseline = (),
     preprocessing: arguments.Preprocessing = "",
     classifier: Classifier = None,
+    out: Out = "",
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
@@ -59,7 +66,7 @@ def evaluate(
     """Scores a run: kNN, linear probe, neighbours; a classifier's accuracy.
 
     Returns:
-        dict, as written to results.json in the run folder.
+        dict, as written to results.json in the run folder, or `out`.
 
     Raises:
         InputError: no run, no checkpoint, images that cannot be scored, or a
@@ -88,6 +95,7 @@ def evaluate(
         "eval_data": eval_data,
         "eval_labels": eval_labels,
         "max_images": max_images,
+        "out": out,
     }
     if classifier:
         from simclr.commands.use import evaluate_classifier

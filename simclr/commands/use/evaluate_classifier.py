@@ -89,6 +89,7 @@ def score(
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")
         return results
+    scored.require_writable(out or workdir)
     trained = weights.load_classifier(workdir, strategy)
     infer = Infer(trained.model, strategy)
     show(f"{workdir}, step {trained.step}")

@@ -107,6 +107,7 @@ def score(
     if not again and (results := scored.before(path, identity)):
         show(f"Scored    before: {path}")
         return results
+    scored.require_writable(out or workdir)
     trained = weights.load_encoder(workdir, strategy)
     step = trained.step
     show(f"{workdir}, step {step}")

@@ -1,6 +1,8 @@
 """What a score is of: which weights, which images, which labels."""
 
 import hashlib
+import os
+import tempfile
 
 from simclr import config as config_lib
 from simclr.data.images.reader import Reader
@@ -125,6 +127,23 @@ def before(path, identity):
     except (OSError, ValueError):
         return None
     return results if results.get("identity") == identity else None
+
+
+def require_writable(folder):
+    """Makes a folder, and refuses one that nobody can write to, before work.
+
+    Raises:
+        InputError: it cannot be made, or written to.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror}): say "
+            "--out=FOLDER, which can."
+        ) from None
 
 
 def _digest(*parts):

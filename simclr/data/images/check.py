@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from simclr.data.images.decode import decode
-from simclr.data.images.pillow import header
+from simclr.data.images.pillow import header, highest_of_16_bits
 from simclr.executors import cpus
 from simclr.messages.counts import counted
 from simclr.messages.progress import progress_bar
@@ -30,6 +30,7 @@ class Image:
     kind: str = ""  # "JPEG RGB", "PNG P", ...
     height: int = 0  # As decoded: upright, large ones reduced.
     width: int = 0
+    highest: int = 0  # The highest value of a grey image of 16 bits.
     reason: str = ""  # Why it cannot be read; "" when it can.
 
 
@@ -48,7 +49,7 @@ def check(source, *, out="", progress=True):
         OSError: `out` cannot be written.
     """
     kinds, reasons = collections.Counter(), collections.Counter()
-    sides, bad = [], []
+    sides, bad, highest = [], [], 0
     for image in read_all(source, progress=progress, title="Checking"):
         if image.reason:
             bad.append((source.id(image.index), image.reason))
@@ -56,9 +57,11 @@ def check(source, *, out="", progress=True):
         else:
             kinds[image.kind] += 1
             sides.append((image.width, image.height))
+            highest = max(highest, image.highest)
     if out:
         write_csv(out, bad)
-    show("\n".join(_summary(source, sides, kinds, bad, reasons, out)))
+    lines = [*_summary(source, sides, kinds, bad, reasons, out)]
+    show("\n".join([*lines, *_dark(source, highest)]))
     return bad
 
 
@@ -81,14 +84,16 @@ def read_all(source, *, first=0, change=None, progress=True, title="Reading"):
         try:
             data = source.read(index)
             head = header(data)
-            pixels = decode(data)
+            pixels = decode(data, source.bit_depth)
+            deep = head.mode.startswith("I")
+            highest = highest_of_16_bits(data) if deep else 0
         except (ValueError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             return Image(index, reason=reason)
         kind = f"{head.format} {head.mode}"
         height, width, _ = pixels.shape
         given = change(data, pixels) if change else data
-        return Image(index, given, len(data), kind, height, width)
+        return Image(index, given, len(data), kind, height, width, highest)
 
     num = len(source)
     moved = progress_bar(
@@ -143,6 +148,17 @@ def _summary(source, sides, kinds, bad, reasons, out):
     if len(bad) > _SHOWN:
         rest = f"  and {len(bad) - _SHOWN:,} more"
         yield rest + (f", all in {out}" if out else " (--out lists all)")
+
+
+def _dark(source, highest):
+    """A line where images of 16 bits use fewer, and come out dark."""
+    bits = highest.bit_length()
+    if 0 < bits < source.bit_depth:
+        yield (
+            f"  dark  16-bit images use {bits} bits: their white is "
+            f"{highest >> max(0, source.bit_depth - 8)} of 255. Say "
+            f"bits:{max(bits, 8)}:{source.name} wherever they are named."
+        )
 
 
 def _counts(counter):

@@ -6,7 +6,8 @@
     alpha, transparent colour   laid over white
     grey, palette, 1 bit        to RGB
     CMYK, YCCK JPEG             to RGB (Adobe's inverted inks minded)
-    16 bits per channel         the high 8 bits
+    16 bits per channel         the high 8 bits; of the bits that are used,
+                                where a source says how many (bits:12:IMAGES)
     32 bits per channel         refused: nobody says what is white
     animated GIF, WebP, PNG     the first frame
     several pages of a TIFF     the first
@@ -103,11 +104,12 @@ class Decoded:
         return self._array
 
 
-def open_image(data):
+def open_image(data, bit_depth=16):
     """Reads an image as far as its size; decodes it where that is all one.
 
     Args:
         data: bytes.
+        bit_depth: int, how many bits of 16 a grey image uses.
 
     Returns:
         OrdinaryJpeg or Decoded.
@@ -118,15 +120,15 @@ def open_image(data):
     """
     frame = jpeg.scan(data)
     if frame is None or not _divisor(frame):
-        return Decoded(decode_by_pillow(data))
+        return Decoded(decode_by_pillow(data, bit_depth))
     return OrdinaryJpeg(data, frame)
 
 
-def decode(data):
+def decode(data, bit_depth=16):
     """Decodes an image.
 
     Args:
-        data: bytes.
+        data, bit_depth: as for open_image.
 
     Returns:
         uint8 [h, w, 3] RGB.
@@ -135,7 +137,7 @@ def decode(data):
         InputError: the image is unreadable or refused; the message is the
             reason alone, "truncated" or the like.
     """
-    return np.ascontiguousarray(open_image(data).pixels())
+    return np.ascontiguousarray(open_image(data, bit_depth).pixels())
 
 
 def _divisor(frame):

@@ -68,5 +68,5 @@ def what_else(data):
         start = data[4:64]
     for magic, name in _OTHERS:
         if start.startswith(magic):
-            return f"{name}, not a {IN_WORDS} image"
+            return f"{name}: not a {IN_WORDS} image"
     return f"no image: it starts with {data[:8]!r}"

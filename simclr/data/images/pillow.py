@@ -71,12 +71,32 @@ class Header:
     height: int
 
 
-def decode_by_pillow(data):
+def decode_by_pillow(data, bit_depth=16):
     """`decode.decode`, of any image."""
-    return _despite_metadata(_decode, data)
+    return _despite_metadata(lambda x: _decode(x, bit_depth), data)
 
 
-def _decode(data):
+def highest_of_16_bits(data):
+    """The highest value of a grey image of 16 bits a pixel; 0 of another.
+
+    Raises:
+        InputError: as for decode.decode.
+    """
+    image, _ = _despite_metadata(_open, data)
+    if not _is_16_bits(image):
+        return 0
+    refuse_size(*image.size, scaled=False)
+    try:
+        return int(np.max(np.asarray(image)))
+    except Exception as error:
+        raise InputError(_reason(error)) from None
+
+
+def _is_16_bits(image):
+    return image.mode == "I" or image.mode.startswith("I;16")
+
+
+def _decode(data, bit_depth):
     image, _ = _open(data)
     jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
     held = PIXELS_OF_A_BYTE * len(data) if jpeg else math.inf
@@ -89,7 +109,7 @@ def _decode(data):
         try:
             image.load()
             turn = _TURNS.get(_orientation(image))
-            image = _to_rgb(image)
+            image = _to_rgb(image, bit_depth)
             factor = min(image.size) // ENOUGH_SIDE
             if factor >= 2:
                 image = image.reduce(1 << (factor.bit_length() - 1))
@@ -210,14 +230,15 @@ def _reduce_jpeg(image):
         image.draft(None, (ENOUGH_SIDE, ENOUGH_SIDE))
 
 
-def _to_rgb(image):
+def _to_rgb(image, bit_depth):
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise InputError("32 bits a pixel, whose range nobody says")
-    if image.mode == "I" or image.mode.startswith("I;16"):
+    if _is_16_bits(image):
         # Pillow's own conversion clips at 255: a 16-bit image turns white.
-        grey = np.clip(np.asarray(image, np.int64), 0, 65535) >> 8
+        most = (1 << bit_depth) - 1
+        grey = np.clip(np.asarray(image, np.int64), 0, most) >> (bit_depth - 8)
         image = Image.fromarray(grey.astype(np.uint8))
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -100,7 +100,7 @@ class Reader:
             if candidate in self._cache:
                 return self._cache[candidate], candidate
             try:
-                return open_image(self._read(candidate)), candidate
+                return self._open(candidate), candidate
             except (ValueError, OSError) as error:
                 self._note_bad(candidate, error)
         raise InputError(
@@ -130,6 +130,9 @@ class Reader:
         if kept:
             self._keep(found, image)
         return image
+
+    def _open(self, index):
+        return open_image(self._read(index), self.source.bit_depth)
 
     def _load(self, index):
         image = None

@@ -29,6 +29,7 @@ class RandBits(Source):
         self._source, self.num_planes = source, count
         self.labels, self.class_names = source.labels, source.class_names
         self.block_size = source.block_size
+        self.bit_depth = source.bit_depth
         self.notes = list(source.notes)
         self.why_unlabelled = source.why_unlabelled
 

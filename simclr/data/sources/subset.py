@@ -18,6 +18,7 @@ class Subset(Source):
         self.notes = list(source.notes)
         self.why_unlabelled = source.why_unlabelled
         self.num_planes = source.num_planes
+        self.bit_depth = source.bit_depth
         if source.labels is not None:
             self.labels = labels_or_none(source.labels[rows])
         # A request brings as many images as before, of which these are a part.

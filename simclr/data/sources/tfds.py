@@ -9,9 +9,12 @@ import os
 import posixpath
 import re
 
+import numpy as np
+
 from simclr.data.shards import index as shard_index
 from simclr.data.shards import records
 from simclr.data.sources import tfds_download
+from simclr.data.sources.subset import Subset
 from simclr.messages.errors import InputError
 from simclr.storage import files, json_text
 
@@ -25,7 +28,8 @@ def open_tfds(rest, name):
         rest: NAME[/CONFIG][:VERSION][/SPLIT], found in $TFDS_DATA_DIR or
             ~/tensorflow_datasets; the newest version, the split "train", and
             the only config where nothing is said. What is not there is
-            downloaded and prepared first.
+            downloaded and prepared first. A part of a split is said as
+            tfds does: train[:50%], test[100:200], train[-1000:].
         name: the words of the user.
 
     Returns:
@@ -35,6 +39,7 @@ def open_tfds(rest, name):
         InputError, OSError: not prepared and no network, no such config,
             version or split, or a set without images; says what is there.
     """
+    rest, part = _part(rest)
     root = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     root = files.absolute(root)
     dataset, _, tail = rest.partition("/")
@@ -67,7 +72,43 @@ def open_tfds(rest, name):
     else:
         version = max(versions, key=_version_key)
     split = "/".join(parts) or "train"
-    return _open_split(posixpath.join(folder, version), split, name)
+    source = _open_split(posixpath.join(folder, version), split, name)
+    return _rows(source, part) if part else source
+
+
+def _part(rest):
+    """(what stands before, what stands in) the brackets at the end."""
+    found = re.fullmatch(r"(.+?)\[(.*)\]", rest)
+    return found.groups() if found else (rest, "")
+
+
+def _rows(source, part):
+    """The part of a split, a Subset.
+
+    Raises:
+        InputError: the brackets hold something else, or leave nothing.
+    """
+    found = re.fullmatch(r"(?:(-?\d+)(%?))?:(?:(-?\d+)(%?))?", part)
+    if not found:
+        raise InputError(
+            f"{source.name}: a part of a split is said as in [:50%] or "
+            "[100:200]."
+        )
+    count = len(source)
+
+    def place(text, percent, default):
+        if not text:
+            return default
+        # As tfds rounds: to the nearest image.
+        number = round(count * int(text) / 100) if percent else int(text)
+        return min(max(number + count if text[0] == "-" else number, 0), count)
+
+    from_text, from_percent, to_text, to_percent = found.groups()
+    first = place(from_text, from_percent, 0)
+    last = place(to_text, to_percent, count)
+    if first >= last:
+        raise InputError(f"{source.name} leaves none of {count:,} images.")
+    return Subset(source, np.arange(first, last))
 
 
 def _is_prepared(folder):
