@@ -10,8 +10,8 @@ import pytest
 import simclr
 from simclr import __main__ as cli
 from simclr.data.sources import kept
-from simclr.explore import deduplication
-from simclr.explore.store import store
+from simclr.explore import deduplication, known_images
+from simclr.explore.store import absorb, store
 from simclr.messages.errors import InputError
 from tests import made_store
 
@@ -137,3 +137,72 @@ def test_a_days_duplicates(begun, vectors):
     table = simclr.assign(begun.path, quiet=True).to_pylist()
     assert {r["duplicate"] for r in table} == {"/s/00330", "/s/00331"}
     assert begun.beside("duplicates_rows").count_rows() == 342
+
+
+def test_what_the_kept_image_stood_for_comes_back(begun, vectors):
+    """When it goes or changes; and nothing is a duplicate of itself."""
+    simclr.cluster(begun.path, k=2, quiet=True)
+    simclr.dedup(begun.path, threshold=0.6, quiet=True)
+    begun.refresh()
+    twins = begun.read(["id", "duplicate"], where="duplicate is not null")
+    (one, other), (first, second) = (
+        twins[name].to_pylist()[:2] for name in ("duplicate", "id")
+    )
+    with store.held(begun.path):
+        absorb.mark(begun, [one], "2026-01-02")
+        known_images.release(begun, [other])
+    again = begun.read(["id", "duplicate"], where="duplicate is not null")
+    assert {first, second}.isdisjoint(again["id"].to_pylist())
+    assert len(again) == len(twins) - 2
+    # A new image is like what is there, not like what went.
+    near = vectors[int(first[-5:])].astype("f4") + 0.01
+    rows = made_store.rows_of(near[None], begun.current, first=300)
+    begun.append(rows.to_batches())
+    # Another file of the same picture under the same name.
+    none = pa.nulls(1, pa.int32())
+    begun.merge(pa.table({"id": [second], "cluster": none}))
+    found = simclr.assign(begun.path, quiet=True).to_pylist()
+    found = {row["id"]: row["duplicate"] for row in found}
+    assert found == {"/s/00300": first, second: other}
+    ids = begun.beside("duplicates_rows").to_table(["id"])["id"].to_pylist()
+    assert len(ids) == len(set(ids)) == 301
+
+
+def test_a_kill_before_images_have_their_clusters(begun, vectors, monkeypatch):
+    """They are in the index once, and the next day finds them."""
+    simclr.cluster(begun.path, k=2, quiet=True)
+    simclr.dedup(begun.path, threshold=0.6, quiet=True)
+    rng = np.random.default_rng(3)
+    new = rng.normal(size=[5, DIMS]).astype("e")
+    begun.refresh()
+    rows = made_store.rows_of(new, begun.current, first=300)
+    begun.append(rows.to_batches())
+    whole = store.Store.merge
+
+    def half(self, rows):
+        whole(self, rows.slice(0, 2))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Store, "merge", half)
+        with pytest.raises(KeyboardInterrupt):
+            simclr.assign(begun.path, quiet=True)
+    assert len(simclr.assign(begun.path, quiet=True)) == 3
+    assert begun.beside("duplicates_rows").count_rows() == 305
+    begun.refresh()
+    rows = made_store.rows_of(new, begun.current, first=400)
+    begun.append(rows.to_batches())
+    found = simclr.assign(begun.path, quiet=True).to_pylist()
+    expected = {f"/s/{400 + i:05d}": f"/s/{300 + i:05d}" for i in range(5)}
+    assert {row["id"]: row["duplicate"] for row in found} == expected
+
+
+def test_an_index_of_another_version_is_one_line(begun):
+    simclr.cluster(begun.path, k=2, quiet=True)
+    simclr.dedup(begun.path, threshold=0.6, quiet=True)
+    begun.put("duplicates_rows", pa.table({"batch": [1], "id": ["x"]}))
+    begun.merge(
+        pa.table({"id": ["/s/00001"], "cluster": pa.nulls(1, pa.int32())})
+    )
+    with pytest.raises(InputError, match="Another version of simclr"):
+        simclr.assign(begun.path, quiet=True)

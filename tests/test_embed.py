@@ -182,6 +182,26 @@ class Counting:
             yield part, h
 
 
+def test_an_image_that_was_damaged_is_gone(run, photos, tmp_path, capsys):
+    """It keeps no new encoder from being the store's, and comes back."""
+    other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)
+    folder, out = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(photos, folder)
+    (folder / BAD).unlink()
+    assert embed(run, folder, out) == 0
+    image = folder / "b" / "003.png"
+    good = image.read_bytes()
+    image.write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    for said in ("18 images; 1 changed, 1 gone;", "18 images; nothing new;"):
+        assert embed(run, folder, out) == 0
+        assert said in capsys.readouterr().out
+    assert embed(other, folder, out) == 0
+    assert "its columns are the store's now" in capsys.readouterr().out
+    image.write_bytes(good)
+    assert embed(other, folder, out) == 0
+    assert_holds(out, vectors_of(other, str(folder)))
+
+
 def test_another_encoder(run, photos, expected, tmp_path, capsys):
     """Its vectors are its own; it is the store's once it has seen all."""
     other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)

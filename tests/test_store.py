@@ -185,6 +185,22 @@ def test_what_is_back(begun):
     assert not compared(begun, without).gone  # It is known already.
 
 
+def test_what_cannot_be_read_any_more(begun):
+    """Is gone, not tried again, and back with another file."""
+    ids, known = ["/s/005"], {"/s/005": (3, 9)}
+
+    def seen(stamp):
+        return changes_lib.changes(begun, encoder(), "/s", ids, [stamp], known)
+
+    assert seen((3, 9)).gone[0] == "/s/005" and not len(seen((3, 9)).to_embed)
+    begun.merge(pa.table({"id": ids, "gone": ["2026-01-01"]}))
+    assert "/s/005" not in seen((3, 9)).gone + seen((3, 9)).back
+    found = seen((4, 9))
+    assert found.back == ids and found.changed.tolist() == [0]
+    assert found.without({"/s/005"}, ids).back == []
+    assert "/s/005" not in found.without({"/s/005"}, ids).gone
+
+
 def test_what_another_encoder_has_not_seen(begun):
     found = changes_lib.changes(
         begun, None, "/s", ["/s/000", "/s/099"], [(100, 7), (1, 1)]
@@ -197,9 +213,9 @@ def test_what_another_encoder_has_not_seen(begun):
 
 def test_shards_are_taken_in(begun, tmp_path, monkeypatch):
     """New images and known ones; the ids of a source are read once."""
-    read, asked = absorb._ids_of, []
+    read, asked = absorb._rows_of, []
     monkeypatch.setattr(
-        absorb, "_ids_of", lambda *a: asked.append(a[1]) or read(*a)
+        absorb, "_rows_of", lambda *a: asked.append(a[1]) or read(*a)
     )
     shards = []
     for index, start in enumerate((35, 45, 55)):
@@ -217,3 +233,32 @@ def test_shards_are_taken_in(begun, tmp_path, monkeypatch):
     by_number = dict(zip(numbers(found), first.tolist()))
     assert by_number[34] == 34 and by_number[35] == 35
     assert by_number[44] == 35 and by_number[45] == 45 and by_number[64] == 55
+
+
+def test_a_changed_image_is_not_what_others_saw(begun, tmp_path):
+    """An encoder's vectors of the picture before go; label and day stay."""
+    said = {"id": ["/s/001", "/s/002"], "label": ["x", "y"]}
+    begun.merge(pa.table(said))
+    facts = {
+        "id": ["/s/001", "/s/002", "/s/003"],
+        "source": ["/s"] * 3,
+        "bytes": [101, 999, None],  # The same, another one, not known.
+        "time": [7, 7, None],
+    }
+    absorb.write_facts(str(tmp_path), 0, schema.images_table(facts))
+    shards = [(np.ones([3, DIMS], "e"), absorb.facts_path(str(tmp_path), 0))]
+    run = {"fingerprint": "f2", "run": "r", "step": 1, "image_size": 8}
+    with store.held(begun.path):
+        found = absorb.absorb(begun.path, shards, run)
+    assert sorted(numbers(found)) == [i for i in range(40) if i != 2]
+    rows = found.table.to_table(filter="model_2 is not null").to_pylist()
+    by_id = {row["id"]: row for row in rows}
+    assert len(rows) == 3 and by_id["/s/002"]["vector"] is None
+    assert by_id["/s/001"]["vector"][0] == 1
+    assert [by_id[i]["label"] for i in said["id"]] == ["x", "y"]
+    back = compared(
+        found,
+        range(40),
+        [(999, 7) if i == 2 else (100 + i, 7) for i in range(40)],
+    )
+    assert back.missing.tolist() == [2]

@@ -62,6 +62,7 @@ def assign(store, *, day, seed=0, executor=HERE):
     if space is None:
         raise InputError(f"{store.path} has no clusters: simclr cluster it.")
     where = unassigned(store)
+    known_images.release(store)
     images = store.read(_FACTS, where=where)
     if not len(images):
         none = np.zeros([0], np.float32)
@@ -80,7 +81,8 @@ def assign(store, *, day, seed=0, executor=HERE):
         layer=space.head,
         executor=executor,
     )
-    # Clusters first: after a kill the same images are assigned again, to them.
+    # Clusters and the index first: after a kill the same images are assigned
+    # again, to these clusters, and take their own places in the index.
     write(
         store,
         dataclasses.replace(
@@ -91,13 +93,13 @@ def assign(store, *, day, seed=0, executor=HERE):
             ),
         ),
     )
+    if add:
+        add()
     cells = _cells(found, twins)
     if not twins:
         del cells["duplicate"]
     own = {store.current.column(name): cell for name, cell in cells.items()}
     store.merge(pa.table({"id": ids, **own}))
-    if add:
-        add()
     return Assigned(_table(images, found, twins), found.born, bool(add))
 
 

@@ -20,6 +20,9 @@ from simclr.explore.store.schema import Encoder
 from simclr.explore.store.store import Store, begin
 from simclr.storage.whole import whole_file
 
+_STAMP = ("bytes", "time")
+_KEPT = ("day", "label", "prediction")  # What was said of an image stays.
+
 
 def facts_path(folder, index):
     """Where what was noted of a shard's images lies."""
@@ -44,7 +47,7 @@ def absorb(path, shards, run):
         Store; None: there was no vector, and there is no store.
     """
     store = Store(path) if is_store(path) else None
-    known = {}  # Source -> ids in the table before: shards have others.
+    known = {}  # Source -> its rows in the table before: shards have others.
     for vectors, facts in shards:
         rows = pa.parquet.read_table(facts)
         if not len(rows):
@@ -61,8 +64,13 @@ def absorb(path, shards, run):
             store.add_encoder(encoder)
         source = rows.column("source")[0].as_py()
         if source not in known:
-            known[source] = _ids_of(store, source)
-        _upsert(store, known[source], _with_vectors(rows, vectors, encoder))
+            known[source] = _rows_of(store, source)
+        _upsert(
+            store,
+            known[source],
+            _with_vectors(rows, vectors, encoder),
+            encoder,
+        )
     return store
 
 
@@ -100,18 +108,38 @@ def _with_vectors(rows, vectors, encoder):
     return rows
 
 
-def _ids_of(store, source):
-    """The ids that the table has of a source, a pa.ChunkedArray."""
+def _rows_of(store, source):
+    """What the table has of a source, a pa.Table: id, bytes, time."""
     where = f"source = {quoted(source)}"
-    return store.table.to_table(columns=["id"], filter=where).column("id")
+    return store.table.to_table(columns=["id", *_STAMP], filter=where)
 
 
-def _upsert(store, known, rows):
+def _upsert(store, known, rows, encoder):
     """Rows whose ids are not known are appended, the others written over."""
-    there = pa.compute.is_in(rows.column("id"), value_set=known)
-    old, new = rows.filter(there), rows.filter(pa.compute.invert(there))
+    place = pa.compute.index_in(rows["id"], value_set=known["id"])
+    old = rows.filter(place.is_valid())
+    new = rows.filter(place.is_null())
     if len(new):
         store.append(new.to_batches())
-    if len(old):  # What people or a classifier said of them stays.
-        kept = ("day", "label", "prediction")
-        store.merge(old.drop_columns(kept))
+    if not len(old):
+        return
+    old = old.drop_columns(_KEPT)
+    changed = _differs(old, known.take(place.drop_null()))
+    store.merge(old.filter(pa.compute.invert(changed)))
+    # Another picture: what other encoders saw is not in the file any more.
+    old = old.filter(changed)
+    for other in store.encoders:
+        if other != encoder:
+            for field in other.fields():
+                cells = pa.nulls(len(old), field.type)
+                old = old.append_column(field, cells)
+    store.merge(old)
+
+
+def _differs(rows, before):
+    """bool, which rows have another stamp than before; no stamp is the same."""
+    differs = (
+        pa.compute.not_equal(rows[name], before[name]).fill_null(False)
+        for name in _STAMP
+    )
+    return pa.compute.or_(*differs)

@@ -19,7 +19,7 @@ class Changes:
         changed: int64, rows of the source whose file is another one now.
         missing: int64, rows of the source that the table has without a vector
             of the encoder.
-        gone: list of ids that the source has no more.
+        gone: list of ids that the source has no more, or not to be read.
         back: list of ids that were gone and are there again.
     """
 
@@ -34,6 +34,24 @@ class Changes:
         """int64, rows of the source, in its order."""
         parts = [self.new, self.changed, self.missing]
         return np.unique(np.concatenate(parts))
+
+    def without(self, bad, ids):
+        """What is known once the images were tried.
+
+        Args:
+            bad: ids of images that could not be read, just now.
+            ids: list of str, of the source's images.
+
+        Returns:
+            Changes; images that the table has, and that are damaged now, are
+            gone.
+        """
+        back = [name for name in self.back if name not in bad]
+        there = (ids[row] for row in (*self.changed, *self.missing))
+        damaged = [name for name in there if name in bad]
+        were = set(self.back)  # Gone already.
+        gone = [name for name in damaged if name not in were]
+        return dataclasses.replace(self, gone=self.gone + gone, back=back)
 
 
 def changes(store, encoder, root, ids, stamps, unreadable=None):
@@ -67,21 +85,26 @@ def changes(store, encoder, root, ids, stamps, unreadable=None):
         columns = [column.to_pylist() for column in batch.columns]
         for name, *facts in zip(*columns):
             known[name] = facts
-    new, changed, missing, back = [], [], [], []
+    new, changed, missing, gone, back = [], [], [], [], []
     for row, (name, stamp) in enumerate(zip(ids, stamps)):
         facts = known.pop(name, None)
+        tried = unreadable.get(name) == tuple(stamp)
         if facts is None:
-            if unreadable.get(name) != tuple(stamp):
+            if not tried:
                 new.append(row)
             continue
-        size, time, gone, *model = facts
+        size, time, day, *model = facts
+        if tried:  # It was an image once.
+            if day is None:
+                gone.append(name)
+            continue
         if stamp[0] is not None and tuple(stamp) != (size, time):
             changed.append(row)
         elif not model or model[0] is None:
             missing.append(row)
-        if gone is not None:
+        if day is not None:
             back.append(name)
-    gone = [name for name, facts in known.items() if facts[2] is None]
+    gone += [name for name, facts in known.items() if facts[2] is None]
     return Changes(*map(_rows, (new, changed, missing)), gone, back)
 
 

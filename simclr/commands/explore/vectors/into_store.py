@@ -14,6 +14,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources import registry
 from simclr.data.sources.subset import Subset
 from simclr.engines.workers import Workers
+from simclr.explore import known_images
 from simclr.explore.looks import Looks, id_of, stamp_of
 from simclr.explore.store import unreadable
 from simclr.explore.store.absorb import (
@@ -98,6 +99,9 @@ def embed(run, data, out, devices, *, day, only="", elsewhere=None):
             store = _absorb(out, pending, facts)
             images = _Images(root, source)
             found = _compared(store, facts, images)
+            if store:  # Nothing is a duplicate of what a file held before.
+                changed = [images.ids[row] for row in found.changed]
+                known_images.release(store, changed)
             _hand_out(pending, found.to_embed)
         workers.gather([0.0])
         rows = np.load(f"{pending}.npy", allow_pickle=False)
@@ -130,14 +134,17 @@ def embed(run, data, out, devices, *, day, only="", elsewhere=None):
         os.unlink(f"{pending}.npy")
         if store is None:
             raise InputError(f"None of the {len(rows)} images can be read.")
+        bad = {f"{root}/{name}": reason for name, reason in bad.items()}
+        found = found.without(bad, images.ids)
         mark(store, found.gone, day)
         mark(store, found.back, None)
+        known_images.release(store)
         bad = unreadable.keep(
             store,
             root,
             dict(zip(images.ids, images.stamps)),
             [images.ids[row] for row in rows],
-            {f"{root}/{name}": reason for name, reason in bad.items()},
+            bad,
         )
         embedded = _ended(store, facts, found, bad)
     _say(embedded, time.monotonic() - started)
