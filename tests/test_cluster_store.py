@@ -203,8 +203,12 @@ def test_what_is_refused(begun, tmp_path):
     simclr.cluster(found.path, k=2, quiet=True)
     with pytest.raises(InputError, match="no cluster has the id 77"):
         simclr.cluster(found.path, names=str(names), quiet=True)
-    names.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="is no CSV file with columns id"):
+    for text in ("a,b\n1,2\n", "id,name\n0," + "x" * 200_000):
+        names.write_text(text)
+        with pytest.raises(InputError, match="is no CSV file with columns id"):
+            simclr.cluster(found.path, names=str(names), quiet=True)
+    names.write_text("id,name\n0,x\n1,x\n0,y\n")
+    with pytest.raises(InputError, match="names the cluster 0 twice: 'x' and"):
         simclr.cluster(found.path, names=str(names), quiet=True)
 
 

@@ -225,6 +225,24 @@ def test_another_encoder(run, photos, expected, tmp_path, capsys):
             )
 
 
+def test_a_source_that_is_gone(run, photos, expected, tmp_path, capsys):
+    """The images of a folder with another name are there once."""
+    folder, out = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(photos, folder)
+    assert embed(run, folder, out, "--gone") == 2
+    assert "is no store" in capsys.readouterr().err and not out.exists()
+    assert embed(run, folder, out) == 0
+    shutil.rmtree(folder)
+    assert embed(run, photos, out) == 0
+    assert embed(run, tmp_path / "other", out, "--gone") == 2
+    assert f"it has images of {photos}, {folder}" in capsys.readouterr().err
+    for said in ("19 images", "0 images"):
+        assert embed(run, folder, out, "--gone", "--day=2026-01-03") == 0
+        assert f"{said} of {folder} marked as gone" in capsys.readouterr().out
+    found = assert_holds(out, expected)
+    assert found.count("gone = '2026-01-03'") == 19
+
+
 def test_what_stops_it_before_work(run, photos, tmp_path, capsys):
     assert embed(str(tmp_path), photos, tmp_path / "x") == 2
     assert "is no run folder" in capsys.readouterr().err

@@ -25,6 +25,9 @@ from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage.regular import regular
 
+_NO_NAMES = (
+    *(KeyError, TypeError, ValueError, AttributeError, OSError, csv.Error),
+)
 _HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
 
 
@@ -272,9 +275,17 @@ def _names(path):
         options = {"newline": "", "encoding": "utf-8-sig", "opener": regular}
         with open(path, **options) as file:
             rows = list(csv.DictReader(file))
-        return {int(row["id"]): row["name"].strip() for row in rows}
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        rows = [(int(row["id"]), row["name"].strip()) for row in rows]
+    except _NO_NAMES as error:
         raise InputError(
             f"{path} is no CSV file with columns id (of a cluster) and name: "
             f"{error}."
         ) from None
+    names = dict(rows)
+    for number, text in rows:
+        if names[number] != text:
+            raise InputError(
+                f"{path} names the cluster {number} twice: {text!r} and "
+                f"{names[number]!r}."
+            )
+    return names

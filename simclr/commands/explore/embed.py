@@ -15,6 +15,11 @@ Out = Annotated[
     "The store: a folder to make, or one that grows; gs://bucket/store, too. "
     "Images that cannot be read are listed in its unreadable.tsv.",
 ]
+Gone = Annotated[
+    bool,
+    "DATA is not there any more: marks all of its images as gone, and embeds "
+    "nothing.",
+]
 
 
 @command
@@ -24,6 +29,7 @@ def embed(
     *,
     out: Out = "store",
     day: days.Day = "",
+    gone: Gone = False,
     strategy: arguments.Strategy = "auto",
     replicas: arguments.Replicas = 0,
     engine: arguments.Engine = "tensorflow",
@@ -37,7 +43,8 @@ def embed(
     store's columns.
 
     Returns:
-        into_store.Embedded; None on workers that are not the chief.
+        into_store.Embedded; None on workers that are not the chief; with
+        `gone` how many images were marked.
 
     Raises:
         InputError: bad input, `out` holds something else, or no machine of
@@ -48,6 +55,10 @@ def embed(
     from simclr.runs import folder as run_folder
 
     extra.require()
+    if gone:
+        from simclr.commands.explore.vectors.gone import mark_source
+
+        return mark_source(out, data, day=days.checked(day))
     if not os.path.isfile(run):
         run_folder.read_config(run)  # What is no run stops it here.
     train_data.require_there(data)
