@@ -177,17 +177,15 @@ def test_a_kill_before_images_have_their_clusters(begun, vectors, monkeypatch):
     begun.refresh()
     rows = made_store.rows_of(new, begun.current, first=300)
     begun.append(rows.to_batches())
-    whole = store.Store.merge
 
-    def half(self, rows):
-        whole(self, rows.slice(0, 2))
+    def killed(self, columns, where):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Store, "merge", half)
+        patch.setattr(store.Store, "fill", killed)
         with pytest.raises(KeyboardInterrupt):
             simclr.assign(begun.path, quiet=True)
-    assert len(simclr.assign(begun.path, quiet=True)) == 3
+    assert len(simclr.assign(begun.path, quiet=True)) == 5
     assert begun.beside("duplicates_rows").count_rows() == 305
     begun.refresh()
     rows = made_store.rows_of(new, begun.current, first=400)

@@ -103,6 +103,12 @@ def system(number):
             "OSError: x could not be prepared (caused by OSError: [Errno 28] "
             "No space left on device: '/some/file') (--debug shows more)",
         ),
+        (
+            OSError("LanceError(IO): No space left (os error 28), a.rs:1"),
+            None, 1,
+            "OSError: LanceError(IO): No space left (os error 28), a.rs:1 "
+            "(--debug shows more)",
+        ),
         (KeyboardInterrupt(), None, 130, "interrupted."),
     ],
 )  # fmt: skip

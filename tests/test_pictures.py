@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simclr.pictures import curves, page, sheets, stages, summary
+from simclr.pictures import curves, groups, page, sheets, stages, summary
 
 RNG = np.random.default_rng(0)
 COLOURS = np.array(
@@ -271,3 +271,13 @@ def test_summary_of_a_run_that_has_nothing_yet(tmp_path):
         view2=[],
     )
     assert margin_is_white(pixels(tmp_path / "summary.png"))
+
+
+def test_any_name_of_a_file_is_drawn_without_a_word(tmp_path, recwarn):
+    words = "tab\tnew\nline $x_{ \u4e2d.jpg"
+    image = np.zeros([4, 4, 3], np.uint8)
+    path = tmp_path / "sheet.png"
+    groups.draw(
+        path, title="t", subtitle="s", groups=[groups.Group(words, [image])]
+    )
+    assert path.stat().st_size and not list(recwarn)

@@ -84,6 +84,42 @@ def test_replaced_columns_go_with_their_rows(begun):
     assert sorted(labels.column(0).to_pylist()) == ["x", "y"]
 
 
+def test_filled_cells_are_one_version_and_move_no_row(begun):
+    """After rows have moved and been deleted; other cells stay."""
+    begun.merge(pa.table({"id": ["/s/003", "/s/004"], "label": ["x", "y"]}))
+    begun.table.delete("id = '/s/035'")
+    begun.refresh()
+    begun.replace({"cluster": np.zeros(39, np.int32)})
+    order, before = numbers(begun), begun.table.version
+    where = "bytes >= 125 or label is not null"
+    chosen = numbers(begun, where=where)
+    assert len(chosen) == 16 and len(begun.table.get_fragments()) == 3
+    names = pa.array([f"/s/{i}" if i % 2 else None for i in chosen])
+    begun.fill({"cluster": np.array(chosen), "duplicate": names}, where)
+    assert begun.table.version == before + 1 and numbers(begun) == order
+    columns = ["id", "cluster", "duplicate", "bytes", "label"]
+    for row in begun.read(columns).to_pylist():
+        i = int(row["id"][-3:])
+        assert row["cluster"] == (i if i in chosen else 0)
+        odd = i in chosen and i % 2
+        assert row["duplicate"] == (f"/s/{i}" if odd else None)
+        assert row["bytes"] == 100 + i
+    begun.fill({"cluster": np.zeros(0, np.int32)}, "bytes < 0")
+    assert begun.table.version == before + 1
+
+
+def test_a_reader_sees_a_column_in_every_version(begun):
+    begun.replace({"cluster": np.zeros(40, np.int32)})
+    first = begun.table.version
+    begun.replace({"cluster": np.ones(40, np.int32)})
+    for version in range(first, begun.table.version + 1):
+        table = lance.dataset(begun.table.uri, version=version)
+        cluster = set(table.to_table(["cluster"])["cluster"].to_pylist())
+        assert cluster in ({0}, {1})
+    assert begun.table.schema.names.count("cluster") == 1
+    assert not [n for n in begun.table.schema.names if "__" in n]
+
+
 def test_a_merge_of_more_than_a_piece(begun, monkeypatch):
     monkeypatch.setattr(store, "_MERGED", 7)
     ids = [f"/s/{i:03d}" for i in range(40)]
@@ -150,6 +186,8 @@ def test_what_is_no_store(tmp_path):
         store.held(str(tmp_path)).__enter__()
     with pytest.raises(InputError, match="is a file"):
         store.held(str(tmp_path / "photo.jpg")).__enter__()
+    with pytest.raises(InputError, match=r"photo\.jpg is no store"):
+        store.Store(str(tmp_path / "photo.jpg"))
     other = str(tmp_path / "other")
     lance.write_dataset(pa.table({"a": [1]}), f"{other}/images.lance")
     with pytest.raises(InputError, match="no store that this version reads"):

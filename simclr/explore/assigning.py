@@ -98,8 +98,7 @@ def assign(store, *, day, seed=0, executor=HERE):
     cells = _cells(found, twins)
     if not twins:
         del cells["duplicate"]
-    own = {store.current.column(name): cell for name, cell in cells.items()}
-    store.merge(pa.table({"id": ids, **own}))
+    store.fill(cells, where)
     return Assigned(_table(images, found, twins), found.born, bool(add))
 
 

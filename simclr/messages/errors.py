@@ -1,6 +1,7 @@
 """Bad input, told apart from our own faults."""
 
 import errno
+import re
 
 # What the system says of a path that the user can mend.
 _BAD_PATHS = {
@@ -15,6 +16,8 @@ _BAD_PATHS = {
     errno.ENXIO,  # Of what is no file: a socket, a pipe (storage/regular.py).
     errno.EFBIG,
 }
+# How Lance, which is Rust, ends what the system said.
+_RUST = re.compile(r"\(os error (\d+)\)")
 # How the message of an error in a function begins that AutoGraph converted.
 _TRACED = "in user code:"
 
@@ -45,6 +48,8 @@ def is_bad_input(error):
         return True
     if isinstance(error, OSError):
         number = error.errno or getattr(error.__cause__, "errno", None)
+        if number is None and (found := _RUST.search(str(error))):
+            number = int(found[1])
         return number is None or number in _BAD_PATHS
     return isinstance(error, InputError)
 

@@ -4,6 +4,8 @@ matplotlib is imported here, and only when a picture is made. No pyplot: a
 figure of its own is drawn by Agg, whatever the user's display or settings.
 """
 
+import warnings
+
 import numpy as np
 
 INK, MUTED, RULE = "#1f2933", "#7b8794", "#e4e7eb"
@@ -94,7 +96,10 @@ class Page:
         """Writes a PNG."""
         self._sheet.set_xlim(0, self.width)
         self._sheet.set_ylim(self.height, 0)
-        self._figure.savefig(path, dpi=_DPI, format="png")
+        with warnings.catch_warnings():
+            # A box stands for a letter that the font lacks, without a word.
+            warnings.filterwarnings("ignore", "Glyph .* missing")
+            self._figure.savefig(path, dpi=_DPI, format="png")
 
     def _rectangle(self, x, y, width, height, **style):
         from matplotlib.patches import Rectangle
@@ -103,8 +108,9 @@ class Page:
 
 
 def plain(text):
-    """Text with `$` shown as such: a file name is no formula."""
-    return str(text).replace("$", r"\$")
+    """Text in one line, `$` shown as such: a file name is no formula."""
+    text = "".join(c if c.isprintable() else " " for c in str(text))
+    return text.replace("$", r"\$")
 
 
 def shorten(text, length):

@@ -1,5 +1,7 @@
 """Where the tables of a store lie, local or remote."""
 
+import os
+
 import lance
 
 from simclr.messages.errors import InputError
@@ -27,7 +29,7 @@ def is_store(path):
         lance.dataset(images(path))
     except (ValueError, OSError) as error:
         text = str(error)
-        if "was not found" in text:
+        if "was not found" in text or os.path.isfile(path):
             return False
         raise InputError(f"{images(path)} cannot be opened: {text}") from None
     return True

@@ -17,26 +17,25 @@ import contextlib
 import os
 
 import lance
-import numpy as np
 import pyarrow as pa
 
 from simclr.explore.store import place
 from simclr.explore.store import schema as columns_of
 from simclr.explore.store.beside import Beside
-from simclr.explore.store.cells import fitted, of_type, quoted, to_array
+from simclr.explore.store.cells import fitted, quoted, to_array
+from simclr.explore.store.columns import Columns
 from simclr.explore.store.place import is_store
 from simclr.messages.errors import InputError
 from simclr.storage import files
 from simclr.storage.lock import locked
 
 _ENCODERS = b"simclr.encoders"  # A key of the table's metadata.
-_NEW = "__new"  # Ends the name of a column that is to replace another.
 _BATCH = 8192
 # Rows of one merge: a join of 100,000 with vectors fills Lance's memory pool.
 _MERGED = 16_384
 
 
-class Store(Beside):
+class Store(Columns, Beside):
     """A store that is there; `begin` makes one.
 
     Args:
@@ -156,33 +155,6 @@ class Store(Beside):
             merge.execute(rows.slice(start, _MERGED))
         self.refresh()
 
-    def replace(self, columns, where=None):
-        """Writes whole columns anew, without touching the others.
-
-        Args:
-            columns: dict of name -> pa.Array or numpy array, a value for each
-                row that `scan` gives with `where`, in that order. All other
-                rows have null. An encoder's columns are the current one's.
-        """
-        rows = self.numbers(where)
-        total = self._table.count_rows()
-        source = np.full(total, -1, np.int64)
-        source[rows] = np.arange(len(rows))
-        source = pa.array(source, mask=source < 0)
-        kinds = self._table.schema
-        own = {self.current.column(k): v for k, v in columns.items()}
-        arrays = {
-            name + _NEW: of_type(values, kinds.field(name)).take(source)
-            for name, values in own.items()
-        }
-        self._drop([name for name in arrays if name in kinds.names])
-        new = pa.table(arrays)
-        reader = pa.RecordBatchReader.from_batches(
-            new.schema, new.to_batches(max_chunksize=_BATCH)
-        )
-        self._table.add_columns(reader)
-        self._finish_replacing()
-
     def add_encoder(self, encoder):
         """Adds an encoder's columns, all null; the current one stays.
 
@@ -200,39 +172,6 @@ class Store(Beside):
         text = columns_of.to_json(encoders, number)
         table = lance.dataset(self._table.uri)
         table.update_schema_metadata({_ENCODERS.decode(): text})
-        self.refresh()
-
-    def numbers(self, where=None):
-        """int64: which of all rows, in the table's order, `scan` gives."""
-        every = self._addresses("")
-        some = self._addresses(where)
-        order = np.argsort(every, kind="stable")
-        return order[np.searchsorted(every[order], some)]
-
-    def _addresses(self, where):
-        found = self._table.scanner(
-            columns=[],
-            filter=(self.live if where is None else where) or None,
-            with_row_address=True,
-            scan_in_order=True,
-        ).to_table()
-        return found.column("_rowaddr").to_numpy()
-
-    def _drop(self, names):
-        if names:
-            self._table.drop_columns(names)
-            self.refresh()
-
-    def _finish_replacing(self):
-        """Lets columns that are whole take the places of the old ones."""
-        self.refresh()
-        new = [n for n in self._table.schema.names if n.endswith(_NEW)]
-        names = self._table.schema.names
-        self._drop([n[: -len(_NEW)] for n in new if n[: -len(_NEW)] in names])
-        if new:
-            self._table.alter_columns(
-                *({"path": n, "name": n[: -len(_NEW)]} for n in new)
-            )
         self.refresh()
 
 
