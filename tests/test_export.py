@@ -7,7 +7,6 @@ import re
 import threading
 import urllib.request
 
-import keras
 import numpy as np
 import onnx
 import pytest
@@ -244,27 +243,6 @@ def test_nan_does_not_pass():
     assert not check.passed(float("nan"))
     assert not check.passed("it does not load")
     assert check.passed(check.BOUND)
-
-
-def test_resizing_still_puts_batch_norm_into_training_mode():
-    """When this fails Keras has mended it: see docs/export.md."""
-    norm = keras.layers.BatchNormalization()
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Resizing(4, 4), norm]
-    )
-    x = np.random.default_rng(0).uniform(3, 4, (2, 8, 8, 3))
-    said = np.asarray(model(x.astype(np.float32)))
-    assert abs(said.mean()) < 0.1  # About 3.5 by the statistics at the start.
-
-
-def test_a_tensor_still_becomes_an_input_in_onnx(tmp_path):
-    """When this fails Keras has mended it: see docs/export.md."""
-    x = keras.Input((2,), name="x")
-    model = keras.Model(x, keras.ops.add(x, keras.ops.ones([2])))
-    model(np.zeros([1, 2]))  # Keras exports only what was called.
-    path = str(tmp_path / "model.onnx")
-    model.export(path, format="onnx", verbose=False)
-    assert len(onnx.load(path).graph.input) == 2
 
 
 @pytest.mark.slow
