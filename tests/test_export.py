@@ -4,9 +4,11 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import threading
 import urllib.request
 
+import keras
 import numpy as np
 import onnx
 import pytest
@@ -18,8 +20,8 @@ from simclr.data.images.decode import decode
 from simclr.export import check, fresh, preprocessing
 from simclr.export import net as nets
 from simclr.export.formats import FORMATS
+from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
-from simclr.runs import weights
 from tests import tiny, tiny_classifier, tiny_encoder, tiny_pretrained
 
 SHAPES = ((17, 31), (200, 100), (16, 16), (9, 300), (64, 64), (250, 333))
@@ -44,6 +46,20 @@ def images(*shapes, seed=0):
     return [
         rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes
     ]
+
+
+NAMES = ("cat, black", 'dög "B"')  # As people call classes.
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """The check's process is others' to test: TensorFlow starts in 5 s."""
+
+    def run(command, **_):
+        fresh.main(*command[2:])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def say(capsys, *line):
@@ -84,23 +100,44 @@ def test_a_net_of_keras_alone_is_ours(name, tmp_path):
     assert not any(module.startswith("simclr") for module in ours)
 
 
-def test_a_run_in_bfloat16_is_exported_in_float32(tmp_path):
+def test_a_run_in_bfloat16_is_exported_in_float32(
+    tmp_path, capsys, in_this_process
+):
+    """And compared in float32, or no file would be near enough."""
     run = tiny_pretrained.write(
         tmp_path, BACKBONES["se"], 16, precision="mixed_bfloat16"
     )
-    net = nets.build(weights.load_parts(run))
-    assert {w.dtype for w in net.model.weights} == {"float32"}
-    assert net.model.compute_dtype == "float32"
-    assert {
-        x.compute_dtype for x in net.model._flatten_layers() if x.weights
-    } == {"float32"}
+    status, _, error = say(capsys, "export", run, "--format=keras")
+    assert status == 0, error
+    model = keras.models.load_model(os.path.join(run, "export", "model.keras"))
+    assert {w.dtype for w in model.weights} == {"float32"}
+    assert {x.compute_dtype for x in model._flatten_layers() if x.weights} == {
+        "float32"
+    }
+
+
+def test_a_checkpoint_of_a_run(tmp_path, capsys, in_this_process):
+    """Not the newest one; the files stand in the run's folder."""
+    run = tiny_pretrained.write(tmp_path / "run", BACKBONES["se"], 16)
+    folder = run_folder.checkpoints(run)
+    step, arrays = checkpoint.read_newest(folder)
+    checkpoint.save(folder, step + 4, {k: 0 * x for k, x in arrays.items()})
+    path = checkpoint.path_of(folder, step)
+    status, out, error = say(capsys, "export", path, "--format=keras")
+    assert status == 0, error
+    export = os.path.join(run, "export")
+    assert out.startswith(os.path.join(export, "model.keras"))
+    card = pathlib.Path(export, "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"from step {step} of the" in card
+    said = fresh.load_keras(os.path.join(export, "model.keras"))
+    assert np.ptp(said(np.stack(images((16, 16))))["features"]) > 0
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """(run folder, its export's folder)."""
     folder = tmp_path_factory.mktemp("export")
-    run = tiny_classifier.write(folder / "run", "photos", ("cat", "dög"))
+    run = tiny_classifier.write(folder / "run", "photos", NAMES)
     source = tiny.write_photos(folder / "photos", count=6, side=33)
     status = cli.main(["export", run, f"--data={source}"])
     assert status == 0
@@ -112,7 +149,9 @@ def test_what_is_written(exported):
     names = {name for name, _ in FORMATS.values()}
     assert set(os.listdir(out)) == names | {"classes.json", "MODEL_CARD.md"}
     with open(os.path.join(out, "classes.json"), encoding="utf-8") as file:
-        assert json.load(file) == ["cat", "dög"]
+        assert json.load(file) == list(NAMES)
+    [told] = onnx.load(os.path.join(out, "model.onnx")).metadata_props
+    assert told.key == "class_names" and json.loads(told.value) == list(NAMES)
     with open(os.path.join(out, "MODEL_CARD.md"), encoding="utf-8") as file:
         card = file.read()
     for words in ("ResNet-10", "photos", "simclr evaluate", "tensorflow 2"):
@@ -140,7 +179,7 @@ def test_jpeg_bytes_and_class_names(exported):
         os.path.join(out, "saved_model"), "jpeg", "jpeg"
     )(data)
     names = [name.decode() for name in said["class_names"].numpy()]
-    assert names == ["cat", "dög"]
+    assert names == list(NAMES)
     expected = nets.expected(net, [decode(x) for x in data])
     np.testing.assert_allclose(
         said["features"], expected["features"], atol=2e-5
@@ -247,8 +286,11 @@ def test_nan_does_not_pass():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
-def test_every_backbone_in_every_format(name, tmp_path, capsys):
+def test_every_backbone_in_every_format(
+    name, tmp_path, capsys, in_this_process
+):
     run = tiny_pretrained.write(tmp_path / "run", BACKBONES[name])
-    status, out, error = say(capsys, "export", run)
+    photos = tiny.write_photos(tmp_path / "photos", count=4)
+    status, out, error = say(capsys, "export", run, f"--data={photos}")
     assert status == 0, error
     assert out.count("differs by at most") == len(FORMATS)

@@ -1,11 +1,14 @@
 """MODEL_CARD.md: what an exported net is, and what it was not tested on."""
 
 import datetime
+import glob
 import importlib.metadata
+import os
 import shlex
 
 import tensorflow as tf
 
+from simclr.config import words
 from simclr.data.images import center_crop
 from simclr.evaluation import report
 from simclr.export import check
@@ -101,12 +104,18 @@ def _training(config, facts):
     if "imported" in facts:
         lines = ["Weights of others, imported by simclr.", *facts["notes"]]
         return "\n".join(f"- {line}" for line in lines)
-    return f"""\
-- Data: {config.data.source}, {facts["data"]["images"]:,} images.
-- Task: {config.task}, {config.epochs:g} epochs, batches of \
-{config.batch_size:,}, seed {config.seed}.
-- Optimizer: {config.optimizer.name}, base_lr {config.optimizer.base_lr:g}.
-- Precision in training: {config.train.precision}."""
+    lines = [
+        f"Data: {config.data.source}, {facts['data']['images']:,} images.",
+        f"Task: {config.task} ({words.method(config)}), {config.epochs:g} "
+        f"epochs, batches of {config.batch_size:,}, seed {config.seed}.",
+        f"Optimizer: {config.optimizer.name}, base_lr "
+        f"{config.optimizer.base_lr:g}.",
+        f"Precision in training: {config.train.precision}.",
+    ]
+    if config.origins:
+        others = ", ".join(config.origins)
+        lines.append(f"Weights that it began with or learned from: {others}.")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _classes(net):
@@ -116,21 +125,34 @@ def _classes(net):
 
 
 def _scores(run, step):
-    """The rows of results.json, baselines among them."""
-    results = run_folder.read_json(run, "results.json")
-    if not results:
-        return f"None: `simclr evaluate {shlex.quote(run)}` was not run."
-    of = results["images"]["score"]
-    words = f"On {of['count']:,} images of {of['source']}"
+    """What `simclr evaluate` found, on whatever images, baselines among it."""
+    found = [
+        results
+        for path in sorted(glob.glob(f"{glob.escape(run)}/results*.json"))
+        if (results := run_folder.read_json(run, os.path.basename(path)))
+        and "score" in results["images"]  # Else there were no labels.
+    ]
+    if not found:
+        command = f"simclr evaluate {shlex.quote(run)}"
+        return f"None: `{command}` has scored no labelled images."
+    return "\n\n".join(_score(results, step) for results in found)
+
+
+def _score(results, step):
+    """The rows of one results.json."""
+    of, rows = results["images"]["score"], results["rows"]
+    said = f"On {of['count']:,} images of {of['source']}"
     if results["step"] != step:
-        words += f", of step {results['step']:,}, not the exported one"
-    if any("top1" in row for row in results["rows"]):
-        table = "\n".join(
-            report.classifier_table(row, of["count"]) for row in results["rows"]
-        )
-    else:
-        table = report.results_table(results["rows"])
-    return f"{words}:\n\n```\n{table}\n```"
+        said += f", of step {results['step']:,}, not the exported one"
+    if "top1" not in rows[0]:
+        return f"{said}:\n\n```\n{report.results_table(rows)}\n```"
+    table = report.classifier_table(rows[0], of["count"])
+    counts = [each["count"] for each in rows[0]["per_class"]]
+    always = report.cell(max(counts) / sum(counts), "top1")
+    return (
+        f"{said}:\n\n```\n{table}\n```\n\n"
+        f"To say the commonest class of every image is right in {always}."
+    )
 
 
 def _version(name):

@@ -90,7 +90,7 @@ def expected(net, images):
         images: list of uint8 [h, w, 3], of any sizes.
 
     Returns:
-        dict of output -> float32 [n, ...], by our own layers.
+        dict of output -> float32 [n, ...], by our own layers in float32.
     """
     size, ends = net.trained.image_size, net.trained.models
     views = np.empty([len(images), size, size, 3], np.float32)

@@ -20,12 +20,17 @@ def write(net, path):
     """
     archive = keras.export.ExportArchive()
     archive.track(net.model)
+    size = net.trained.image_size
+    # Both signatures call it, so that it is traced and stored once.
+    on_views = tf.function(
+        lambda views: net.on_views(views, training=False),
+        [tf.TensorSpec([None, size, size, 3], tf.float32)],
+    )
     archive.add_endpoint(
         "serve",
-        lambda images: net.model(images, training=False),
+        lambda images: on_views(net.preprocessing(images, training=False)),
         [tf.TensorSpec([None, None, None, 3], tf.uint8, "images")],
     )
-    size = net.trained.image_size
 
     def view(data):
         # As libjpeg decodes for our reader; the default differs in bits.
@@ -40,7 +45,7 @@ def write(net, path):
             jpeg,
             fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
         )
-        outputs = net.on_views(views, training=False)
+        outputs = on_views(views)
         if net.class_names:
             outputs = {**outputs, "class_names": tf.constant(net.class_names)}
         return outputs

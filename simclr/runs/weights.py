@@ -90,9 +90,10 @@ def load_parts(path):
         path: run folder, or a checkpoint in one.
 
     Returns:
-        Trained. Of a classifier as `load_classifier`; of another run as
-        `load_encoder`, whose `models` have the whole projection head, too, as
-        "head", where the run keeps it.
+        Trained, which computes in float32 whatever it was trained in. Of a
+        classifier as `load_classifier`; of another run as `load_encoder`, whose
+        `models` have the whole projection head, too, as "head", where the run
+        keeps it.
 
     Raises:
         InputError: as `load_encoder`.
@@ -101,24 +102,25 @@ def load_parts(path):
     config = run_folder.read_config(run)
     imported = run_folder.read_facts(run).get("imported") or {}
     if config.classifies or imported.get("probe_input"):
-        return load_classifier(path)
+        return load_classifier(path, precision="float32")
     step, arrays = weight_arrays.read(path)
-    models, model = _encoder(config, arrays, None)
+    models, model = _encoder(config, arrays, None, "float32")
     if any(name.startswith("head/") for name in arrays):
-        with _built_for(config, None):
+        with _built_for(config, None, "float32"):
             head = heads.build_head(config.model, model.output.shape[-1])
         _assign({"head": head}, arrays)
         models = {**models, "head": head}
     return _trained(models, model, config, step)
 
 
-def load_classifier(path, strategy=None, order=None):
+def load_classifier(path, strategy=None, order=None, precision=""):
     """The classifier of a run: of finetune or distill, or an import's.
 
     Args:
         path, strategy: as in `load_encoder`.
         order: list of str, its classes in the order that its logits are to
             have; None: its own.
+        precision: as config.Train.precision; "": the run's.
 
     Returns:
         Trained, whose model gives logits.
@@ -137,7 +139,7 @@ def load_classifier(path, strategy=None, order=None):
     if order:
         arrays = weight_arrays.reordered(arrays, classes.names_of(run), order)
         class_names = class_names and list(order)
-    with _built_for(config, strategy):
+    with _built_for(config, strategy, precision):
         models = classifier_lib.build(config, num_classes).models
         encoder = models["encoder"]
         x = encoder(encoder.input)["h"]
@@ -174,9 +176,9 @@ def newest_step(workdir):
     return checkpoint.step_of(found[-1]) if found else None
 
 
-def _encoder(config, arrays, strategy):
+def _encoder(config, arrays, strategy, precision=""):
     """({"encoder": the net with all its ends}, the model to h)."""
-    with _built_for(config, strategy):
+    with _built_for(config, strategy, precision):
         encoder = build_encoder(config.model, config.data.image_size)
         model = keras.Model(
             encoder.input, encoder.output["h"], name=encoder.name
@@ -188,14 +190,15 @@ def _encoder(config, arrays, strategy):
 
 
 @contextlib.contextmanager
-def _built_for(config, strategy):
-    """In a run's precision, by its seed; the process's own are put back."""
+def _built_for(config, strategy, precision=""):
+    """In a run's precision, or another, by its seed; the process's own are put
+    back."""
     state = random.getstate()
     random.seed(config.seed)  # Where Keras's initializers take their seeds.
     try:
         with (
             (strategy or tf.distribute.get_strategy()).scope(),
-            dtypes.precision(config.train.precision),
+            dtypes.precision(precision or config.train.precision),
         ):
             yield
     finally:

@@ -13,6 +13,11 @@ Format = Annotated[
     f"The files to write, of {', '.join(FORMATS)}; onnx and litert need the "
     "extra [export].",
 ]
+Run = Annotated[
+    arguments.Path,
+    "A run folder, of which the newest checkpoint is taken, or one of its "
+    "checkpoints, such as RUN/checkpoints/step_000001000.npz.",
+]
 Out = Annotated[arguments.Path, "The folder to write; default: RUN/export."]
 Images = Annotated[
     arguments.Path,
@@ -22,7 +27,7 @@ Images = Annotated[
 
 @command
 def export_run(
-    run: arguments.Run,
+    run: Run,
     *,
     format: Format = tuple(FORMATS),
     out: Out = "",
@@ -49,9 +54,10 @@ def export_run(
     from simclr.data.sources.registry import open_source
     from simclr.export import card, check, net, written
     from simclr.models.variables import count_parameters
-    from simclr.runs import weights
+    from simclr.runs import weight_arrays, weights
 
     built = net.build(weights.load_parts(run))
+    run = weight_arrays.run_of(run)
     source = open_source(data)
     out = out or os.path.join(run, "export")
     found = written.write(
