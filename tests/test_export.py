@@ -116,6 +116,18 @@ def test_a_run_in_bfloat16_is_exported_in_float32(
     }
 
 
+@pytest.mark.parametrize("kind", ["onnx", "litert"])
+def test_a_format_alone(kind, tmp_path, capsys, in_this_process):
+    """It does not live on what another one left: Keras wants a called net."""
+    run = tiny_encoder.write(tmp_path, "photos")
+    status, _, error = say(capsys, "export", run, f"--format={kind}")
+    assert status == 0, error
+    assert set(os.listdir(os.path.join(run, "export"))) == {
+        FORMATS[kind][0],
+        "MODEL_CARD.md",
+    }
+
+
 def test_a_checkpoint_of_a_run(tmp_path, capsys, in_this_process):
     """Not the newest one; the files stand in the run's folder."""
     run = tiny_pretrained.write(tmp_path / "run", BACKBONES["se"], 16)
