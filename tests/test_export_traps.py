@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 import tf2onnx
+from ai_edge_litert.interpreter import Interpreter
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:keras")
 
@@ -58,9 +59,7 @@ def resize(method):
 
 def in_onnx(function):
     """The session of a function's ONNX file."""
-    model, _ = tf2onnx.convert.from_function(
-        function, function.input_signature
-    )
+    model, _ = tf2onnx.convert.from_function(function, function.input_signature)
     return onnxruntime.InferenceSession(model.SerializeToString())
 
 
@@ -85,3 +84,18 @@ def test_a_resize_that_litert_does_not_have(method):
     )
     with pytest.raises(Exception, match="is neither a custom op nor a flex op"):
         converter.convert()
+
+
+def test_a_hand_made_converter_loses_the_weights():
+    """TFLiteConverter.from_concrete_functions, given the model of Keras."""
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.BatchNormalization()]
+    )
+    one = tf.function(model, [tf.TensorSpec([None, 4], tf.float32, "x")])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [one.get_concrete_function()], model
+    )
+    net = Interpreter(model_content=converter.convert())
+    x = np.ones([1, 4], np.float32)
+    [said] = net.get_signature_runner("serving_default")(x=x).values()
+    assert not np.allclose(said, model.predict_on_batch(x))
