@@ -33,13 +33,14 @@ def images_of(source):
     return [reader.load(i)[0] for i in places]
 
 
-def differences(net, images, files):
+def differences(net, images, files, python=sys.executable):
     """How far each file's outputs are from the run's own.
 
     Args:
         net: net.Net.
         images: list of uint8 [h, w, 3].
         files: dict of format, a key of fresh.LOADERS -> path.
+        python: the interpreter of the fresh process.
 
     Returns:
         dict of format -> the largest difference of any output, a share of that
@@ -64,7 +65,7 @@ def differences(net, images, files):
         name: np.ptp(np.concatenate([x[name] for x in expected])) or 1.0
         for name in expected[0]
     }
-    said = _said(batches, jpeg, files)
+    said = _said(batches, jpeg, files, python)
     found = {}
     for kind in files:
         if f"{kind}/error" in said:
@@ -95,7 +96,7 @@ def _largest(said, kind, expected, ranges):
     )
 
 
-def _said(batches, jpeg, files):
+def _said(batches, jpeg, files, python):
     """What the fresh process wrote, a dict of arrays."""
     with tempfile.TemporaryDirectory() as folder:
         # A copy, for a script's own folder is where Python looks for modules.
@@ -108,7 +109,7 @@ def _said(batches, jpeg, files):
         np.savez(inputs, **given)
         named = [f"{k}={os.path.abspath(path)}" for k, path in files.items()]
         done = subprocess.run(
-            [sys.executable, script, inputs, outputs, *named],
+            [python, script, inputs, outputs, *named],
             cwd=folder,
             capture_output=True,
             text=True,
