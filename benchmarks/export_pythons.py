@@ -37,7 +37,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("venvs", nargs="+", metavar="VENV=PYTHON")
     pythons = [ready(*x.split("=")) for x in parser.parse_args().venvs]
-    told = {python: versions(python) for python in pythons}
+    told = {}
+    for python in pythons:
+        told[python], others = versions(python)
+        print(f"Python {told[python]}: {others}")
     shown = check.images_of(open_source("sample/test"))
     print("| net | written by | read by |", " | ".join(FORMATS), "|")
     print("|---" * (3 + len(FORMATS)) + "|")
@@ -77,14 +80,15 @@ def ready(venv, python):
 
 
 def versions(python):
-    """Python, Keras, TensorFlow and NumPy of an environment, as words."""
+    """(Python's version, those of the others as words) of an environment."""
     words = subprocess.run(
         [python, "-c", _VERSIONS],
         check=True,
         capture_output=True,
         text=True,
     ).stdout.split()
-    return f"{words[0]}, Keras {words[1]}, TF {words[2]}, NumPy {words[3]}"
+    number, *others = words
+    return number, "Keras {}, TensorFlow {}, NumPy {}".format(*others)
 
 
 def write(python, at, out):
@@ -106,7 +110,7 @@ def cell(difference):
     if difference is None:
         return ""
     if isinstance(difference, str):
-        return f"does not run: {difference[:60]}"
+        return "does not load"
     return f"{difference:.1e}"
 
 

@@ -120,6 +120,8 @@ def test_a_run_in_bfloat16_is_exported_in_float32(
 def test_a_format_alone(kind, tmp_path, capsys, in_this_process):
     """It does not live on what another one left: Keras wants a called net."""
     run = tiny_encoder.write(tmp_path, "photos")
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "classes.json").write_text("of another run")
     status, _, error = say(capsys, "export", run, f"--format={kind}")
     assert status == 0, error
     assert set(os.listdir(os.path.join(run, "export"))) == {

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 
+import keras
 import pytest
 
 from simclr import __main__ as cli
@@ -33,7 +34,9 @@ def evaluate(run, *flags):
 
 def test_an_encoders_scores_and_baselines(tmp_path, photos):
     run = tiny_encoder.write(tmp_path / "run", photos)
-    assert "has scored no labelled images" in text(run)
+    said = text(run)
+    assert "has scored no labelled images" in said
+    assert f"needs Keras {keras.__version__} or a newer one" in said
     (tmp_path / "flat").mkdir()
     tiny.write_photos(tmp_path / "flat", count=8, classes=("",))
     evaluate(run, f"--data={tmp_path / 'flat'}")  # Without labels: no scores.

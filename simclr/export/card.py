@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import shlex
 
+import keras
 import tensorflow as tf
 
 from simclr.config import words
@@ -72,7 +73,7 @@ range, on {check.IMAGES} images of {source} at most:
 | file | format | difference |
 |---|---|---|
 {files}
-
+{_keras(found)}
 ## Preprocessing
 
 It is part of every file. The central {center_crop.PROPORTION:g} of the shorter
@@ -116,6 +117,12 @@ def _training(config, facts):
         others = ", ".join(config.origins)
         lines.append(f"Weights that it began with or learned from: {others}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _keras(found):
+    if "keras" not in found:
+        return ""
+    return f"\n`model.keras` needs Keras {keras.__version__} or a newer one.\n"
 
 
 def _classes(net):

@@ -50,9 +50,11 @@ def write(net, formats, images, out, card):
             else:
                 remove_any(path)
     if good:
+        names = os.path.join(out, CLASSES)
         if net.class_names:
-            names = os.path.join(out, CLASSES)
             write_whole(names, json.dumps(net.class_names))
+        else:
+            remove_any(names)
         write_whole(os.path.join(out, CARD), card(good))
     for kind, difference in found.items():
         if isinstance(difference, str):
