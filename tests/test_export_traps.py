@@ -4,6 +4,8 @@ When one of these fails its fault is mended: take it out of docs/export.md, and
 see whether simclr/export can be simpler.
 """
 
+import importlib
+
 import keras
 import numpy as np
 import onnx
@@ -74,6 +76,17 @@ def test_area_is_wrong_in_onnx_without_a_word():
 def test_bicubic_does_not_run_in_onnx():
     with pytest.raises(Exception, match="Cubic"):
         in_onnx(resize("bicubic"))
+
+
+def test_gelu_runs_in_onnx_by_our_own_erfc():
+    """tf2onnx has none: without the import the file does not load."""
+    importlib.import_module("simclr.export.onnx_file")
+    gelu = tf.function(
+        tf.nn.gelu, input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")]
+    )
+    x = pixels(4, 3) - 3.5
+    [said] = in_onnx(gelu).run(None, {"x": x})
+    np.testing.assert_allclose(said, gelu(x), atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["bicubic", "area"])

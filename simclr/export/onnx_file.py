@@ -5,6 +5,27 @@ import warnings
 
 import numpy as np
 import onnx
+from tf2onnx.handler import tf_op
+
+
+@tf_op("Erfc")
+class _Erfc:
+    """What TensorFlow makes GELU of and tf2onnx 1.17 does not know."""
+
+    @classmethod
+    def version_9(cls, graph, node, **_):
+        """erfc(x) = 1 - erf(x); ONNX has Erf from version 9 on."""
+        [x], outputs = node.input, node.output
+        kind = {
+            "shapes": [graph.get_shape(outputs[0])],
+            "dtypes": [graph.get_dtype(outputs[0])],
+        }
+        one = graph.make_const(f"{node.name}/one", np.ones([1], np.float32))
+        graph.remove_node(node.name)
+        erf = graph.make_node("Erf", [x], **kind)
+        graph.make_node(
+            "Sub", [one.output[0], erf.output[0]], outputs=outputs, **kind
+        )
 
 
 def write(net, path):
