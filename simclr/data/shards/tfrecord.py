@@ -25,7 +25,7 @@ _WINDOW = 4096
 def is_header(head):
     """Whether bytes are a record's length and its checksum."""
     _, check = struct.unpack("<QI", head)
-    return check == _masked_crc32c(head[:8])
+    return check == crc32c.masked(head[:8])
 
 
 class TFRecordShard:
@@ -73,7 +73,7 @@ def places(sizes):
         offsets: int64 [num], where the data of each starts.
         end: int, the size of the file.
     """
-    ends = np.cumsum(np.asarray(sizes, np.int64) + _HEADER + _FOOTER)
+    ends = np.cumsum(np.asarray(sizes, np.int64) + HEADER + _FOOTER)
     starts = ends - _FOOTER - sizes
     return starts, int(ends[-1]) if len(ends) else 0
 
