@@ -133,7 +133,7 @@ class ParquetSource(Source):
 
 
 def _open(path):
-    """A pyarrow.parquet.ParquetFile.
+    """A ParquetFile of pyarrow.
 
     Raises:
         InputError, OSError: it cannot be read, or is none.
