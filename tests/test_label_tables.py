@@ -85,6 +85,27 @@ def test_a_label_that_is_the_number_of_an_image_is_no_id(tmp_path):
     assert labels.tolist() == [0, 1] * 4 and classes == ["0", "1"]
 
 
+@pytest.mark.parametrize("header", ["id,filename,label", ",filename,label"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_numbers_of_rows_are_not_taken_for_images(tmp_path, header, order):
+    """Where both columns name images, and not the same ones, one line asks."""
+    names = [f"{i}.jpg" for i in range(8)]
+    rows = [f"{i},{names[::order][i]},{CLASSES[i]}" for i in range(8)]
+    text = "\n".join([header, *rows])
+    if order == 1:
+        expect_all(labelled(tmp_path, text, names))
+        return
+    with pytest.raises(InputError, match="both name images, and not the same"):
+        labelled(tmp_path, text, names)
+    _, labels, _ = labelled(
+        tmp_path,
+        text,
+        names,
+        spelt=lambda path: spelling.with_columns(path, "filename", ""),
+    )
+    assert labels.tolist() == [1, 0] * 4
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
 def test_delimiters(tmp_path, delimiter):
     text = table(f"id{delimiter}label", delimiter=delimiter)

@@ -67,7 +67,12 @@ def find(path, rows, is_id, *, id_column="", label_column=""):
     else:
         if found_id is None:
             found_id = _id_column(path, rows, names, is_id)
-        header = _has_header(rows[0], found_id, plain, is_id)
+        given = {id_column, label_column} & set(names)
+        header = bool(given - {""}) or _has_header(
+            rows[0], found_id, plain, is_id
+        )
+    if not id_column:
+        _require_agreement(path, rows, names, found_id, found_label, is_id)
     body = rows[1:] if header else rows
     _require_even(path, body, len(names))
     if found_label is None:
@@ -107,13 +112,11 @@ def _named(path, given, names):
 
 def _id_column(path, rows, names, is_id):
     """The column that names the most images."""
-    step = max(1, len(rows) // _SAMPLE)
-    sample = rows[1::step] or rows
-    reached = []
-    for column in range(len(names)):
-        cells = {row[column] for row in sample if column < len(row)}
-        images = {is_id(cell) for cell in cells if cell.strip()} - {None}
-        reached.append(len(images))
+    sample = _sample(rows)
+    reached = [
+        len(set(_images(sample, column, is_id)) - {None})
+        for column in range(len(names))
+    ]
     most = max(reached)
     plain = [_plain(name) for name in names]
     known = [i for name in _IDS for i, x in enumerate(plain) if x == name]
@@ -128,6 +131,35 @@ def _id_column(path, rows, names, is_id):
         )
     best = [i for i, count in enumerate(reached) if count == most]
     return next((i for i in known if i in best), best[0])
+
+
+def _sample(rows):
+    """Some rows, without the first, which may be a header."""
+    return rows[1 :: max(1, len(rows) // _SAMPLE)] or rows
+
+
+def _images(sample, column, is_id):
+    """The image that each row names in a column, a list; None for none."""
+    cells = [row[column] if column < len(row) else "" for row in sample]
+    return [is_id(cell) if cell.strip() else None for cell in cells]
+
+
+def _require_agreement(path, rows, names, found_id, found_label, is_id):
+    """Refuses two columns that name images, and not the same ones.
+
+    Numbers of rows do, where images are called 0.jpg, 1.jpg, ...
+    """
+    sample = _sample(rows)
+    ours = _images(sample, found_id, is_id)
+    for column in set(range(len(names))) - {found_id, found_label}:
+        theirs = _images(sample, column, is_id)
+        several = len(set(theirs) - {None}) > max(1, _ENOUGH * len(sample))
+        if several and ours != theirs:
+            raise InputError(
+                f"{path}: the columns {names[found_id]!r} and "
+                f"{names[column]!r} both name images, and not the same ones: "
+                "say which, --id_column=NAME."
+            )
 
 
 def _has_header(first, column, plain, is_id):
