@@ -582,4 +582,4 @@ def test_help_has_every_argument_once():
         assert "Annotated" not in shown and "object at" not in shown
     shown = str(inspect.signature(simclr.evaluate))
     assert shown.startswith("(run: str, *, data: str = '', labels: str = '', ")
-    assert "classifier: bool | None = None, strategy: Literal['auto'," in shown
+    assert "classifier: bool | None = None, out: str = '', strategy: " in shown
