@@ -326,8 +326,11 @@ def test_progressive_jpegs_are_refused_earlier():
         data[frame + 5 : frame + 9] = struct.pack(">HH", 10000, 10000)
     with pytest.raises(ValueError, match="over 64 million"):
         decode(bytes(progressive))
-    # Let in, at an eighth; libjpeg fills the pixels that it lacks with grey.
-    assert decode(bytes(plain)).shape == (1250, 1250, 3)
+    # Let in, at an eighth, where its bytes may hold them all; libjpeg fills the
+    # pixels that it lacks with grey.
+    with pytest.raises(ValueError, match="more than its bytes hold"):
+        decode(bytes(plain))
+    assert decode(bytes(plain) + bytes(200_000)).shape == (1250, 1250, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 100), (100, 7)])
