@@ -1,12 +1,19 @@
 import numpy as np
 import pytest
 
-from simclr.evaluation import health
+from simclr.data.images.reader import Reader
+from simclr.evaluation import health, split
 from tests import reference_evaluation as reference
+from tests.images import ListSource, encoded
 
 
 def gauss(m=200, f=16, seed=0):
     return np.random.default_rng(seed).normal(size=(m, f)).astype(np.float32)
+
+
+def diagnosis(h, alike=False):
+    figures = health.health(h)
+    return health.diagnose(figures, h.shape[1], len(h), lambda: alike)
 
 
 def low_rank(rank, m=2000, f=128):
@@ -117,7 +124,7 @@ def test_row_of_figures():
     ids=range(8),
 )
 def test_healthy_features_are_not_complained_about(h):
-    assert health.diagnose(health.health(h), h.shape[1], len(h)) == []
+    assert diagnosis(h) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +141,7 @@ def test_healthy_features_are_not_complained_about(h):
     ],
 )
 def test_collapse_is_named(h, message):
-    [warning] = health.diagnose(health.health(h), h.shape[1], len(h))
+    [warning] = diagnosis(h)
     assert message in warning
     assert "\n" not in warning
 
@@ -148,7 +155,22 @@ def test_bad_input_is_explained():
 
 def test_a_few_images_are_no_collapse():
     """Of three images the rank is at most three."""
-    h = gauss(3, 512)
-    assert health.diagnose(health.health(h), 512, 3) == []
-    broken = health.health(np.full([3, 4], np.nan))
-    assert "not finite" in health.diagnose(broken, 4, 3)[0]
+    assert diagnosis(gauss(3, 512)) == []
+    assert "not finite" in diagnosis(np.full([3, 4], np.nan))[0]
+    assert diagnosis(gauss(1, 512)) == []
+
+
+@pytest.mark.parametrize("images", [2, 64, 99, 100])
+def test_the_same_features_for_few_images_are_a_collapse(images):
+    for h in (np.zeros([images, 64]), np.ones([images, 64], np.float32) / 3):
+        assert "collapsed" in diagnosis(h)[0]
+
+
+def test_images_that_are_the_same_are_no_collapse():
+    [warning] = diagnosis(np.ones([64, 8]), alike=True)
+    assert "same picture" in warning and "collapse" not in warning
+    assert diagnosis(gauss(64, 8), alike=True) == []  # Nobody asks.
+    black = ListSource([encoded(0)] * 64)
+    assert split.Part(Reader(black), np.arange(64), None).alike()
+    mixed = ListSource([encoded(0)] * 63 + [encoded(1)])
+    assert not split.Part(Reader(mixed), np.arange(64), None).alike()

@@ -167,14 +167,16 @@ def health(h, h1=None, h2=None):
     return dict(zip(names, values))
 
 
-def diagnose(figures, num_features, num_images):
+def diagnose(figures, num_features, num_images, alike):
     """Warnings on collapse, the first that applies; none for a healthy encoder.
 
     Args:
         figures: what `health` returned; other keys are ignored.
         num_features: f.
         num_images: m, images that the figures are of; below 100 they tell
-            nothing but that features are not finite.
+            nothing but that features are not finite, or all the same.
+        alike: function, whether the images themselves are all the same; it is
+            asked where their features are.
 
     Returns:
         list of sentences.
@@ -184,14 +186,20 @@ def diagnose(figures, num_features, num_images):
     dead = figures["dead_features"]
     if not np.isfinite(std):
         return ["Some features are not finite: the weights are broken."]
-    if num_images < _MIN_IMAGES:
-        return []
-    if std < _CONSTANT_STD:
+    few = num_images < _MIN_IMAGES
+    if num_images > 1 and std < (_DEAD_STD if few else _CONSTANT_STD):
+        if alike():
+            return [
+                "All images that were looked at are the same picture: there "
+                "is nothing to learn from them, nor to tell apart."
+            ]
         return [
             "The encoder gives nearly the same features for every image "
             f"(feature_std {std:.2g}; 0 is a constant output, 1 an even "
             "spread): it has collapsed."
         ]
+    if few:
+        return []
     if rank < np.clip(_LOW_RANK_SHARE * num_features, *_LOW_RANK):
         return [
             f"The features use about {rank:.1f} of their {num_features} "

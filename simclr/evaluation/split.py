@@ -17,6 +17,8 @@ _MIN_SPLIT = 10
 _FEW = 100
 # So many scored images stand for all: health and neighbours take them too.
 _ENOUGH = 1000
+# Images that tell whether all are the same.
+_ALIKE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,13 @@ class Part:
         """The images where `mask`, bool [m], is true."""
         labels = None if self.labels is None else self.labels[mask]
         return Part(self.reader, self.rows[mask], labels)
+
+    def alike(self):
+        """Whether the images, by a sample of them, are all the same pixels."""
+        places = np.linspace(0, len(self) - 1, _ALIKE).astype(int)
+        images = (self.reader.load(self.rows[i])[0] for i in np.unique(places))
+        first = next(images)
+        return all(np.array_equal(first, image) for image in images)
 
 
 @dataclasses.dataclass(frozen=True)

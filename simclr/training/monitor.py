@@ -116,8 +116,9 @@ class Monitor:
             except InputError as error:
                 say(f"Note: what the run began with is not scored: {error}")
         scores = self._scores(encoders)
+        look = self._parts.look
         for warning in health.diagnose(
-            scores["trained"], self._num_features, len(self._parts.look)
+            scores["trained"], self._num_features, len(look), look.alike
         ):
             say(f"Warning: {warning}")
         beside = {}

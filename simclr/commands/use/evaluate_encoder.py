@@ -143,7 +143,9 @@ def score(
     show(report.health_table(rows))
     if others:
         show(_agreement_words(len(look)))
-    for warning in health.diagnose(rows[-1], rows[-1]["dims"], len(look)):
+    for warning in health.diagnose(
+        rows[-1], rows[-1]["dims"], len(look), look.alike
+    ):
         show(f"Warning: {warning}")
     results = {
         "step": step,
