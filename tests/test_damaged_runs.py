@@ -1,6 +1,7 @@
 """JSON files of a run that somebody else wrote: one line, which names them."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -101,3 +102,10 @@ def test_a_byte_order_mark_is_borne(run, name):
     with open(f"{run}/{name}", "rb") as file:
         content = file.read()
     assert complaints(run, name, BOM + content) == []
+
+
+def test_a_run_whose_folder_went_is_not_gone_on_with(run):
+    run_folder.require_still_there(run)
+    os.rename(run, f"{run}_moved")
+    with pytest.raises(InputError, match="was moved or deleted"):
+        run_folder.require_still_there(run)

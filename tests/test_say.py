@@ -64,3 +64,20 @@ def test_the_command_to_say_next_is_quoted():
     source.name = "my photos; ls"
     with pytest.raises(InputError, match="simclr check 'my photos; ls'"):
         Reader(source).load(0)
+
+
+def test_one_of_few_images_is_not_too_many(tmp_path):
+    for share, ends in ((0.01, False), (0.0, True)):
+        reader = Reader(Named(["bad.png"]))
+        reader.load(1)
+        asked = []
+        listed = UnreadableImages(
+            reader, str(tmp_path), share, ask=asked.append
+        )
+        listed.check()
+        assert bool(asked) == ends
+        assert all(isinstance(error, InputError) for error in asked)
+    reader = Reader(Named(["bad.png", "worse.png"]))
+    reader.load(1)
+    with pytest.raises(InputError, match="2 of 3 images are unreadable"):
+        UnreadableImages(reader, str(tmp_path), 0.01).check()

@@ -283,7 +283,7 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
     assert listed.splitlines()[1] == "late.png\ttruncated"
     assert listed.startswith("cat/000.png\t")
 
-    strict = dataclasses.replace(config.data, max_bad_share=0.01)
+    strict = dataclasses.replace(config.data, max_bad_share=0.0)
     for _ in range(2):  # The same command again does not get past it.
         with pytest.raises(ValueError, match="1 of 64 images are unreadable"):
             loop.train(
@@ -291,6 +291,21 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
                 str(tmp_path / "strict"),
                 ONE(),
             )
+    # What was trained until it was met is saved.
+    assert checkpoint.read_newest(run_folder.checkpoints(tmp_path / "strict"))
+
+
+def test_a_folder_that_is_deleted_ends_the_run(photos, tmp_path):
+    run = str(tmp_path / "run")
+    config = tiny.config(photos, epochs=3)
+    with pytest.raises(ValueError, match="was moved or deleted"):
+        loop.train(
+            config,
+            run,
+            ONE(),
+            callbacks=[lambda row: os.rename(run, f"{run}2")],
+        )
+    assert not os.path.exists(run)
 
 
 def test_metrics_file_is_plain_json(whole_run):

@@ -166,6 +166,22 @@ def _origins(config):
     return {path: weights_digest(path) for path in config.origins}
 
 
+def require_still_there(workdir):
+    """Stops where a run's folder went while it was trained.
+
+    A checkpoint without its config.json would be no run.
+
+    Raises:
+        InputError: it went.
+    """
+    if not is_run(workdir):
+        raise InputError(
+            f"{workdir} has no config.json any more: it was moved or deleted "
+            "while it was trained. Put it back and start again: it goes on "
+            "from its last checkpoint."
+        )
+
+
 def is_run(path):
     """Whether a path is a run folder."""
     return os.path.isfile(os.path.join(path, "config.json"))

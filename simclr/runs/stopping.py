@@ -77,7 +77,11 @@ class Stopper:
         self._old.clear()
 
     def ask(self, reason):
-        """Asks for a stop; the first reason counts."""
+        """Asks for a stop; the first reason counts.
+
+        Args:
+            reason: str; or the error that the run ends with.
+        """
         self._reason = self._reason or reason
 
     def asked(self):

@@ -11,7 +11,8 @@ from simclr.storage import tables
 class UnreadableImages:
     """Keeps a list of them, and stops a run that meets too many.
 
-    What earlier sessions of the run have met stays on the list.
+    What earlier sessions of the run have met stays on the list. One is never
+    too many, however few the images are, unless the share is 0.
 
     Args:
         reader: Reader of the images.
@@ -20,12 +21,20 @@ class UnreadableImages:
         worker: index of this process; each keeps its own list, for each reads
             its own part of every batch.
         name: of the list, without .tsv.
+        ask: function that is given the error where they are too many, so that
+            the run ends when it has saved; None: it is raised.
     """
 
     def __init__(
-        self, reader, workdir, max_share, worker=0, name="unreadable_images"
+        self,
+        reader,
+        workdir,
+        max_share,
+        worker=0,
+        name="unreadable_images",
+        ask=None,
     ):
-        self._reader = reader
+        self._reader, self._ask = reader, ask
         self._workdir = workdir
         self._max_share = max_share
         suffix = f".worker{worker}" if worker else ""
@@ -39,7 +48,7 @@ class UnreadableImages:
             int, how many are new.
 
         Raises:
-            InputError: this session met too many.
+            InputError: this session met too many, and nobody is asked.
         """
         bad = self._reader.bad
         listed = self._listed | bad
@@ -49,13 +58,17 @@ class UnreadableImages:
             lines = [tables.line(row, "\t") for row in sorted(listed.items())]
             run_folder.write(self._workdir, self._name, "".join(lines))
         # Of this session alone: listed ones may have been repaired since.
-        if len(bad) > self._max_share * len(self._reader.source):
-            raise InputError(
+        most = self._max_share * len(self._reader.source)
+        if len(bad) > (max(most, 1) if most else 0):
+            error = InputError(
                 f"{len(bad)} of {len(self._reader.source)} images are "
                 f"unreadable, over data.max_bad_share={self._max_share:g}; "
                 f"they are listed in {self._workdir}/{self._name}. Run simclr "
                 "check."
             )
+            if self._ask is None:
+                raise error
+            self._ask(error)
         return new
 
     def _read(self):

@@ -58,8 +58,8 @@ def train(
         "" when the run is finished, else why it stopped before.
 
     Raises:
-        InputError: a config or folder that cannot be trained; see
-            runs/folder.py.
+        InputError: a config or folder that cannot be trained, see
+            runs/folder.py; or too many unreadable images, once it is saved.
         FloatingPointError: the loss or a gradient was not finite; the last
             checkpoint is from before that.
     """
@@ -118,6 +118,7 @@ def train(
             step,
             evaluated=not schedule.evaluate(step),
             on_row=functools.partial(_tell, callbacks, stopper),
+            ask=stopper.ask,
         )
         stack.enter_context(recorder)
         on_device = colour.on_device(config.augment, is_accelerator(strategy))
@@ -140,7 +141,7 @@ def train(
             engine = ProfiledEngine(engine, folder, say)
             stack.callback(engine.close)
         steps = stack.enter_context(engine.batches(datasets))
-        return step_loop.run(
+        stopped = step_loop.run(
             config,
             engine,
             steps,
@@ -153,6 +154,9 @@ def train(
             pace=Pace(workers),
             not_finite=functools.partial(_not_finite, task),
         )
+        if isinstance(stopped, InputError):
+            raise stopped  # All is saved.
+        return stopped
 
 
 def _input(config, reader, side, speak, *, on_device, **options):

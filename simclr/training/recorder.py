@@ -29,6 +29,8 @@ class Recorder:
         step: int, step of the first batch.
         evaluated: whether its evaluation is behind the run.
         on_row: function, called with each row of metrics, a dict.
+        ask: function of the error that the run is to end with, once it has
+            saved.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Recorder:
         *,
         evaluated=False,
         on_row=lambda row: None,
+        ask=lambda reason: None,
     ):
         self._on_row = on_row
         self._config, self._task = config, task
@@ -59,7 +62,7 @@ class Recorder:
             config, reader, class_names, task, strategy, workers
         )
         self._unreadable_images = UnreadableImages(
-            reader, workdir, config.data.max_bad_share
+            reader, workdir, config.data.max_bad_share, ask=ask
         )
         self._unreadable_eval = None
         if self._monitor.eval_reader is not None:
@@ -89,6 +92,7 @@ class Recorder:
             for name in self._task.scalars[:2]
         }
         self._bar.update(step, images_per_second, **shown)
+        run_folder.require_still_there(self._workdir)
         self._unreadable_images.check()
 
     def log(self, step, means, images_per_second):
@@ -226,10 +230,12 @@ class SilentRecorder:
         *,
         evaluated=False,
         on_row=lambda row: None,
+        ask=lambda reason: None,
     ):
         del evaluated, on_row  # The chief has the rows.
         self._unreadable_images = UnreadableImages(
-            reader, workdir, config.data.max_bad_share, workers.index
+            *(reader, workdir, config.data.max_bad_share, workers.index),
+            ask=ask,
         )
         self._monitor = _monitor(
             config, reader, class_names, task, strategy, workers
