@@ -1,6 +1,7 @@
 """What files claim: their checksums are looked at, their sizes bounded."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -146,6 +147,19 @@ def test_an_index_that_would_unpack_to_gigabytes(tmp_path, monkeypatch):
     assert len(open_source(f"tfrecord:{path}")) == 24
     assert unpacked == []
     assert list(tfrecord.places([9])[0]) == [12]
+
+
+def test_a_shard_in_anothers_place_is_indexed_again(tmp_path):
+    """Of the same size and time of change."""
+    path, other = tmp_path / "a.tfrecord", tmp_path / "b.tfrecord"
+    write_records(path, [1, 2, 3])
+    write_records(other, [7, 8, 9])
+    assert list(open_source(f"tfrecord:{path}").labels) == [1, 2, 3]
+    stamp = path.stat()
+    os.utime(other, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert other.stat().st_size == stamp.st_size
+    other.replace(path)
+    assert list(open_source(f"tfrecord:{path}").labels) == [7, 8, 9]
 
 
 @pytest.mark.parametrize("progressive", [False, True])

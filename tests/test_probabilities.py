@@ -16,6 +16,7 @@ from simclr.runs.stopping import Stopper
 from simclr.training.tasks import Distill as DistillTask
 from simclr.training.teachers import probabilities
 from tests import tiny, tiny_classifier
+from tests.images import ListSource, encoded
 
 
 class NoImages(list):
@@ -32,6 +33,14 @@ def test_a_teacher_trained_again_to_the_same_step_is_another(tmp_path):
         return probabilities._key(distill, NoImages())
 
     assert key(0.0) == key(0.0) != key(1.0)
+
+
+def test_images_of_the_same_names_may_be_others():
+    def key(number):
+        source = ListSource([encoded(0), encoded(number)])
+        return probabilities._key(Distill(), source)
+
+    assert key(1) == key(1) != key(2)
 
 
 def test_teachers_agree_on_classes_by_name(tmp_path):

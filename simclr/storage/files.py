@@ -87,7 +87,8 @@ def stat(path):
     """
     if not is_remote(path):
         status = os.stat(path)
-        return status.st_size, status.st_mtime_ns
+        # Not st_mtime_ns, which a copy in a file's place may have from another.
+        return status.st_size, status.st_ctime_ns
     with _remote_errors(path):
         status = _tensorflow().io.gfile.stat(path)
         _VERSIONS[path] = status.length, status.mtime_nsec

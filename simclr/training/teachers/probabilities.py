@@ -10,6 +10,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from simclr.data import probes
 from simclr.engines.strategies import is_chief
 from simclr.inference.features import batches
 from simclr.inference.forward import Infer
@@ -124,7 +125,7 @@ def _key(distill, source):
             [path, run_folder.weights_digest(path)] for path in distill.teachers
         ],
         "temperature": distill.temperature,
-        "images": [len(source), source.fingerprint()],
+        "images": probes.digest(source),
     }
 
 
