@@ -1,11 +1,13 @@
 """A store's table: what is written is read, in order, whatever came between."""
 
+import datetime
+
 import lance
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from simclr.explore.store import absorb, schema, store
+from simclr.explore.store import absorb, place, schema, store
 from simclr.explore.store import changes as changes_lib
 from simclr.messages.errors import InputError
 
@@ -167,6 +169,24 @@ def test_small_tables_beside_it(begun):
     for names in (["a", "b"], ["c"]):
         begun.put("clusters", pa.table({"name": names}))
         assert begun.get("clusters").to_pydict() == {"name": names}
+
+
+def test_what_was_written_over_goes_after_a_week(begun, monkeypatch):
+    """And not before: somebody may read it."""
+
+    def versions():
+        begun.replace({"cluster": np.zeros(40, np.int32)})
+        begun.put("clusters", pa.table({"a": [1]}))
+        rows = pa.table({"a": [1]})
+        begun.stream("cells", rows.schema, rows.to_batches())
+        tables = begun.table, begun.beside("clusters"), begun.beside("cells")
+        return [len(table.versions()) for table in tables]
+
+    first = versions()
+    assert all(a > b for a, b in zip(versions(), first))
+    monkeypatch.setattr(place, "_KEPT", datetime.timedelta(0))
+    assert versions() == [1, 1, 1]
+    assert begun.count() == 40 and begun.get("clusters")["a"].to_pylist() == [1]
 
 
 def test_one_process_writes(begun):

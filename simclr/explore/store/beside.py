@@ -20,7 +20,8 @@ class Beside:
             name: str.
             rows: pa.Table.
         """
-        lance.write_dataset(rows, place.side(self.path, name), mode="overwrite")
+        where = place.side(self.path, name)
+        place.tidy(lance.write_dataset(rows, where, mode="overwrite"))
 
     def stream(self, name, kinds, batches, *, more=False):
         """Writes a table beside the images that is too large for memory.
@@ -33,7 +34,8 @@ class Beside:
         """
         reader = pa.RecordBatchReader.from_batches(kinds, batches)
         mode = "append" if more else "overwrite"
-        lance.write_dataset(reader, place.side(self.path, name), mode=mode)
+        where = place.side(self.path, name)
+        place.tidy(lance.write_dataset(reader, where, mode=mode))
 
     def beside(self, name):
         """A table beside the images, a lance.LanceDataset; None: there is

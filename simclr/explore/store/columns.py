@@ -4,6 +4,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
+from simclr.explore.store import place
 from simclr.explore.store.cells import of_type
 
 # End the names of a column that is to replace another, and of that other one.
@@ -81,6 +82,7 @@ class Columns:
         )
         self.table.add_columns(reader)
         self._finish_replacing()
+        place.tidy(self.table)
 
     def numbers(self, where=None):
         """int64: which of all rows, in the table's order, `scan` gives."""
