@@ -192,6 +192,10 @@ def test_what_is_refused(begun, tmp_path):
     found, _ = begun
     with pytest.raises(InputError, match="600 images, too few for 400"):
         simclr.cluster(found.path, k=400, quiet=True)
+    vectors = np.ones([1, 6], np.float16)
+    single = made_store.begin(tmp_path / "single", vectors)
+    with pytest.raises(InputError, match="single has 1 image, too few for 2"):
+        simclr.cluster(single.path, quiet=True)
     with pytest.raises(InputError, match="no k"):
         simclr.cluster(found.path, k=3, way="hdbscan", quiet=True)
     with pytest.raises(InputError, match="is no store"):

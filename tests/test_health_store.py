@@ -68,3 +68,7 @@ def test_what_is_refused(begun, tmp_path):
     other = made_store.begin(tmp_path / "other", vectors)
     with pytest.raises(InputError, match="has no clusters"):
         health.health(other)
+    simclr.cluster(other.path, k=2, quiet=True)
+    other.refresh()
+    with pytest.raises(InputError, match="again when it holds 1,200 images"):
+        health.health(other, day="2026-01-01")

@@ -21,6 +21,7 @@ from simclr.explore.clusters import (
     whiten,
 )
 from simclr.explore.space import FITTED, REFERENCE, Space, read, write
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage.regular import regular
@@ -101,8 +102,8 @@ def cluster(
     count = store.count()
     if count < 2 * max(k, 2):
         raise InputError(
-            f"{store.path} has {count} images, too few for {max(k, 2)} "
-            "clusters."
+            f"{store.path} has {counted(count, 'image')}, too few for "
+            f"{max(k, 2)} clusters."
         )
     if way == "hdbscan" and k:
         raise InputError("HDBSCAN finds how many clusters there are: no k.")

@@ -17,6 +17,7 @@ from simclr.explore.duplicates.keep import keep_order
 from simclr.explore.duplicates.pairs import pairs_between, pairs_within
 from simclr.explore.duplicates.scores import background_of, scored
 from simclr.explore.duplicates.vectors import fit_whitening, whitened_rows
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 _FITTED_ON = 100_000  # Images that the whitening is of.
@@ -70,7 +71,8 @@ def dedup(
     """
     images = store.read(["id", "width", "height", "sharpness", "time"])
     if len(images) < 2:
-        raise InputError(f"{store.path} has {len(images)} image, no pair.")
+        images = counted(len(images), "image")
+        raise InputError(f"{store.path} has {images}, no pair.")
     whitening, background, own = _scored(store, seed, executor)
     found = _calibrated(own, None, whitening, background, made, precision, seed)
     chosen = found.threshold if threshold is None else threshold

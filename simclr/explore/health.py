@@ -9,6 +9,7 @@ from simclr.explore.clusters import sample
 from simclr.explore.drift import reference, verdict
 from simclr.explore.space import read
 from simclr.explore.store.cells import quoted
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 _MOST = 20_000  # Images of a day that are looked at.
@@ -40,6 +41,13 @@ def health(store, *, day="", seed=0):
     if not count:
         raise InputError(f"{store.path} has no image of the day {day!r}.")
     rows, _ = sample.draw(lambda: store.blocks(where), count, _MOST, seed=seed)
+    if len(space.fitted) < reference.LEAST:
+        raise InputError(
+            f"To tell drift by, the clusters of {store.path} have "
+            f"{counted(len(space.fitted), 'image')} that they were not fitted "
+            f"to; {reference.LEAST} are needed: cluster it again when it holds "
+            f"{6 * reference.LEAST:,} images."
+        )
     clusters = space.clusters
     # The day's own clusters do not make its images known.
     before = np.array([one < day for one in clusters.born])
