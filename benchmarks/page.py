@@ -1,19 +1,27 @@
 """The page of a store in Chromium: bytes, first paint, frames a second.
 
     python benchmarks/page.py STORE --out=OUT
+    python benchmarks/page.py STORE --out=OUT --rows=1000000
 
 Writes the page as `simclr page` does (a map that the store lacks is fitted and
 kept) and opens it in headless Chromium, which draws by software. Prints a JSON
 line: seconds to fit, seconds to write, bytes, files; milliseconds from opening
 to the first paint with images on it; frames a second while the map moves for
 three seconds, near (pictures) and as a whole; tiles that came in.
+
+With --rows a STORE that is not there is made first, as explore_day.py makes it:
+of a mixture of 1,024 parts in 128 dimensions, without thumbnails, in as many
+clusters.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import time
+
+import explore_day
 
 from simclr.explore.page import layout, write
 from simclr.explore.store.store import Store, held
@@ -44,8 +52,12 @@ def main():
     )
     parser.add_argument("store")
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--rows", type=int, help="make STORE of so many")
     parser.add_argument("--picture", help="a PNG of what is seen")
     arguments = parser.parse_args()
+    if arguments.rows and not os.path.exists(arguments.store):
+        explore_day.begin(arguments.store, arguments.rows)
+        explore_day.cluster(arguments.store, explore_day.PARTS)
     store = Store(arguments.store)
     started = time.monotonic()
     with held(arguments.store):

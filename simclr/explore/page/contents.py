@@ -72,7 +72,8 @@ def tile(rows, one, clusters, sizes):
     """
     part = slice(one.start, one.start + one.count)
     place_of = {cluster["id"]: i for i, cluster in enumerate(clusters)}
-    cluster = [place_of.get(int(c), -1) for c in rows.cluster[part]]
+    ids, which = np.unique(rows.cluster[part], return_inverse=True)
+    cluster = np.array([place_of.get(int(one), -1) for one in ids])[which]
     novelty = np.where(
         np.isnan(rows.novelty[part]),
         255,
