@@ -13,9 +13,9 @@ from simclr.commands.use.evaluate import evaluate
 from simclr.config import Augment, Model
 from simclr.data import batches
 from simclr.data.images.reader import Reader
-from simclr.data.sources.rand_bits import RandBits
 from simclr.data.sources.registry import absolute, open_source
 from simclr.data.sources.subset import Subset
+from simclr.data.sources.synthetic.rand_bits import RandBits
 from simclr.models.backbones import build_encoder
 from tests import tiny
 from tests.images import ListSource, encoded
@@ -29,11 +29,13 @@ def photos(tmp_path_factory):
 
 
 def test_bits_are_an_images_own_and_stay(photos):
-    source = open_source(f"randbits:20:{photos}")
+    source = open_source(f"synthetic:randbits?bits=20&images={photos}")
     bits = np.array([source.planes(i) for i in range(len(source))])
     assert (bits.dtype, bits.shape) == (np.float32, (64, 20))
     assert set(np.unique(bits)) == {0.0, 1.0}
     assert len(np.unique(bits, axis=0)) == 64
+    other = open_source(f"synthetic:randbits?bits=20&seed=1&images={photos}")
+    assert (other.planes(0) != bits[0]).any()
     assert abs(bits.mean() - 0.5) < 4 * 0.5 / np.sqrt(bits.size)
     plain = open_source(str(photos))
     assert source.fingerprint() == plain.fingerprint()
@@ -47,18 +49,17 @@ def test_bits_are_an_images_own_and_stay(photos):
 
 def test_the_images_within_are_found_from_anywhere(monkeypatch, photos):
     monkeypatch.chdir(photos.parent)
-    assert absolute("randbits:2:photos") == f"randbits:2:{photos}"
-    assert absolute("randbits:2:sample/test") == "randbits:2:sample/test"
-    for bad in ("randbits:photos", "randbits:0:photos", "randbits:65:photos"):
-        with pytest.raises(ValueError, match="how many bits there are"):
-            open_source(bad)
+    words = "synthetic:randbits?bits=2&images="
+    assert absolute(f"{words}photos") == f"{words}{photos}"
+    assert absolute(f"{words}sample/test") == f"{words}sample/test"
+    assert open_source(f"synthetic:randbits?bits=0&images={photos}")
 
 
 @pytest.mark.parametrize("on_device", [False, True])
 def test_batches_bring_the_planes_of_the_image_that_was_loaded(on_device):
     data = [encoded(i) for i in range(16)]
     data[3] = b""
-    source = RandBits(ListSource(data, labels=range(16)), K, "bits")
+    source = RandBits("bits", images=ListSource(data, labels=range(16)), bits=K)
     augment = Augment(view1="crop, noise, gray", view2="crop")
     numbers = {"image_size": 8, "augment": augment, "on_device": on_device}
     steps = batches.training_batches(
@@ -80,7 +81,9 @@ def test_batches_bring_the_planes_of_the_image_that_was_loaded(on_device):
 
 
 def test_no_operation_touches_them():
-    source = RandBits(ListSource([encoded(i) for i in range(8)]), K, "bits")
+    source = RandBits(
+        "bits", images=ListSource([encoded(i) for i in range(8)]), bits=K
+    )
     for view in batches.sample_views(
         Reader(source),
         seed=0,
@@ -114,7 +117,7 @@ def test_the_stem_takes_them_as_they_are(normalization):
 @pytest.mark.slow
 def test_a_run_from_pretraining_to_vectors(photos, tmp_path):
     """The step adds them to the views that it works on itself."""
-    data = f"randbits:{K}:{photos}"
+    data = f"synthetic:randbits?bits={K}&images={photos}"
     model = dataclasses.replace(tiny.CONFIG.model, extra_planes=K)
     config = tiny.config(
         photos,
@@ -137,7 +140,10 @@ def test_a_run_from_pretraining_to_vectors(photos, tmp_path):
 def test_a_net_for_other_planes_is_refused_before_the_first_step(
     photos, tmp_path
 ):
-    for given, planes in ((f"randbits:3:{photos}", 3), (str(photos), 0)):
+    for given, planes in (
+        (f"synthetic:randbits?bits=3&images={photos}", 3),
+        (str(photos), 0),
+    ):
         model = dataclasses.replace(tiny.CONFIG.model, extra_planes=K)
         config = tiny.config(photos, model=model)
         with pytest.raises(ValueError, match=f"extra_planes={planes}, not 2"):

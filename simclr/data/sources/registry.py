@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 from simclr.data.folders import class_folders
 from simclr.data.labels import spelling
+from simclr.data.sources.synthetic import words
 from simclr.messages.errors import InputError
 from simclr.messages.hints import did_you_mean
 from simclr.storage import files
@@ -13,7 +14,7 @@ from simclr.storage import files
 # What stands before the colon: the function in simclr.data that opens it, and
 # what stands after the colon. The function gets that and the whole words, and
 # returns a Source. A PATH, a GLOB or a LIST may be relative to the current
-# folder, and IMAGES are a source themselves.
+# folder, and IMAGES are a source themselves; so are synthetic images' digits.
 SOURCES = {
     "folder": ("sources.folder:open_folder", "PATH"),
     "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
@@ -22,9 +23,10 @@ SOURCES = {
     "zip": ("archives.zip_file:ZipSource", "PATH"),
     "tar": ("archives.tar_file:TarSource", "GLOB"),
     "parquet": ("archives.parquet_file:ParquetSource", "GLOB"),
+    "idx": ("sources.idx:open_idx", "PATH"),
     "keys": ("sources.registry:open_keys", "IMAGE,LABEL:IMAGES"),
-    "randbits": ("sources.rand_bits:open_rand_bits", "K:IMAGES"),
     "bits": ("sources.bit_depth:open_bits", "BITS:IMAGES"),
+    "synthetic": ("sources.synthetic.opening:open_synthetic", "NAME?OPTIONS"),
     "keep": ("sources.kept:take", "LIST:IMAGES"),
 }
 # Those whose images and labels have names of their own.
@@ -141,6 +143,11 @@ def absolute(spec):
         head, colon, images = rest.partition(":")
         head = files.absolute(head) if kind == "keep" and head else head
         return f"{kind}:{head}{colon}{absolute(images)}"
+    if colon and kind == "synthetic":
+        made, options = words.split(rest)
+        for option in set(options) & set(words.OF_SOURCES):
+            options[option] = absolute(options[option])
+        return f"{kind}:{words.join(made, options)}"
     if files.is_remote(spec) or not spec or _is_sample(spec):
         return spec
     if not colon or kind not in SOURCES:
