@@ -3,13 +3,14 @@
 import numpy as np
 
 
-def nt_xent(z1, z2, temperature, negatives=()):
+def nt_xent(z1, z2, temperature, negatives=(), normalize=True):
     """Eq. 1 and Algorithm 1 of Chen et al. 2020, one anchor at a time.
 
     Negatives of length 1 stand beside the other views.
     """
     z = np.concatenate([z1, z2]).astype(np.float64)
-    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    if normalize:
+        z /= np.linalg.norm(z, axis=1, keepdims=True)
     losses = []
     for i in range(len(z)):
         j = (i + len(z1)) % len(z)
@@ -21,6 +22,20 @@ def nt_xent(z1, z2, temperature, negatives=()):
         top = others.max()
         log_sum = top + np.log(np.exp(others - top).sum())
         losses.append(log_sum - similarity[j])
+    return np.mean(losses)
+
+
+def info_nce(z1, z2, temperature):
+    """Of an anchor the other view's projections are the only candidates."""
+    z1, z2 = (
+        z / np.linalg.norm(z, axis=1, keepdims=True)
+        for z in (np.float64(z1), np.float64(z2))
+    )
+    losses = []
+    for anchors, others in ((z1, z2), (z2, z1)):
+        for i in range(len(anchors)):
+            similarity = [row @ anchors[i] / temperature for row in others]
+            losses.append(np.log(np.sum(np.exp(similarity))) - similarity[i])
     return np.mean(losses)
 
 

@@ -31,6 +31,8 @@ TABLE = {
     "efficientnet_lite0": (3_371_008, 1280),
     "vit_small": (22_050_664 - 385_000 - 197 * 384, 384),
     "vit_base": (86_567_656 - 769_000 - 197 * 768, 768),
+    # Three convolutions and a layer on 256 numbers, and their batch norms.
+    "conv_n": (9 * (32 + 32 * 64 + 64 * 64) + 256 * 128 + 2 * 288, 128),
 }
 LARGE = ("convnext_tiny", "efficientnet_v2_b0", "vit_base")
 
@@ -48,6 +50,32 @@ def model(name, size=32, **options):
     return config_lib.override(
         Config(), [f"model.name={name}", f"data.image_size={size}", *overrides]
     ).model
+
+
+def test_conv_n_is_a_layer_on_all_that_is_left_of_28_pixels():
+    """And sees grey: the colours' mean, and the planes behind them."""
+    net = backbones.build_encoder(model("conv_n", 28, extra_planes=2), 28)
+    images = np.random.default_rng(0).random([4, 28, 28, 5], np.float32)
+    ends = net(images)
+    assert ends["group3"].shape == (4, 2, 2, 64)
+    kernel = net.get_layer("final_conv").kernel.numpy().reshape(256, 128)
+    limit = np.sqrt(6 / (256 + 128))
+    assert 0.95 * limit < np.abs(kernel).max() <= limit
+    norm = net.get_layer("final_bn")
+    left = ends["group3"].numpy().reshape(4, 256) @ kernel
+    expected = np.maximum(norm(left[:, None, None])[:, 0, 0], 0)
+    np.testing.assert_allclose(ends["h"], expected, rtol=1e-4, atol=1e-5)
+    grey = np.concatenate(
+        [
+            images[..., :3].mean(-1, keepdims=True).repeat(3, -1),
+            images[..., 3:],
+        ],
+        axis=-1,
+    )
+    np.testing.assert_allclose(net(grey)["h"], ends["h"], rtol=1e-4, atol=1e-5)
+    other = images.copy()
+    other[..., 4] = 1 - other[..., 4]
+    assert np.abs(net(other)["h"] - ends["h"]).max() > 1e-3
 
 
 @functools.cache
@@ -109,7 +137,7 @@ def test_what_decays_is_what_multiplies(name):
         spared
     )
     expected = {"gamma", "beta"}
-    if name not in ("efficientnet_lite0",):
+    if name not in ("efficientnet_lite0", "conv_n"):
         expected.add("bias")
     if name.startswith("vit"):
         expected.add("class_token")

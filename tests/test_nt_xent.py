@@ -35,6 +35,16 @@ def test_matches_the_paper(strategy, temperature):
     np.testing.assert_allclose(accuracies.mean(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("block", [0, 3])
+def test_without_normalization_products_are_the_similarities(strategy, block):
+    losses, _, _ = on_replicas(
+        strategy, *views(), 10.0, normalize=False, block=block
+    )
+    expected = reference.nt_xent(*views(), 10.0, normalize=False)
+    np.testing.assert_allclose(losses.mean(), expected, rtol=1e-5)
+    assert abs(expected / reference.nt_xent(*views(), 10.0) - 1) > 0.01
+
+
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
 def test_gradient_is_that_of_one_big_batch(strategy, temperature):
     z1, z2 = views(dtype=np.float64)

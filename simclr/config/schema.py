@@ -196,6 +196,7 @@ class Loss(Typed, prefix="loss."):
 
     name: str = "nt_xent"  # simclr/losses/objectives.py has the names.
     temperature: float = 0.1
+    normalize: bool = True  # Of NT-Xent: similarities are cosines.
     # Lambda of Barlow Twins and of the generalized losses; None: as published.
     trade_off: float | None = None
     # VICReg's lambda, mu, nu: of invariance, variance and covariance.

@@ -15,6 +15,7 @@ _MODULES = {
     "barlow_twins": "barlow_twins",
     "decoupled_nt_xent": "generalized",
     "distillation": "distillation",
+    "info_nce": "info_nce",
     "nt_xent": "nt_xent",
     "swd_hypercube": "generalized",
     "swd_hypersphere": "generalized",

@@ -26,6 +26,7 @@ def nt_xent(
     z2,
     *,
     temperature=0.1,
+    normalize=True,
     block=None,
     negatives=None,
     negatives_filled=None,
@@ -44,6 +45,8 @@ def nt_xent(
         z1: [n, d] projections of the first view.
         z2: [n, d] projections of the second view, rows in the same order.
         temperature: softmax temperature, > 0.
+        normalize: whether similarities are cosines; else they are products of
+            the projections as they are (Table 5 of the paper).
         block: 0 holds the [2n, 2N + K] matrix of logits (the dense form);
             above, at most so many rows of it at a time (the blockwise form,
             the same to rounding; n must be static); None: what is faster.
@@ -78,7 +81,9 @@ def nt_xent(
         block = _fastest_block(z1.shape[0], negatives)
     if block and z1.shape[0] is None:
         raise InputError(f"block={block} needs a static number of rows.")
-    z = tf.math.l2_normalize(tf.concat([z1, z2], axis=0), axis=1)  # [2n, d]
+    z = tf.concat([z1, z2], axis=0)  # [2n, d]
+    if normalize:
+        z = tf.math.l2_normalize(z, axis=1)
     bias = None
     if negatives is not None:
         negatives = tf.cast(tf.stop_gradient(negatives), z.dtype)
@@ -97,7 +102,7 @@ def dense(z, *, temperature, negatives=None, bias=None):
     """Each anchor's cross entropy, from the whole matrix of logits.
 
     Args:
-        z: [2n, d] unit rows: the first views', then the second's.
+        z: [2n, d] rows: the first views', then the second's.
         temperature: softmax temperature, > 0.
         negatives: [K, d] further candidates without gradient, or None.
         bias: [K], added to the negatives' logits, or None.

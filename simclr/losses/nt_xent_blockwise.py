@@ -29,7 +29,7 @@ def blockwise(z, *, temperature, block, negatives=None, bias=None):
     other batches are no anchors: they have w_i = 0.
 
     Args:
-        z: [2n, d] unit rows: the first views', then the second's; n is static.
+        z: [2n, d] rows: the first views', then the second's; n is static.
         temperature: T > 0.
         block: most anchors in a strip, > 0. All strips have the same number;
             where that does not divide 2n, fewer than one row a strip are

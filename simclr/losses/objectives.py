@@ -11,6 +11,7 @@ An objective is a function of the two views' projections on this replica:
 Its keyword-only arguments are its options, and it gets those that it names:
 
     temperature: loss.temperature.
+    normalize: loss.normalize.
     trade_off: loss.trade_off; its default where that is None.
     coefficients: loss.coefficients.
     block: loss.block, rows of the logits held at a time; its default where that
@@ -37,6 +38,7 @@ OBJECTIVES = {
     "swd_hypercube": "generalized",
     "swd_normal": "generalized",
     "vicreg": "vicreg",
+    "info_nce": "info_nce",
 }
 # What papers call those whose name does not say it.
 _WORDS = {
@@ -47,6 +49,7 @@ _WORDS = {
     "swd_hypercube": "sliced Wasserstein (hypercube)",
     "swd_normal": "sliced Wasserstein (normal)",
     "vicreg": "VICReg",
+    "info_nce": "InfoNCE",
 }
 
 

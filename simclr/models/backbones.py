@@ -18,8 +18,6 @@ POSITIVE, NOT_NEGATIVE = "> 0", ">= 0"
 _SMALL = 64  # Pixels up to which stem="auto" keeps the full resolution.
 _PATCHES = (16, 8, 4)  # Pixels of patch=0, the largest first ...
 _FEWEST = 7  # ... with at least so many in a row.
-
-
 _OUTSIDE = re.compile(r"[\w.]+:[\w.]+")
 
 
@@ -138,6 +136,13 @@ BACKBONES = {
         parts=_VIT_PARTS,
         options=_PATCH,
         words=lambda model: f"ViT-B/{model.patch}",
+    ),
+    "conv_n": Backbone(
+        make="conv_n:conv_n",
+        parts=(*_groups(3), "final"),
+        options={"width": POSITIVE, "extra_planes": NOT_NEGATIVE, **_PIXELS},
+        words=lambda model: f"ConvN x{model.width:g}",
+        normalization="none",
     ),
 }
 

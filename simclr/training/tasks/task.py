@@ -163,6 +163,7 @@ class Task:
             z1,
             z2,
             temperature=loss.temperature,
+            normalize=loss.normalize,
             trade_off=loss.trade_off,
             coefficients=loss.coefficients,
             block=loss.block,
