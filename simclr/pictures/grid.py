@@ -9,6 +9,7 @@ from simclr.pictures.page import (
     INK,
     MUTED,
     RULE,
+    SMALL,
     TITLE,
     Page,
     plain,
@@ -29,17 +30,18 @@ def draw(path, *, title, subtitle, rows, axes, value="top1"):
         subtitle: one line: what the numbers are.
         rows: dicts with the axes and `value`, a share in [0, 1]; a cell without
             a row, or whose value is None, stays empty. Of several rows in one
-            cell (other axes, seeds) the mean is shown.
+            cell (other axes, seeds) the mean is shown, and how far the others
+            lie from it at most.
         axes: names of the axis downwards and the one to the right; or of the
             one to the right alone.
         value: key of the number.
     """
     down, right = axes if len(axes) == 2 else (None, axes[0])
     names = [_values(rows, axis) for axis in (down, right)]
-    table = np.array(
-        [[_mean(rows, {down: y, right: x}, value) for x in names[1]]
-         for y in names[0]]
-    )  # fmt: skip
+    found = [
+        [_values_at(rows, {down: y, right: x}, value) for x in names[1]]
+        for y in names[0]
+    ]
     width, height = (
         _CELL_WIDTH * len(names[1]),
         _CELL_HEIGHT * len(names[0]),
@@ -51,7 +53,7 @@ def draw(path, *, title, subtitle, rows, axes, value="top1"):
     page.text(_MARGIN, 0.35, shorten(title, 60), size=TITLE, bold=True)
     page.text(_MARGIN, 0.8, subtitle, size=BODY, color=MUTED)
     plot = page.axes(_LEFT, _TOP, width, height)
-    _show(plot, table)
+    _show(plot, found)
     plot.set_xticks(
         range(len(names[1])), [plain(x) for x in names[1]], color=INK
     )
@@ -66,10 +68,13 @@ def draw(path, *, title, subtitle, rows, axes, value="top1"):
     page.save(path)
 
 
-def _show(plot, table):
+def _show(plot, found):
     """Colours from the smallest number to the largest, and the numbers."""
     from matplotlib.colors import LinearSegmentedColormap
 
+    table = np.array(
+        [[np.mean(x) if x else np.nan for x in row] for row in found]
+    )
     colours = LinearSegmentedColormap.from_list("blue", ["#f7f9fb", BLUE])
     colours = colours.with_extremes(bad="white")
     known = table[np.isfinite(table)]
@@ -91,6 +96,17 @@ def _show(plot, table):
             ha="center",
             va="center",
         )
+        if len(found[i][j]) > 1:
+            spread = np.abs(np.array(found[i][j]) - table[i, j]).max()
+            plot.text(
+                j,
+                i + 0.32,
+                f"± {100 * spread:.1f}",
+                size=SMALL,
+                color="white" if dark else MUTED,
+                ha="center",
+                va="center",
+            )
 
 
 def _values(rows, axis):
@@ -98,12 +114,11 @@ def _values(rows, axis):
     return list(dict.fromkeys(row.get(axis) for row in rows))
 
 
-def _mean(rows, place, value):
-    """The mean of a cell; NaN where there is none."""
-    found = [
+def _values_at(rows, place, value):
+    """The numbers of a cell, a list."""
+    return [
         row[value]
         for row in rows
         if row.get(value) is not None
         and all(row.get(axis) == at for axis, at in place.items())
     ]
-    return float(np.mean(found)) if found else np.nan

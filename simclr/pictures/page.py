@@ -68,6 +68,10 @@ class Page:
         """A filled rectangle."""
         self._rectangle(x, y, width, height, facecolor=color, linewidth=0)
 
+    def stroke(self, x, y, width, **style):
+        """A line to the right, in matplotlib's words for its style."""
+        self._sheet.plot([x, x + width], [y, y], linewidth=1.6, **style)
+
     def image(self, x, y, side, image, frame=None):
         """An image fitted into a square, with a coloured frame or none.
 

@@ -1,0 +1,1 @@
+"""`simclr study`: the papers' studies, a grid of your own."""

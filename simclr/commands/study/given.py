@@ -1,0 +1,107 @@
+"""What a user gives a study: scale, images, few labels; what is done."""
+
+import dataclasses
+import json
+import os
+
+from simclr.commands.train import train_data
+from simclr.config import Data
+from simclr.data.sources import idx
+from simclr.data.sources.registry import absolute
+from simclr.messages.errors import InputError
+from simclr.studies.study import DOCS, FULL, QUICK, SEEDS, Images
+
+TABLE = "study"  # Name of the table in a study's folder.
+
+
+def scale(quick, full):
+    """One of SCALES.
+
+    Raises:
+        InputError: both are wanted.
+    """
+    if quick and full:
+        raise InputError("Say --quick or --full, not both.")
+    return QUICK if quick else FULL if full else DOCS
+
+
+def workdir(name, scale):
+    """Where a study's runs lie where the user says nothing."""
+    return os.path.join("runs", f"study_{name}_{scale}")
+
+
+def labels(study, scale, workdir):
+    """The files of few labels that a study needs.
+
+    Args:
+        study: Study.
+        scale: of SCALES.
+        workdir: absolute folder.
+
+    Returns:
+        dict of (share, seed) -> path of a labels.csv.
+    """
+    return {
+        (share, seed): os.path.join(
+            workdir, f"labels-{share:g}-seed_{seed}", "labels.csv"
+        )
+        for share in study.shares
+        for seed in SEEDS[scale]
+    }
+
+
+def images(scale, digits, photos, eval_photos, labels):
+    """The images of a study, study.Images by absolute paths.
+
+    Args:
+        scale: of SCALES.
+        digits: folder of IDX files, or "".
+        photos, eval_photos: words of images, or "".
+        labels: as from `labels`.
+
+    Raises:
+        InputError: images to train on without some to score, or the other way
+            round; or folders that are not there.
+    """
+    if bool(photos) != bool(eval_photos):
+        raise InputError(
+            "--images and --eval_images, held-out labelled images, go together."
+        )
+    train_data.require_there(photos, eval_photos)
+    changes = {"labels": labels}
+    if photos:
+        changes |= {"train": absolute(photos), "test": absolute(eval_photos)}
+    if digits:
+        found = idx.find(digits)
+        changes |= {"digits": found["train"], "test_digits": found["test"]}
+    return dataclasses.replace(Images.at(scale), **changes)
+
+
+def write_labels(images, strategy):
+    """Writes the files of few labels, where they are not there yet.
+
+    Args:
+        images: study.Images.
+        strategy: tf.distribute strategy; its chief writes.
+
+    Raises:
+        InputError: a folder holds others, or the images have no labels.
+    """
+    for (share, seed), path in images.labels.items():
+        train_data.write_labels(
+            Data(source=images.train),
+            share,
+            seed,
+            os.path.dirname(path),
+            strategy,
+        )
+
+
+def done_before(workdir):
+    """(rows, number of cells) of a study's folder; ([], 0) of none."""
+    try:
+        with open(os.path.join(workdir, f"{TABLE}.json")) as file:
+            facts = json.load(file)
+    except (OSError, ValueError):
+        return [], 0
+    return facts["rows"], facts["cells"]

@@ -1,0 +1,1 @@
+"""Studies of Intriguing Properties of Contrastive Losses (arXiv 2011.02803)."""

@@ -1,0 +1,1 @@
+"""Studies of SimCLR (Chen et al. 2020, arXiv 2002.05709)."""

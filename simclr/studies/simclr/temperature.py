@@ -1,0 +1,79 @@
+"""The temperature of NT-Xent, and what normalization has to do with it."""
+
+import functools
+
+from simclr.pictures import series
+from simclr.studies import bases, verdicts
+from simclr.studies.study import (
+    DOCS,
+    FULL,
+    QUICK,
+    SEEDS,
+    Study,
+    changed,
+    probe,
+    table,
+)
+
+NORMALIZED, PLAIN = (0.05, 0.1, 0.2, 0.5, 1.0), (10.0, 100.0)
+COSINE, PRODUCT = "cosine", "product"
+
+
+def cells(scale, images):
+    def config(similarity, temperature, seed):
+        return changed(
+            bases.simclr(scale, images, seed),
+            loss={
+                "temperature": temperature,
+                "normalize": similarity == COSINE,
+            },
+        )
+
+    seeds = {"seed": SEEDS[scale]}
+    return table(
+        {"similarity": [COSINE], "temperature": NORMALIZED, **seeds}, config
+    ) | table({"similarity": [PRODUCT], "temperature": PLAIN, **seeds}, config)
+
+
+def verdict(rows):
+    """A small temperature, not the least, is best; with normalization."""
+    means = {
+        (similarity, temperature): verdicts.mean(
+            rows, similarity=similarity, temperature=temperature
+        )
+        for similarity, temperatures in ((COSINE, NORMALIZED), (PRODUCT, PLAIN))
+        for temperature in temperatures
+    }
+    means = {place: mean for place, mean in means.items() if mean is not None}
+    cosines = [place for place in means if place[0] == COSINE]
+    products = [place for place in means if place[0] == PRODUCT]
+    if not cosines or not products:
+        return verdicts.Verdict(None, "not run")
+    best, other = max(cosines, key=means.get), max(products, key=means.get)
+    return verdicts.Verdict(
+        means[best] > means[other] and NORMALIZED[0] < best[1] < NORMALIZED[-1],
+        f"with cosines T {best[1]:g} is best, "
+        f"{verdicts.percent(means[best])}; without normalization T "
+        f"{other[1]:g}, {verdicts.percent(means[other])}",
+    )
+
+
+STUDY = Study(
+    title="Temperature and normalization",
+    paper="Chen et al. 2020, arXiv 2002.05709",
+    figure="Table 5",
+    finding="a temperature between the least and the largest is best, and "
+    "similarities of unit length beat those without",
+    cells=cells,
+    scores=probe,
+    draw=functools.partial(
+        series.draw,
+        title="Temperature and normalization",
+        subtitle="linear probe, by the temperature of NT-Xent",
+        x="temperature",
+        series=("similarity",),
+    ),
+    verdict=verdict,
+    minutes={QUICK: 10, DOCS: 90, FULL: None},
+    deviations="a narrow ResNet below full scale",
+)

@@ -1,0 +1,112 @@
+"""Few labels: from which layer to fine-tune, and how wide a net."""
+
+from simclr.config import settled
+from simclr.pictures import series
+from simclr.studies import bases, verdicts
+from simclr.studies.grid import Cell
+from simclr.studies.study import (
+    DOCS,
+    FULL,
+    QUICK,
+    SEEDS,
+    Study,
+    changed,
+    own,
+    table,
+)
+
+SHARES, LAYERS = (0.01, 0.1), (0, 1, 2)
+_WIDTHS = {QUICK: (0.125, 0.5), DOCS: (0.125, 0.25, 0.5), FULL: (1.0, 2.0)}
+
+
+def cells(scale, images):
+    def encoder(width, seed):
+        base = bases.simclr(scale, images, seed)
+        return changed(base, model={"width": width, "head_layers": 3})
+
+    def name(width, seed):
+        return f"encoder-width_{width}-seed_{seed}"
+
+    def tuned(share, layer, width, seed):
+        config = bases.finetuned(
+            scale,
+            images,
+            name(width, seed),
+            share=share,
+            seed=seed,
+            layer=layer,
+        )
+        return changed(config, model=vars(encoder(width, seed).model))
+
+    encoders = {
+        name(width, seed): Cell(
+            settled(encoder(width, seed)), {"width": width, "seed": seed}
+        )
+        for width in _WIDTHS[scale]
+        for seed in SEEDS[scale]
+    }
+    return encoders | table(
+        {
+            "share": SHARES,
+            "layer": LAYERS,
+            "width": _WIDTHS[scale],
+            "seed": SEEDS[scale],
+        },
+        tuned,
+    )
+
+
+def draw(path, *, rows):
+    series.draw(
+        path,
+        title="Fine-tuning with few labels",
+        subtitle="top-1, by the layer of the head that the classifier sits on",
+        rows=[row for row in rows if "share" in row],
+        x="layer",
+        series=("width", "share"),
+    )
+
+
+def verdict(rows):
+    """With 1 % a layer of the head helps; width helps where labels lack."""
+    widths = sorted({row["width"] for row in rows})
+    if not widths:
+        return verdicts.Verdict(None, "not run")
+    few, more = SHARES
+    layer = verdicts.higher(
+        rows,
+        {"share": few, "layer": 1, "width": widths[-1]},
+        {"share": few, "layer": 0, "width": widths[-1]},
+        (f"with {few:.0%} of the labels from layer 1", "from layer 0"),
+    )
+    gains = []
+    for share in (few, more):
+        narrow, wide = (
+            verdicts.mean(rows, share=share, layer=1, width=width)
+            for width in (widths[0], widths[-1])
+        )
+        if narrow is None or wide is None:
+            return verdicts.all_of(layer, verdicts.Verdict(None, "not run"))
+        gains.append(wide - narrow)
+    width = verdicts.Verdict(
+        gains[0] > gains[1],
+        f"width {widths[-1]:g} over {widths[0]:g}: {100 * gains[0]:+.1f} "
+        f"points with {few:.0%}, {100 * gains[1]:+.1f} with {more:.0%}",
+    )
+    return verdicts.all_of(layer, width)
+
+
+STUDY = Study(
+    title="Fine-tuning with few labels",
+    paper="Chen et al. 2020b, arXiv 2006.10029",
+    figure="Section 4",
+    finding="the fewer the labels, the more a wider net gains, and the better "
+    "it is to fine-tune from a layer of the projection head",
+    cells=cells,
+    scores=own,
+    draw=draw,
+    verdict=verdict,
+    minutes={QUICK: 15, DOCS: 120, FULL: None},
+    shares=SHARES,
+    deviations="narrow ResNets of one depth below full scale",
+)

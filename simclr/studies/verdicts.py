@@ -1,0 +1,79 @@
+"""Differences between runs, with what seeds make of them, and their words."""
+
+import math
+import statistics
+
+from simclr.studies.study import Verdict
+
+
+def values(rows, value="top1", **place):
+    """The numbers of the rows at a place, a list; None counts for nothing."""
+    return [
+        row[value]
+        for row in rows
+        if row.get(value) is not None
+        and all(row.get(key) == at for key, at in place.items())
+    ]
+
+
+def mean(rows, value="top1", **place):
+    """Their mean, or None where there is no such row."""
+    found = values(rows, value, **place)
+    return statistics.fmean(found) if found else None
+
+
+def above(one, other):
+    """Whether one list of numbers lies above another, beyond its spread.
+
+    Args:
+        one, other: lists of float, one a seed.
+
+    Returns:
+        (bool or None where a list is empty, str): the difference of the means
+        exceeds twice its standard error; of one seed each, it is above 0.
+    """
+    if not one or not other:
+        return None, "not run"
+    difference = statistics.fmean(one) - statistics.fmean(other)
+    points = f"{100 * difference:+.1f} points"
+    if min(len(one), len(other)) < 2:
+        return difference > 0, f"{points}, of one seed"
+    error = math.sqrt(
+        sum(statistics.variance(x) / len(x) for x in (one, other))
+    )
+    seeds = min(len(one), len(other))
+    return difference > 2 * error, (
+        f"{points}, standard error {100 * error:.1f}, {seeds} seeds"
+    )
+
+
+def higher(rows, one, other, words, value="top1"):
+    """Verdict on whether rows at a place lie above those at another.
+
+    Args:
+        rows: list of dict.
+        one, other: dicts of axis -> value, the places.
+        words: (str, str), what the places are called.
+        value: column.
+    """
+    first, second = values(rows, value, **one), values(rows, value, **other)
+    yes, difference = above(first, second)
+    if yes is None:
+        return Verdict(None, f"{words[0]} and {words[1]} are not both scored")
+    return Verdict(
+        yes,
+        f"{words[0]} {percent(statistics.fmean(first))}, {words[1]} "
+        f"{percent(statistics.fmean(second))} ({difference})",
+    )
+
+
+def all_of(*parts):
+    """One verdict of several: all must appear, and none be missing."""
+    known = [part.appears for part in parts]
+    whole = None if None in known else all(known)
+    return Verdict(whole, "; ".join(part.words for part in parts))
+
+
+def percent(share):
+    """A share as text, 63.2 %."""
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,308 @@
+"""The studies: their cells, figures and verdicts. No TensorFlow."""
+
+import functools
+import itertools
+import json
+
+import pytest
+
+from simclr import config as config_lib
+from simclr.commands.study import given
+from simclr.commands.study.study_list import study_list
+from simclr.config.rules import validate
+from simclr.data.sources.registry import absolute
+from simclr.pictures import bars, series
+from simclr.studies import barlow, registry, verdicts
+from simclr.studies.intriguing import (
+    randbits,
+)
+from simclr.studies.registry import STUDIES
+from simclr.studies.simclr import (
+    augmentations,
+    head,
+    removal,
+)
+from simclr.studies.simclrv2 import labels
+from simclr.studies.study import (
+    CLASSIFIER,
+    DOCS,
+    FULL,
+    QUICK,
+    SCALES,
+    SEEDS,
+    Images,
+)
+from tests.test_pictures import pixels
+from tests.test_synthetic import write_mnist
+
+ALL = list(itertools.product(STUDIES, SCALES))
+
+
+def images(name, scale):
+    """Those of a scale, with the files of few labels that it asks for."""
+    files = given.labels(registry.get(name), scale, "/w")
+    return given.images(scale, "", "", "", files)
+
+
+@pytest.mark.parametrize(("name", "scale"), ALL)
+def test_cells_are_valid_runs_that_build_on_those_before_them(name, scale):
+    study, material = registry.get(name), images(name, scale)
+    cells = study.cells(scale, material)
+    assert 3 <= len(cells) <= 100
+    before, configs = [], set()
+    for label, cell in cells.items():
+        assert validate(cell.config) == cell.config
+        again = config_lib.from_json(config_lib.to_json(cell.config))
+        assert again == cell.config
+        assert set(cell.config.origins) <= set(before)
+        assert "/" not in label and len(label) < 100
+        assert cell.place["seed" if "seed" in cell.place else "bits"] >= 0
+        before.append(label)
+        configs.add(cell.config)
+        for score in study.scores(cell, material).values():
+            assert score.data.eval_source
+            assert (score.of == CLASSIFIER) <= cell.config.classifies
+    assert len(configs) == len(cells)  # No two of them are the same run.
+    places = [tuple(cell.place.items()) for cell in cells.values()]
+    assert len(set(places)) == len(cells)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_docs_claim_no_difference_of_one_seed(name):
+    if name != "randbits":  # Its published numbers are of one seed each.
+        seeds = {place["seed"] for _, place, _ in columns(name, DOCS)}
+        assert seeds == set(SEEDS[DOCS])
+        assert {p["seed"] for _, p, _ in columns(name, QUICK)} == {0}
+
+
+def test_full_scale_is_the_papers():
+    cells = registry.get("batch").cells(FULL, Images.at(FULL))
+    config = cells["epochs_100-batch_size_4096-seed_0"].config
+    recipe = config_lib.load("configs/imagenet_resnet50.py")
+    differences = config_lib.differences(recipe, config)
+    assert [line.partition(":")[0] for line in differences] == [
+        "train.log_steps",
+        "train.eval_epochs",
+    ]
+    twins = registry.get("barlow").cells(FULL, Images.at(FULL))
+    config = twins["what_as_published-seed_0"].config
+    recipe = config_lib.load("configs/barlow_twins_r50.py")
+    differences = config_lib.differences(recipe, config)
+    assert {line.partition(":")[0] for line in differences} == {
+        *("epochs", "model.stem", "model.normalization"),
+        *("train.log_steps", "train.checkpoint_epochs", "train.eval_epochs"),
+    }
+    one_branch = config_lib.load("configs/imagenet_one_branch.py").augment
+    pair = augmentations.augment("crop", "colour", (0.08, 1.0))
+    assert pair.views == one_branch.views
+
+
+def test_images_that_the_user_names(tmp_path, monkeypatch):
+    write_mnist(tmp_path / "mnist")
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "others"):
+        (tmp_path / name).mkdir()
+    found = given.images(QUICK, "mnist", "photos", "others", {})
+    assert found.train == f"{tmp_path}/photos"
+    assert found.test == f"{tmp_path}/others"
+    assert found.digits == f"idx:{tmp_path}/mnist/train-images-idx3-ubyte"
+    assert found.test_digits.endswith("t10k-images-idx3-ubyte")
+    for name in STUDIES:
+        for cell in registry.get(name).cells(QUICK, found).values():
+            source = cell.config.data.source
+            assert "sample" not in source and absolute(source) == source
+    for some in (("photos", ""), ("", "photos")):
+        with pytest.raises(ValueError, match="go together"):
+            given.images(QUICK, "", *some, {})
+    with pytest.raises(ValueError, match="no folder"):
+        given.images(QUICK, "", "nowhere", "photos", {})
+    with pytest.raises(ValueError, match="Say --quick or --full, not both"):
+        given.scale(True, True)
+    with pytest.raises(ValueError, match=r"'head_', only .*Did you mean head"):
+        registry.get("head_")
+
+
+@functools.cache
+def columns(name, scale):
+    """(name, place, columns) of each cell, a list."""
+    study, material = registry.get(name), images(name, scale)
+    return [
+        (label, cell.place, list(study.scores(cell, material)))
+        for label, cell in study.cells(scale, material).items()
+    ]
+
+
+def rows_of(name, value, scale=QUICK):
+    """Made rows: `value(place, column)` for each column of each cell."""
+    return [
+        {"name": label, **place} | {c: value(place, c) for c in scored}
+        for label, place, scored in columns(name, scale)
+    ]
+
+
+def as_the_paper(name, place, column):
+    """A number that shows the finding; a seed adds a hundredth of a point."""
+    p, small = place, place.get("seed", 0) * 1e-4
+    return (
+        small
+        + {
+            "augmentations": lambda: (
+                0.6 if {p["first"], p["second"]} == {"crop", "colour"} else 0.4
+            ),
+            "removal": lambda: 0.7 - 0.1 * (p["removed"] == removal.LAST),
+            "batch": lambda: 0.6 + (p["batch_size"] > 100) * 0.1 / p["epochs"],
+            "temperature": lambda: {0.1: 0.7, 10.0: 0.6}.get(
+                p["temperature"], 0.5
+            ),
+            "head": lambda: (
+                0.5 + 0.1 * head.HEADS[p["head"]] - 0.2 * (column == "z")
+            ),
+            "width": lambda: (
+                0.5 + p["width"] * (0.3 if p["method"] == "SimCLR" else 0.1)
+            ),
+            "colour": lambda: (
+                0.5
+                + 0.1 * p["strength"] * (1 if p["method"] == "SimCLR" else -1)
+            ),
+            "labels": lambda: (
+                0.3
+                + 0.05
+                * [
+                    labels.SUPERVISED,
+                    labels.SIMCLR,
+                    labels.BARLOW,
+                    labels.BARLOW_TUNED,
+                    labels.TUNED,
+                    labels.DEEPER,
+                    labels.STUDENT,
+                    labels.DISTILLED,
+                ].index(p["row"])
+            ),
+            "few_labels": lambda: (
+                0.5
+                + 0.01 * (p.get("layer") == 1)
+                + 0.01 * p["width"] / p.get("share", 1)
+            ),
+            "barlow": lambda: (
+                0.7 - 0.2 * (p["what"] in (barlow.FIRST, barlow.SECOND))
+            ),
+            "generalized": lambda: (
+                0.7 - 0.1 * (p["loss"] != "nt_xent") / p["head_layers"]
+            ),
+            "multidigits": lambda: 0.98,
+            "digit_size": lambda: (
+                0.3 if column == "small" and p["size"] == 80 else 0.97
+            ),
+            "digit_on_image": lambda: (
+                0.5 + 1e-5 * p["unique"] * (1 if column == "digit" else -1)
+            ),
+            "randbits": lambda: 0.9 if p["bits"] == 0 else 0.1,
+        }[name]()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [(n, s) for n, s in ALL if s != FULL]
+)
+def test_a_verdict_sees_the_finding_and_its_opposite(name, scale):
+    verdict = registry.get(name).verdict
+    rows = rows_of(name, lambda p, c: as_the_paper(name, p, c), scale)
+    found = verdict(rows)
+    assert found.appears is True, found.words
+    assert any(letter.isdecimal() for letter in found.words)
+    turned = rows_of(name, lambda p, c: 1 - as_the_paper(name, p, c), scale)
+    if name == "multidigits":  # Nearness has another opposite.
+        turned = rows_of(name, lambda p, c: 0.9 * (p["method"] != "SimCLR"))
+    if name == "generalized":
+        turned = rows_of(
+            name,
+            lambda p, c: (
+                0.5 + 0.1 * p["head_layers"] * (p["loss"] == "nt_xent")
+            ),
+        )
+    found = verdict(turned)
+    assert found.appears is False, found.words
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_verdict_of_runs_that_are_missing_is_none(name):
+    verdict = registry.get(name).verdict
+    assert verdict([]).appears is None
+    rows = rows_of(name, lambda p, c: as_the_paper(name, p, c))
+    assert verdict(rows[:1]).appears is None
+
+
+def test_a_difference_counts_beyond_its_spread():
+    for one, other, expected in (
+        ([0.5], [0.4], True),
+        ([0.4], [0.5], False),
+        ([0.50, 0.51, 0.52], [0.40, 0.41, 0.42], True),
+        ([0.40, 0.50, 0.60], [0.39, 0.49, 0.59], False),
+        ([], [0.4], None),
+    ):
+        assert verdicts.above(one, other)[0] is expected
+    assert "of one seed" in verdicts.above([0.5], [0.4])[1]
+    assert "+10.0 points, standard error 0.8, 3 seeds" in verdicts.above(
+        [0.50, 0.51, 0.52], [0.40, 0.41, 0.42]
+    )
+
+
+def test_the_cells_of_randbits_near_the_published_ones():
+    exact = rows_of(
+        "randbits", lambda p, c: randbits.PUBLISHED[p["bits"], p["temperature"]]
+    )
+    assert randbits.near(exact).startswith("15 of the 15 cells")
+    steep = [v for v in randbits.PUBLISHED.values() if 0.15 <= v <= 0.8]
+    assert len(steep) == 5
+    off = rows_of(
+        "randbits",
+        lambda p, c: 0.05 + randbits.PUBLISHED[p["bits"], p["temperature"]],
+    )
+    assert randbits.near(off).startswith("5 of the 15 cells")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_figure_is_drawn(tmp_path, name):
+    rows = rows_of(name, lambda p, c: as_the_paper(name, p, c))
+    path = str(tmp_path / "a.png")
+    registry.get(name).draw(path, rows=rows)
+    assert pixels(path).std() > 5
+
+
+@pytest.mark.parametrize("name", ["augmentations", "head", "labels", "barlow"])
+def test_a_figure_is_drawn_of_the_first_run_too(tmp_path, name):
+    rows = rows_of(name, lambda p, c: as_the_paper(name, p, c))
+    path = str(tmp_path / "a.png")
+    registry.get(name).draw(path, rows=rows[:1])
+    assert pixels(path).std() > 5
+
+
+def test_the_spread_of_seeds_is_drawn(tmp_path):
+    path = str(tmp_path / "a.png")
+    words = {"title": "t", "subtitle": "s"}
+    rows = [{"x": x, "top1": 0.5 + d} for x in (1, 2) for d in (0.0, 0.2)]
+    narrow = [{**row, "top1": 0.6} for row in rows]
+    for draw in (
+        lambda rows: series.draw(path, rows=rows, x="x", series=(), **words),
+        lambda rows: bars.draw(path, rows=rows, kind=("x",), **words),
+    ):
+        found = []
+        for some in (rows, narrow):
+            draw(some)
+            found.append(pixels(path))
+        assert (found[0] != found[1]).any()
+
+
+def test_the_list_tells_what_has_been_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / given.workdir("head", QUICK)
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"rows": [{}], "cells": 5}))
+    found = {row["name"]: row for row in study_list()}
+    assert list(found) == list(STUDIES)
+    assert found["head"]["done"][QUICK] == (1, 5)
+    lines = " ".join(capsys.readouterr().out.split())
+    assert "quick 1 of 5 runs" in lines and "not run" in lines
+    for name in STUDIES:
+        assert found[name]["minutes"][QUICK] <= 30
+        assert found[name]["minutes"][DOCS] <= 180
