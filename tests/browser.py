@@ -22,7 +22,7 @@ _FLAGS = (
     *("--enable-unsafe-swiftshader", "--remote-debugging-port=0"),
     *("--disable-background-networking", "--no-first-run", "--hide-scrollbars"),
 )
-_WAIT_S = 60
+_WAIT_S = 240  # A machine may be busy.
 
 
 def program():
@@ -122,6 +122,32 @@ class Tab:
         """A mouse event: kind is mousePressed, mouseMoved, mouseReleased."""
         more = {"button": "left", "buttons": 1, "clickCount": 1} | more
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def drag(self, points, **more):
+        """Drags the mouse along places on the screen, a list of (x, y)."""
+        self.mouse("mousePressed", *points[0], **more)
+        for point in points[1:]:
+            self.mouse("mouseMoved", *point, **more)
+        self.mouse("mouseReleased", *points[-1], **more)
+
+    def write(self, text):
+        """Writes a text where the focus is."""
+        self.call("Input.insertText", text=text)
+
+    def downloaded(self, folder, button, name):
+        """Path of what a button lets one download, once it is there."""
+        self.run(f"document.getElementById('{button}').click()")
+        path = pathlib.Path(folder) / name
+        end = time.monotonic() + _WAIT_S
+        while time.monotonic() < end:
+            if path.exists():
+                return path
+            time.sleep(0.05)
+        raise AssertionError(f"{name} was not downloaded")
+
+    def text(self, name):
+        """What an element of this id says."""
+        return self.run(f"document.getElementById('{name}').textContent")
 
     def picture(self, path):
         """Writes a PNG of what is seen."""

@@ -1,4 +1,5 @@
 import base64
+import functools
 import json
 import re
 
@@ -10,6 +11,8 @@ import simclr
 from simclr.explore.page import document, layout, rows, sprites, tiles, write
 from simclr.messages.errors import InputError
 from tests import made_page, made_store
+
+KINDS = "js", "jpg"  # Files of a tile.
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +134,44 @@ def test_more_images_are_tiles_beside_the_page(made, tmp_path):
     ]
     every = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert written.bytes == sum(p.stat().st_size for p in every)
+
+
+def test_of_two_pages_in_one_folder_the_tiles_of_the_second_stay(
+    made, tmp_path, monkeypatch
+):
+    def tiled(most):
+        few = functools.partial(tiles.split, most=most)
+        monkeypatch.setattr(tiles, "split", few)
+        return made_page.page(made, tmp_path, most_inside=100)
+
+    split = tiles.split
+    first = tiled(most=50)
+    monkeypatch.setattr(tiles, "split", split)
+    second = tiled(most=200)
+    assert second.files < first.files
+    wanted = [f"{i}.{kind}" for i in range(second.files) for kind in KINDS]
+    found = [path.name for path in (tmp_path / "tiles").iterdir()]
+    assert sorted(found) == sorted(wanted)
+    (tmp_path / "tiles" / "notes.txt").write_text("a person's own")
+    made_page.page(made, tmp_path)
+    found = [path.name for path in (tmp_path / "tiles").iterdir()]
+    assert found == ["notes.txt"]
+
+
+def test_images_without_thumbnails_have_no_sheet(tmp_path):
+    made = made_page.store(tmp_path / "store", thumbnails=False)
+    _, (tile,) = parts(made_page.page(made, tmp_path / "one").path)
+    assert tile["sheet"] is None and not numbers(tile["size"], "u1").any()
+    made_page.page(made, tmp_path / "many", most_inside=100)
+    found = [path.name for path in (tmp_path / "many" / "tiles").iterdir()]
+    assert found == ["0.js"]
+
+
+def test_one_cluster_is_a_page(tmp_path):
+    made = made_page.store(tmp_path / "store", clusters=1)
+    overview, _ = parts(made_page.page(made, tmp_path).path)
+    (one,) = overview["clusters"]
+    assert one["count"] == 600 and len(one["central"]) == 30
 
 
 def test_a_page_of_a_day_has_that_day_alone(made, tmp_path):

@@ -71,35 +71,10 @@ def serving(path):
             server.shutdown()
 
 
-def said(tab):
-    return tab.run("document.getElementById('said').textContent")
-
-
-def drag(tab, points, **more):
-    tab.mouse("mousePressed", *points[0], **more)
-    for point in points[1:]:
-        tab.mouse("mouseMoved", *point, **more)
-    tab.mouse("mouseReleased", *points[-1], **more)
-
-
 def seen(tab, path):
     """uint8 [h, w, 3] of what is drawn."""
     tab.picture(path)
     return cv2.imread(str(path))
-
-
-def write(tab, text):
-    tab.call("Input.insertText", text=text)
-
-
-def downloaded(tab, folder, button, name):
-    tab.run(f"document.getElementById('{button}').click()")
-    path = folder / "downloads" / name
-    for _ in range(600):
-        if path.exists():
-            return path
-        tab.run("new Promise((done) => setTimeout(done, 50))")
-    raise AssertionError(f"{name} was not downloaded")
 
 
 def test_points_and_pictures_are_drawn(opened, tmp_path):
@@ -138,25 +113,24 @@ def test_hostile_texts_are_texts(opened):
 def test_lasso_label_and_download(opened, made, tmp_path):
     x0, y0, x1, y1 = 2, 2, 906, 798
     shift = {"modifiers": 8}
-    drag(opened, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], **shift)
+    opened.drag([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], **shift)
     opened.wait("document.getElementById('said').textContent")
-    assert said(opened) == "600 selected"
+    assert opened.text("said") == "600 selected"
     middle = 450
-    drag(opened, [(x0, y0), (middle, y0), (middle, y1), (x0, y1)], **shift)
-    count = int(said(opened).split()[0])
+    opened.drag([(x0, y0), (middle, y0), (middle, y1), (x0, y1)], **shift)
+    count = int(opened.text("said").split()[0])
     assert 0 < count < 600
     opened.key("e")
-    write(opened, 'left, "half"')
+    opened.write('left, "half"')
     opened.key("Enter")
-    path = downloaded(opened, tmp_path, "labels", "labels.csv")
+    path = opened.downloaded(tmp_path / "downloads", "labels", "labels.csv")
     rows = list(rows_of(str(path)))
     assert len(rows) == count
     assert {label for _, label in rows} == {'left, "half"'}
     known = set(made.read(["id"])["id"].to_pylist())
     assert {name for name, _ in rows} <= known
     opened.key("u")
-    again = opened.run("document.getElementById('said').textContent")
-    assert again == f"{count} undone"
+    assert opened.text("said") == f"{count} undone"
 
 
 def test_by_keyboard_alone(opened, tmp_path):
@@ -164,26 +138,26 @@ def test_by_keyboard_alone(opened, tmp_path):
     opened.wait("document.getElementById('name')")
     opened.key("n")
     opened.run("document.getElementById('name').select()")
-    write(opened, "red,\tshoes")
+    opened.write("red,\tshoes")
     opened.key("Tab")
     opened.run("document.activeElement.blur()")
-    path = downloaded(opened, tmp_path, "names", "names.csv")
+    path = opened.downloaded(tmp_path / "downloads", "names", "names.csv")
     ((number, name),) = list(csv.reader(io.StringIO(path.read_text())))[1:]
     assert name == "red,\tshoes" and number.isdecimal()
     for key in ("+", "+", "ArrowLeft", "0", "Enter"):
         opened.key(key)
     opened.wait("document.querySelector('.large')")
     opened.key("1")  # The first label that the store has.
-    assert said(opened).startswith("1 labelled ")
+    assert opened.text("said").startswith("1 labelled ")
     opened.key("v")
-    assert int(said(opened).split()[0]) > 100
+    assert int(opened.text("said").split()[0]) > 100
     opened.key("Escape")
-    assert said(opened) == ""
+    assert opened.text("said") == ""
 
 
 def test_a_click_shows_neighbours_of_its_kind(opened):
     opened.run("document.getElementById('search').focus()")
-    write(opened, "00011")
+    opened.write("00011")
     opened.wait("document.querySelector('h2').textContent === 'Found'")
     opened.wait("document.querySelectorAll('.cell').length === 1")
     opened.run("document.querySelector('.cell').click()")
@@ -196,7 +170,7 @@ def test_a_click_shows_neighbours_of_its_kind(opened):
 def test_labels_stay_in_the_browser(opened, page):
     opened.key("v")
     opened.key("1")
-    assert "labelled" in said(opened)
+    assert "labelled" in opened.text("said")
     opened.open(f"file://{page.path}")
     kept = opened.run(
         "Object.keys(JSON.parse(localStorage.getItem(localStorage.key(0)))"
@@ -224,10 +198,10 @@ def count_all(tab):
     """All images of a page come in, tile by tile, and can be selected."""
     for _ in range(100):
         tab.key("v")
-        if said(tab) == "600 selected":
+        if tab.text("said") == "600 selected":
             return
         tab.run("new Promise((done) => setTimeout(done, 50))")
-    raise AssertionError(said(tab))
+    raise AssertionError(tab.text("said"))
 
 
 def test_served_labels_and_names_are_saved_and_taken(made, tab, tmp_path):
@@ -235,20 +209,20 @@ def test_served_labels_and_names_are_saved_and_taken(made, tab, tmp_path):
     with serving(page.path) as server:
         tab.open(server.address)
         tab.key("v")
-        count = int(said(tab).split()[0])
+        count = int(tab.text("said").split()[0])
         tab.key("1")
         tab.key("]")
         tab.wait("document.getElementById('name')")
         tab.key("n")
         tab.run("document.getElementById('name').select()")
-        write(tab, "shoes")
+        tab.write("shoes")
         tab.key("Tab")
         tab.wait("document.getElementById('saved').textContent === 'saved'")
         labels = serve.saved(tmp_path)["labels"]
         assert len(labels) == count
         tab.run("localStorage.clear()")
         tab.open(server.address)
-        path = downloaded(tab, tmp_path, "labels", "labels.csv")
+        path = tab.downloaded(tmp_path / "downloads", "labels", "labels.csv")
         assert dict(rows_of(str(path))) == labels
     assert {name.partition(":")[0] for name in tab.requests} <= {
         *("http", "data", "blob"),

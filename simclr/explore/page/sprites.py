@@ -9,7 +9,6 @@ import numpy as np
 SIDE = 48  # Pixels of a cell; whole blocks of JPEG, so that none mix.
 COLUMNS = 64  # Cells beside each other.
 _QUALITY = 70  # A thumbnail is a JPEG itself, and 10,000 fit in 15 MB.
-_MANY = 512  # Rows of the table that are read at once.
 
 
 def sheet(store, numbers):
@@ -20,28 +19,27 @@ def sheet(store, numbers):
         numbers: int64 [n], rows of its table.
 
     Returns:
-        (bytes of a JPEG, uint8 [n, 2]: width and height of each thumbnail in
-        its cell; 0 where there is none).
+        (bytes of a JPEG, None where no image has a thumbnail; uint8 [n, 2]:
+        width and height of each thumbnail in its cell; 0 where there is none).
     """
     n = len(numbers)
+    sizes = np.zeros([n, 2], np.uint8)
+    cells = store.table.take(numbers, columns=["thumbnail"])["thumbnail"]
+    if cells.null_count == n:
+        return None, sizes
     lines = -(-n // COLUMNS)
     picture = np.zeros([lines * SIDE, min(n, COLUMNS) * SIDE, 3], np.uint8)
-    sizes = np.zeros([n, 2], np.uint8)
-    for start in range(0, n, _MANY):
-        found = store.table.take(
-            numbers[start : start + _MANY], columns=["thumbnail"]
+    for i, data in enumerate(cells.to_pylist()):
+        image = _decoded(data)
+        if image is None:
+            continue
+        h, w = image.shape[:2]
+        sizes[i] = w, h
+        y, x = i // COLUMNS * SIDE, i % COLUMNS * SIDE
+        # The edge goes on: a hard one would ring into the image.
+        picture[y : y + SIDE, x : x + SIDE] = cv2.copyMakeBorder(
+            image, 0, SIDE - h, 0, SIDE - w, cv2.BORDER_REPLICATE
         )
-        for i, data in enumerate(found["thumbnail"].to_pylist(), start):
-            image = _decoded(data)
-            if image is None:
-                continue
-            h, w = image.shape[:2]
-            sizes[i] = w, h
-            y, x = i // COLUMNS * SIDE, i % COLUMNS * SIDE
-            # The edge goes on: a hard one would ring into the image.
-            picture[y : y + SIDE, x : x + SIDE] = cv2.copyMakeBorder(
-                image, 0, SIDE - h, 0, SIDE - w, cv2.BORDER_REPLICATE
-            )
     _, data = cv2.imencode(
         ".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )

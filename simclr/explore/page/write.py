@@ -1,8 +1,10 @@
 """Writes a page: one file, or a folder of tiles where images are many."""
 
 import base64
+import contextlib
 import dataclasses
 import os
+import re
 
 from simclr.explore.page import contents, sprites, tiles
 from simclr.explore.page import rows as rows_of
@@ -12,6 +14,7 @@ from simclr.storage.whole import finish_any, scratch_folder, write_whole
 
 MOST_INSIDE = 20_000  # Images of a page that is one file.
 _TILES = "tiles"
+_TILE = re.compile(r"\d+\.(js|jpg)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,18 +81,21 @@ def write(
             picture, sizes = sprites.sheet(store, rows.number[part])
             told = contents.tile(rows, tile, overview["clusters"], sizes)
             if inside:
-                data = base64.b64encode(picture).decode()
-                kept.append(told | {"sheet": f"data:image/jpeg;base64,{data}"})
+                kept.append(told | {"sheet": _address(picture)})
                 continue
-            told["sheet"] = f"{_TILES}/{number}.jpg"
+            name = f"{number}.jpg" if picture else None
+            told["sheet"] = name and f"{_TILES}/{name}"
             text = f"simclrTile({number},{to_json(told)});\n".encode()
-            _write(os.path.join(aside, f"{number}.jpg"), picture)
-            _write(os.path.join(aside, f"{number}.js"), text)
-            size += len(picture) + len(text)
+            files = {f"{number}.js": text} | ({name: picture} if name else {})
+            for file, content in files.items():
+                _write(os.path.join(aside, file), content)
+                size += len(content)
         if not inside:
             finish_any(aside, folder)
     text = document(overview, kept, connect=connect)
     write_whole(path, text)
+    if inside:
+        _remove_tiles(folder)
     return Page(
         path,
         len(rows),
@@ -97,6 +103,24 @@ def write(
         size + len(text.encode()),
         [one["id"] for one in overview["clusters"]],
     )
+
+
+def _address(picture):
+    """A picture as an address that holds it; None: there is no picture."""
+    if picture is None:
+        return None
+    return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+
+
+def _remove_tiles(folder):
+    """Removes the tiles of a page before; files of other names stay."""
+    if not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        if _TILE.fullmatch(name):
+            os.unlink(os.path.join(folder, name))
+    with contextlib.suppress(OSError):  # Something else is in it.
+        os.rmdir(folder)
 
 
 def _write(path, content):

@@ -69,9 +69,10 @@ function tilesInView() {
   return found;
 }
 
-// Calls act(tile, i, x, y) for each image in view, with its place on screen.
-function eachInView(act) {
-  for (const tile of tilesInView()) {
+// Calls act(tile, i, x, y) for each image of tiles that is in view, with its
+// place on screen.
+function eachInView(among, act) {
+  for (const tile of among) {
     for (let i = 0; i < tile.count; i++) {
       const [x, y] = toScreen(tile.place[2 * i] / 65535, tile.place[2 * i + 1] / 65535);
       if (x >= 0 && y >= 0 && x <= camera.width && y <= camera.height) act(tile, i, x, y);

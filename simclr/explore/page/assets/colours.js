@@ -1,14 +1,15 @@
 // What a point's colour means.
 
 const SELECTED = 1;
-const NONE = [150, 150, 150];
+// Each has a contrast of 3 or more to the white ground and to the dark one.
+const NONE = [128, 128, 128];
 const PALETTE = [
-  [66, 133, 200], [230, 130, 40], [60, 160, 90], [205, 70, 80],
-  [140, 105, 190], [150, 110, 85], [215, 115, 175], [70, 175, 185],
-  [175, 165, 50], [105, 120, 220], [235, 160, 150], [110, 170, 60],
+  [66, 133, 200], [214, 112, 20], [40, 150, 75], [205, 70, 80],
+  [140, 105, 190], [150, 110, 85], [205, 95, 160], [35, 150, 160],
+  [150, 140, 20], [105, 120, 220], [225, 105, 90], [90, 150, 40],
 ];
-// Blue, then yellow, then red: from what is usual to what is new.
-const RAMP = [[70, 100, 170], [120, 175, 170], [235, 200, 90], [225, 60, 50]];
+// Blue, then green and yellow, then red: from what is usual to what is new.
+const RAMP = [[70, 105, 185], [85, 150, 145], [180, 140, 20], [225, 60, 50]];
 const WAYS = {
   cluster: "cluster", label: "label", prediction: "prediction",
   novelty: "novelty", day: "day",
@@ -22,10 +23,18 @@ function category(code) {
   // Hues a golden angle apart never meet.
   const hue = (code * 137.508) % 360, channel = (n) => {
     const k = (n + hue / 30) % 12;
-    const light = 0.5 + 0.1 * ((code % 3) - 1);
-    return 255 * (light - 0.3 * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
+    return 255 * (0.5 - 0.3 * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
   };
-  return [channel(0), channel(8), channel(4)];
+  const colour = [channel(0), channel(8), channel(4)];
+  // As bright as the palette: a yellow would be lost on white, a blue in the dark.
+  const wanted = [0.16, 0.2, 0.25][code % 3];
+  const factor = (wanted / luminance(colour)) ** (1 / 2.2);
+  return colour.map((one) => Math.min(255, one * factor));
+}
+
+function luminance(colour) {
+  const [r, g, b] = colour.map((one) => (one / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
 function ramp(share) {

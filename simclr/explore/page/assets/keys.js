@@ -16,7 +16,7 @@ const KEYS = [
   ["N", "name the cluster that is shown"],
   ["/", "search by id"],
   ["T, D", "pictures on the map; light or dark"],
-  ["Escape", "select nothing, show everything"],
+  ["Escape", "select nothing; once more: show everything"],
   ["?", "these keys"],
 ];
 
@@ -66,7 +66,7 @@ function middleImage() {
 
 function nearestTo(x, y, most) {
   let best = null, least = most * most;
-  eachInView((tile, i, u, v) => {
+  eachInView(tilesInView(), (tile, i, u, v) => {
     const away = (u - x) ** 2 + (v - y) ** 2;
     if (away <= least) {
       least = away;
@@ -86,7 +86,9 @@ function moveInGrid(cell, key) {
 
 async function onKey(event) {
   const { key, target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+  // On many keyboards "[" is typed with AltGr, which counts as Ctrl and Alt.
+  const held = event.ctrlKey || event.metaKey || event.altKey;
+  if ((held && !event.getModifierState("AltGraph")) || byId("keys").open) return;
   if (target.matches("input, select")) {
     if (key === "Escape") target.blur();
     return;

@@ -12,10 +12,11 @@ function shortName(cluster) {
   return (names.get(cluster.id) ?? cluster.name) || `cluster ${cluster.id}`;
 }
 
-// Names may be the same; ids never are.
+// Names may be the same; ids never are. A name that is written from right to
+// left is set apart by two signs, so that it does not turn the id around.
 function clusterName(cluster) {
   const name = names.get(cluster.id) ?? cluster.name;
-  return name ? `${name} (${cluster.id})` : `cluster ${cluster.id}`;
+  return name ? `\u2068${name}\u2069 (${cluster.id})` : `cluster ${cluster.id}`;
 }
 
 function labelCode(text) {
@@ -28,6 +29,11 @@ function labelCount(code) {
   let mine = 0;
   for (const text of given.values()) mine += text === labelTexts[code];
   return mine + (told ? told.count : 0);
+}
+
+// An image's label, the one given here first; undefined: it has none.
+function labelOf(tile, i) {
+  return given.get(idOf(tile, i)) ?? overview.label[tile.label[i]]?.text;
 }
 
 onTile.push((tile) => {

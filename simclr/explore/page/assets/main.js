@@ -106,11 +106,16 @@ const CLICKS = {
   },
   give: () => label(byId("label").value),
   undo: () => {
-    say(`${undo()} undone`);
-    showLegend();
-    fade();
+    const count = undo();
+    say(count ? `${count.toLocaleString("en")} undone` : "Nothing to undo.");
+    afterLabels();
   },
   clear: () => {
+    // The cluster stays: one goes on with its other images.
+    if (selected.size && shownCluster) {
+      selectOnly([]);
+      return;
+    }
     lit = -1;
     current = null;
     selectOnly([]);

@@ -1,6 +1,7 @@
 // The column beside the map: legend, clusters, an image, what is selected.
 
 const MOST_SHOWN = 60; // Thumbnails of one grid.
+const MOST_LINES = 300; // Of the legend.
 const selected = new Map(); // Row -> {tile, i}.
 let shownCluster = null;
 let shown = 0; // Counts what the column was asked to show: the last one wins.
@@ -38,7 +39,7 @@ function afterSelection() {
 // Selects what fits a rule among the images in view.
 function selectInView(fits) {
   const found = [];
-  eachInView((tile, i, x, y) => {
+  eachInView(tilesInView(), (tile, i, x, y) => {
     if (lit >= 0 && codeOf(tile, i) !== lit) return;
     if (fits(x, y)) found.push({ tile, i });
   });
@@ -48,9 +49,8 @@ function selectInView(fits) {
 
 function facts(tile, i) {
   const cluster = overview.clusters[tile.cluster[i]];
-  const label = given.get(idOf(tile, i)) ?? overview.label[tile.label[i]]?.text;
   return [
-    ["label", label],
+    ["label", labelOf(tile, i)],
     ["prediction", overview.prediction[tile.prediction[i]]?.text],
     ["cluster", cluster && clusterName(cluster)],
     ["novelty", tile.novelty[i] === 255 ? undefined : (tile.novelty[i] / 100).toFixed(2)],
@@ -66,21 +66,51 @@ function thumbnail(tile, i) {
   return canvas;
 }
 
+// A picture that a screen reader names.
+function described(canvas, text) {
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", text);
+  return canvas;
+}
+
+// In place of a thumbnail that the store has not.
+function nameOf(tile, i) {
+  return element("span", { className: "name", textContent: tile.names[i] });
+}
+
 function cellOf({ tile, i, row }) {
   const button = element("button", {
     className: "cell", title: tile.names[i],
     onclick: (event) => (event.shiftKey || event.ctrlKey ? toggle({ tile, i }) : showImage(row)),
-  }, thumbnail(tile, i));
+  }, tile.size[2 * i] ? thumbnail(tile, i) : nameOf(tile, i), element("span", { className: "tag" }));
   button.dataset.row = row;
   button.setAttribute("aria-pressed", selected.has(row));
-  button.setAttribute("aria-label", tile.names[i]);
+  tag(button, tile, i);
   return button;
 }
 
+// Writes an image's label on it.
+function tag(button, tile, i) {
+  const text = labelOf(tile, i);
+  button.lastChild.textContent = text ?? "";
+  button.setAttribute("aria-label", tile.names[i] + (text ? `, labelled ${text}` : ""));
+}
+
+function tagCells() {
+  for (const button of document.querySelectorAll(".cell")) {
+    const row = Number(button.dataset.row), tile = tileOf(row);
+    tag(button, tile, row - tile.start);
+  }
+}
+
+function note(text) { return element("p", { className: "muted", textContent: text }); }
+
 async function gridOf(title, rows) {
   const images = await Promise.all(rows.slice(0, MOST_SHOWN).map(imageOf));
+  if (!images.length) return [element("h2", { textContent: title }), note("None.")];
+  const part = rows.length > MOST_SHOWN ? `: ${MOST_SHOWN} of ${rows.length.toLocaleString("en")}` : "";
   return [
-    element("h2", { textContent: title }),
+    element("h2", { textContent: title + part }),
     element("div", { className: "grid" }, ...images.map(cellOf)),
   ];
 }
@@ -104,7 +134,7 @@ async function showImage(row) {
   const near = neighboursOf(tile, i);
   await show(
     element("div", { className: "large" },
-      thumbnail(tile, i),
+      tile.size[2 * i] ? described(thumbnail(tile, i), tile.names[i]) : "",
       element("div", {}, element("p", { textContent: idOf(tile, i) }), ...lines)),
     element("div", { className: "line" },
       element("button", { textContent: "Select it", onclick: () => toggle(image) }),
@@ -163,7 +193,8 @@ async function showStart() {
 }
 
 function showLegend() {
-  const lines = legendLines().slice(0, 300).map(({ text, count, code }) => {
+  const every = legendLines();
+  const lines = every.slice(0, MOST_LINES).map(({ text, count, code }) => {
     const patch = element("span", { className: "patch" });
     patch.style.background = css(colourOf(code));
     const line = element("button", {
@@ -182,6 +213,10 @@ function showLegend() {
     line.setAttribute("aria-pressed", code === lit);
     return line;
   });
+  if (!every.length) lines.push(note("No labels yet: select images and press E."));
+  if (every.length > MOST_LINES) {
+    lines.push(note(`and ${(every.length - MOST_LINES).toLocaleString("en")} more`));
+  }
   byId("legend").replaceChildren(...lines);
 }
 
@@ -202,7 +237,12 @@ function label(text) {
   }
   giveLabel(images, text);
   say(`${images.length.toLocaleString("en")} labelled ${text.trim()}`);
+  afterLabels();
+}
+
+function afterLabels() {
   showSlots();
+  tagCells();
   if (way === "label") showLegend();
   fade();
 }

@@ -1,6 +1,7 @@
 // What lies over the points: thumbnails, names of clusters, the lasso.
 
 const paper = byId("pictures").getContext("2d");
+const ABOVE = 8; // Pixels from a cluster's middle to its name: points show.
 let withPictures = true;
 let lassoLine = []; // Points on screen.
 let current = null; // The image that is looked at: {tile, i, row}.
@@ -22,7 +23,7 @@ function drawThumbnails() {
   // Of each square of the map the most usual image. Squares belong to the
   // map, not to the screen: pictures stay while one moves.
   const step = spacing(), best = new Map();
-  eachInView((tile, i, x, y) => {
+  eachInView(tilesInView().filter((tile) => tile.sheet), (tile, i, x, y) => {
     if (lit >= 0 && codeOf(tile, i) !== lit) return;
     const u = Math.floor((tile.place[2 * i] / 65535) * camera.scale / step);
     const v = Math.floor((tile.place[2 * i + 1] / 65535) * camera.scale / step);
@@ -62,19 +63,27 @@ function drawNames() {
   paper.font = "600 12px system-ui, sans-serif";
   paper.textAlign = "center";
   paper.lineJoin = "round";
-  const taken = [];
+  const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = byId("tools");
+  const taken = [{
+    x: offsetLeft + offsetWidth / 2, y: offsetTop + offsetHeight / 2,
+    half: offsetWidth / 2, tall: offsetHeight / 2 + 9 + ABOVE,
+  }];
   for (const [code, cluster] of overview.clusters.entries()) {
     if (lit >= 0 && code !== lit) continue;
-    const [x, y] = toScreen(...cluster.place), text = shortName(cluster);
+    const [middle, y] = toScreen(...cluster.place), text = shortName(cluster);
+    if (middle < 0 || middle > camera.width || y < 0 || y > camera.height) continue;
     const half = paper.measureText(text).width / 2 + 4;
+    // Whole at the edge, too.
+    const x = Math.max(half, Math.min(camera.width - half, middle));
     // The largest clusters come first; a name that would lie on one waits.
-    if (taken.some((one) => Math.abs(one.x - x) < one.half + half && Math.abs(one.y - y) < 18)) continue;
-    taken.push({ x, y, half });
+    const lies = (one) => Math.abs(one.x - x) < one.half + half && Math.abs(one.y - y) < one.tall;
+    if (taken.some(lies)) continue;
+    taken.push({ x, y, half, tall: 18 });
     paper.lineWidth = 4;
     paper.strokeStyle = isDark() ? "#121214" : "#fff";
-    paper.strokeText(text, x, y);
+    paper.strokeText(text, x, y - ABOVE);
     paper.fillStyle = isDark() ? "#fff" : "#111";
-    paper.fillText(text, x, y);
+    paper.fillText(text, x, y - ABOVE);
   }
 }
 

@@ -89,11 +89,14 @@ function drawPoints() {
   gl.clear(gl.COLOR_BUFFER_BIT);
   gl.uniform2f(where.middle, camera.x, camera.y);
   gl.uniform2f(where.stretch, 2 * camera.scale / camera.width, 2 * camera.scale / camera.height);
+  const seen = tilesInView(), count = seen.reduce((sum, tile) => sum + tile.count, 0);
   const many = overview.count > 50000 ? 2.5 : 5;
-  gl.uniform1f(where.size, ratio * Math.min(14, many * Math.sqrt(Math.max(1, zoom()))));
+  // So many points that they would hide each other are smaller.
+  const room = Math.sqrt((3 * camera.width * camera.height) / count);
+  gl.uniform1f(where.size, ratio * Math.min(14, room, many * Math.sqrt(Math.max(1, zoom()))));
   const ink = isDark() ? 1 : 0.05;
   gl.uniform3f(where.ink, ink, ink, ink);
-  for (const tile of tilesInView()) {
+  for (const tile of seen) {
     if (!tile.vertices) upload(tile);
     if (!tile.fresh) recolour(tile);
     gl.bindVertexArray(tile.vertices);
