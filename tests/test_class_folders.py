@@ -78,6 +78,7 @@ def test_every_folder_is_a_class_if_you_say_so(root):
         "x/b/c/2.png": "b/c",
         "x/b/c/4.png": "b/c",
     }
+    assert source.notes == [] and source.why_unlabelled == ""
     write(root / "5.png")
     assert named(open_source(str(root), labels="folders"))["5.png"] is None
 

@@ -62,6 +62,10 @@ def open_source(spec, labels=""):
     source = _open(spec)
     if not len(source):
         raise InputError(f"{spec!r} holds no image.")
+    if labels:  # Why there were none of its own is no matter then.
+        why = source.why_unlabelled
+        source.notes = [note for note in source.notes if note != why]
+        source.why_unlabelled = ""
     if labels == spelling.NONE:
         source.labels = source.class_names = None
     elif labels == spelling.FOLDERS:
