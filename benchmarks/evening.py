@@ -107,14 +107,14 @@ def main():
             minutes[name] = [*sums, ended]
             took.write_text(json.dumps(minutes))
     print(table(minutes))
-    (row,) = json.loads((classifier / "results.json").read_text())["rows"]
-    print(f"classifier: top-1 {100 * row['top1']:.1f} %")
-    for path in sorted(student.glob("results*.json")):
+    for path in sorted(out.glob("*/results*.json")):
         for row in json.loads(path.read_text())["rows"]:
-            scores = {k: row[k] for k in ("knn_top1", "linear_top1")}
-            print(
-                row["name"], {k: f"{100 * v:.1f} %" for k, v in scores.items()}
-            )
+            scores = [
+                f"{key} {100 * row[key]:.1f} %"
+                for key in ("top1", "knn_top1", "linear_top1")
+                if key in row
+            ]
+            print(row["name"], *scores)
 
 
 def link(train, photos, each):
