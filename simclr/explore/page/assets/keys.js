@@ -88,7 +88,11 @@ async function onKey(event) {
   const { key, target } = event;
   // On many keyboards "[" is typed with AltGr, which counts as Ctrl and Alt.
   const held = event.ctrlKey || event.metaKey || event.altKey;
-  if ((held && !event.getModifierState("AltGraph")) || byId("keys").open) return;
+  if (held && !event.getModifierState("AltGraph")) return;
+  if (byId("keys").open) {
+    if (key === "Escape" || key === "?") byId("keys").close();
+    return;
+  }
   if (target.matches("input, select")) {
     if (key === "Escape") target.blur();
     return;

@@ -8,7 +8,7 @@ uniform vec2 middle; uniform vec2 stretch; uniform float size;
 out vec4 shade;
 void main() {
   vec2 at = (place - middle) * stretch;
-  // The fourth number: 0 dim, 1/3 plain, 1 selected.
+  // The fourth number: 0 dim, 1/6 without a code, 1/3 plain, 1 selected.
   float big = colour.a > 0.9 ? 1.7 : 1.0;
   gl_Position = vec4(at.x, -at.y, 0.0, 1.0);
   gl_PointSize = size * big;
@@ -22,7 +22,7 @@ void main() {
   float away = 2.0 * length(gl_PointCoord - 0.5);
   if (away > 1.0) discard;
   bool ring = shade.a > 0.9 && away > 0.62;
-  float solid = shade.a < 0.1 ? 0.12 : 0.9;
+  float solid = shade.a < 0.1 ? 0.12 : shade.a < 0.25 ? 0.4 : 0.9;
   result = vec4(ring ? ink : shade.rgb, 1.0) * solid;
 }`;
 let program = null, where = {};
@@ -68,7 +68,9 @@ function recolour(tile) {
   for (let i = 0; i < tile.count; i++) {
     const code = codeOf(tile, i);
     values.set(colourOf(code), 4 * i);
-    values[4 * i + 3] = tile.state[i] ? 255 : lit >= 0 && code !== lit ? 0 : 85;
+    // Few labels among many images without one are not lost between them.
+    const plain = code < 0 ? 42 : 85;
+    values[4 * i + 3] = tile.state[i] ? 255 : lit >= 0 && code !== lit ? 0 : plain;
   }
   gl.bindBuffer(gl.ARRAY_BUFFER, tile.colours);
   gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
