@@ -237,10 +237,12 @@ def help_of(name):
 def unknown_flags(text):
     """Flags in `simclr COMMAND --flag ...` that the command does not have."""
     text = re.sub(r"\\\n\s*|\n *(?=--)", " ", text)  # Lines that go on.
+    names = "|".join(
+        sorted(COMMANDS, key=len, reverse=True)
+    )  # Two words first.
     return [
         f"{name} --{flag}"
-        for name, rest in re.findall(r"\bsimclr ([a-z]+)\b([^\n`]*)", text)
-        if name in COMMANDS
+        for name, rest in re.findall(rf"\bsimclr ({names})\b([^\n`]*)", text)
         for flag in re.findall(r"(?<!\S)--(\w+)", rest)
         if not re.search(
             rf"^  --(\[no\])?({flag}|{re.sub('^no', '', flag)})\b",
@@ -284,5 +286,10 @@ def test_no_unknown_flag_is_named(path):
 
 def test_an_unknown_flag_is_seen():
     text = "say `simclr evaluate RUN --nobaselines --lost=1` or\n"
-    text += "    simclr pretrain --data=X \\\n  --gone"
-    assert unknown_flags(text) == ["evaluate --lost", "pretrain --gone"]
+    text += "    simclr pretrain --data=X \\\n  --gone\n"
+    text += "`simclr study --list`, simclr study grid --axis=a=1 --quick"
+    assert unknown_flags(text) == [
+        "evaluate --lost",
+        "pretrain --gone",
+        "study grid --quick",
+    ]

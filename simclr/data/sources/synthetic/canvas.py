@@ -95,7 +95,7 @@ def resized(image, side):
     """An image as a square, averaged where it is reduced.
 
     Args:
-        image: PIL.Image.
+        image: one of Pillow's.
         side: pixels.
 
     Returns:
