@@ -216,6 +216,7 @@ class Recorder:
 
     def save(self, step, row=()):
         """A checkpoint of the state that was pulled."""
+        run_folder.require_still_there(self._run)
         checkpoint.save(
             run_folder.checkpoints(self._run),
             step,

@@ -103,12 +103,14 @@ class Recorder:
             epoch=step * self._config.batch_size / self._num_examples,
             images_per_second=images_per_second,
         )
+        run_folder.require_still_there(self._workdir)
         path = os.path.join(self._workdir, "views.png")
         if not os.path.exists(path):  # Training has begun: nobody waits.
             self._monitor.draw_views(path)
 
     def save(self, step, row=()):
         """A checkpoint; `row` is a dict of sums for a row that is not full."""
+        run_folder.require_still_there(self._workdir)
         checkpoint.save(
             self._checkpoints,
             step,
