@@ -84,7 +84,10 @@ def claims(path, **changes):
     )
     own = {
         name: getattr(true, name)
-        for name in ("offsets", "sizes", "labels", "id_bytes", "id_ends")
+        for name in (
+            *("offsets", "sizes", "labels", "id_bytes", "id_ends"),
+            "class_bytes",
+        )
     }
     claimed = index.ShardIndex(
         **{**own, "num_bytes": true.num_bytes, **changes}
@@ -145,7 +148,7 @@ def test_an_index_that_would_unpack_to_gigabytes(tmp_path, monkeypatch):
         index.json_text, "parse", lambda x: unpacked.append(len(x)) or parse(x)
     )
     assert len(open_source(f"tfrecord:{path}")) == 24
-    assert unpacked == []
+    assert max(unpacked, default=0) < 1 << 20
     assert list(tfrecord.places([9])[0]) == [12]
 
 

@@ -289,7 +289,7 @@ def test_bad_calls_say_so_in_one_line(tmp_path, capsys):
     with open(path, "r+b") as file:
         file.truncate(os.path.getsize(path) // 2)
     status, out, error = say(capsys, "export", run, "--format=keras")
-    assert status == 2 and "no checkpoint" in error
+    assert status == 2 and "no whole checkpoint" in error
 
 
 def test_nan_does_not_pass():

@@ -296,7 +296,6 @@ def test_a_run_without_a_whole_checkpoint(tmp_path, capsys, monkeypatch):
     (tmp_path / "lowered" / "signature.json").write_text('{"replicas": 1}')
     device = types.SimpleNamespace(device_kind="cpu")
     monkeypatch.setattr(jax_devices, "devices", lambda *_: [device])
-    monkeypatch.setattr(runner, "say", lambda _: None)
     config = tiny.config(tmp_path)
     (tmp_path / "config.json").write_text(config_lib.to_json(config))
     (tmp_path / "run.json").write_text('{"data": {}}')

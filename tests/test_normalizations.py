@@ -67,6 +67,7 @@ OWN = {
     "convnext_tiny": "imagenet",
     "vit_small": "imagenet",
     "vit_base": "imagenet",
+    "conv_n": "none",
 }
 
 

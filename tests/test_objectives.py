@@ -20,6 +20,7 @@ OFFERED = {
     "coefficients",
     "seed",
     "block",
+    "normalize",
     "negatives",
     "negatives_filled",
 }

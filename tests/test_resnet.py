@@ -242,7 +242,10 @@ def test_survives_save_and_load(tmp_path):
     ("options", "message"),
     [
         ({"depth": 20}, "depth=20; choose one of 10, 18, 34"),
-        ({"stem": "small"}, "stem='small'; choose one of cifar, imagenet"),
+        (
+            {"stem": "small"},
+            "stem='small'; choose one of cifar, half, imagenet",
+        ),
         ({"width": 0.0}, "width=0.0"),
         ({"sk_ratio": -1.0}, "sk_ratio=-1.0"),
         ({"se_ratio": -1.0}, "se_ratio=-1.0"),

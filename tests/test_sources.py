@@ -96,8 +96,6 @@ def test_tfds_in_a_folder_with_brackets(tmp_path, monkeypatch):
         ("[1:3]", [1, 2]),
         ("[-1:]", [3]),
         ("[:-25%]", [0, 1, 2]),
-        ("[:99]", [0, 1, 2, 3]),
-        ("[:]", [0, 1, 2, 3]),
     ],
 )
 def test_tfds_part_of_a_split(tmp_path, part, rows):
@@ -292,7 +290,7 @@ def test_sample():
         assert (np.bincount(source.labels) == per_class).all()
         assert source.class_names[0] == "T-shirt/top"
         assert source.class_names[9] == "Ankle boot"
-        assert len(source.class_names) == 4
+        assert len(source.class_names) == 10
     # The first image of Fashion-MNIST's files is an ankle boot, the second a
     # T-shirt; ids keep their numbers.
     number = {train.id(i): i for i in range(len(train))}

@@ -136,7 +136,7 @@ def test_what_is_done_is_skipped_and_what_is_not_is_made(folder, done, capsys):
 
 
 def test_a_stage_of_another_config_is_refused(folder, done, capsys):
-    line = command(folder, done, "--set=teacher.seed=3")
+    line = command(folder, done, "--set=teacher.seed=4")
     assert cli.main(line) == 2
     assert "holds another run" in capsys.readouterr().err
 

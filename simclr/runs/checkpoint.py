@@ -24,6 +24,7 @@ from simclr.storage.regular import regular
 
 # Of a zip file: its last record's sign, and how many members it has.
 _END = struct.Struct("<4s6xH10x")
+_SMALL_BYTES = 4 << 20
 _NAME = re.compile(r"step_(\d+)\.npz$")
 
 
@@ -150,12 +151,12 @@ def read(path):
 def _require_plain(file, members):
     """Stops at an archive that is not as `save` writes it.
 
-    It compresses nothing, so that no array is larger than its file; and the
-    record at the end counts the arrays, of which a damaged directory may hide
-    some.
+    It compresses nothing, so that no array is larger than its file, unless
+    somebody compressed a small one; and the record at the end counts the
+    arrays, of which a damaged directory may hide some.
     """
     size, most = sum(x.file_size for x in members), os.fstat(file.fileno())
-    if size > most.st_size:
+    if size > most.st_size + _SMALL_BYTES:
         raise InputError(
             f"it claims {size / 1e6:,.0f} MB in {most.st_size / 1e6:,.1f}"
         )

@@ -23,7 +23,7 @@ from simclr.storage.whole import write_whole
 from simclr.studies.study import CLASSIFIER, ONLINE, PROJECTION
 
 _FIVE = 5
-MAX_IMAGES = 50_000  # That a probe is fitted on, and that are scored.
+MOST_IMAGES = 50_000  # That a probe is fitted on, and that are scored.
 
 
 def score(run, scores, *, strategy, out):
@@ -81,7 +81,7 @@ def _parts(run, wanted):
         data.eval_source,
         data.eval_labels,
     )
-    parts = split(reader, eval_reader, limit=MAX_IMAGES, seed=config.seed)
+    parts = split(reader, eval_reader, limit=MOST_IMAGES, seed=config.seed)
     if parts.score is None:
         raise InputError(
             f"{data.source} and {data.eval_source or 'nothing held out'} "

@@ -54,6 +54,7 @@ _BUNDLED = (
     "storage/cache",
     "storage/json_text",
     "storage/lock",
+    "storage/regular",
     "storage/whole",
 )
 _MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"

@@ -4,7 +4,6 @@ import importlib
 import os
 from urllib.parse import quote, unquote
 
-from simclr.data.folders import class_folders
 from simclr.data.labels import spelling
 from simclr.data.sources.synthetic import words
 from simclr.messages.errors import InputError
@@ -69,6 +68,8 @@ def open_source(spec, labels=""):
     if labels == spelling.NONE:
         source.labels = source.class_names = None
     elif labels == spelling.FOLDERS:
+        from simclr.data.folders import class_folders
+
         source.labels, source.class_names = class_folders.by_id(source)
     elif labels:
         from simclr.data.labels.read import read_labels
