@@ -3,8 +3,8 @@
 Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
     simclr pretrain --config=configs/demo.py
-Hardware: 2 CPU cores, four minutes.
-Expected: linear 84.6 %, kNN 80.9 %; raw pixels 82.0 and 80.0 %.
+Hardware: 2 CPU cores, three minutes.
+Expected: a linear probe of 120 labels 73.5 %; of raw pixels 66.6 %.
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train
