@@ -4,7 +4,7 @@ Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
     simclr pretrain --config=configs/demo.py
 Hardware: 2 CPU cores, three minutes.
-Expected: a linear probe of 120 labels 73.5 %; of raw pixels 66.6 %.
+Expected: linear 83.3 %, kNN 79.2 %; raw pixels 82.0 and 80.0 %.
 """
 
 from simclr.config import Augment, Config, Data, Loss, Model, Optimizer, Train

@@ -89,7 +89,7 @@ def test_the_demo_is_expected_to_give_what_it_gave():
     )
     recipe = ast.get_docstring(ast.parse(read("configs/demo.py")))
     linear, knn = re.findall(r"(\d+\.\d) %", recipe.split("Expected:")[1])[:2]
-    [row] = re.findall(r"^\| `configs/demo.py` .*", read("README.md"), re.M)
+    [row] = re.findall(r"^\| `configs/demo.py`.*", read("README.md"), re.M)
     assert f"| {knn} % | {linear} % |" in row
 
 
