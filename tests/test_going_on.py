@@ -157,5 +157,8 @@ def test_fewer_images_than_steps_done(photos, whole_run, tmp_path):  # noqa: F81
     run, fewer = str(tmp_path / "run"), tmp_path / "photos"
     shutil.copytree(whole_run, run)
     tiny.write_photos(fewer, count=32)
+    config, facts = run_folder.read_config(run), run_folder.read_facts(run)
     with pytest.raises(InputError, match="raise epochs"):
         loop.train(tiny.config(fewer), run, ONE(), new_images=True)
+    assert run_folder.read_config(run) == config
+    assert run_folder.read_facts(run) == facts and run_folder.is_finished(run)

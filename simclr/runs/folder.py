@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 
@@ -25,7 +26,7 @@ _FACTS = {
 
 
 @contextlib.contextmanager
-def open_run(workdir, config, facts, *, new_images=False):
+def open_run(workdir, config, facts, *, new_images=False, total_steps=math.inf):
     """Starts a run folder, or checks that it may be resumed.
 
     A context manager that holds the folder: nobody else trains into it.
@@ -35,13 +36,15 @@ def open_run(workdir, config, facts, *, new_images=False):
         config: Config of the run.
         facts: dict for run.json; see continuing.compare.
         new_images: as for continuing.compare.
+        total_steps: int, of the run as it is now.
 
     Yields:
         continuing.Change, what is not as it was; None: nothing, or it is new.
 
     Raises:
-        InputError: the folder holds another run (continuing.compare), another
-            process trains into it, or it is a file or a gs:// address.
+        InputError: the folder holds another run (continuing.compare) or has
+            done more steps, another process trains into it, or it is a file
+            or a gs:// address. Nothing is written then.
     """
     if "://" in workdir:
         raise InputError(
@@ -61,7 +64,7 @@ def open_run(workdir, config, facts, *, new_images=False):
         remove_unfinished(checkpoints(workdir))
         # Without a checkpoint there is nothing that a new start could lose.
         if checkpoint.paths(checkpoints(workdir)):
-            change = _go_on(workdir, config, facts, new_images)
+            change = _go_on(workdir, config, facts, new_images, total_steps)
         else:
             _require_own_config(workdir)
             with contextlib.suppress(FileNotFoundError):
@@ -87,7 +90,7 @@ def _require_own_config(workdir):
             ) from None
 
 
-def _go_on(workdir, config, facts, new_images):
+def _go_on(workdir, config, facts, new_images, total_steps):
     """Writes down the Change with which a run goes on, if there is one."""
     old = read_facts(workdir)
     older.require_current(workdir, old)
@@ -101,10 +104,15 @@ def _go_on(workdir, config, facts, new_images):
         new_images=new_images,
     )
     if change:
+        step = checkpoint.step_of(checkpoint.paths(checkpoints(workdir))[-1])
+        if step > total_steps:
+            raise InputError(
+                f"{workdir} has done {step} steps, and so few images make "
+                f"{total_steps}; raise epochs."
+            )
         if change.steps:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(_finished(workdir))
-        step = checkpoint.step_of(checkpoint.paths(checkpoints(workdir))[-1])
         # Where weights of the start no longer lie, what they were still counts.
         origins = {
             path: digest or old.get("origins", {}).get(path)

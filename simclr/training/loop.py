@@ -21,6 +21,7 @@ from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError, Stopped
 from simclr.messages.say import say
+from simclr.optimizers.schedules import total_steps
 from simclr.runs import checkpoint, step_loop, weight_arrays
 from simclr.runs import folder as run_folder
 from simclr.runs.stopping import Pace, Stopper
@@ -82,7 +83,13 @@ def train(
             ) | image_place.facts(side)
             change = stack.enter_context(
                 run_folder.open_run(
-                    workdir, config, facts, new_images=new_images
+                    workdir,
+                    config,
+                    facts,
+                    new_images=new_images,
+                    total_steps=total_steps(
+                        config.epochs, len(source), config.batch_size
+                    ),
                 )
             )
         with strategy.scope():

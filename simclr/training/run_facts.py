@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from simclr import __version__
-from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.optimizers.schedules import total_steps
 from simclr.training.tasks import optimizing
@@ -42,19 +41,11 @@ def tell_changes(change, task, step):
         change: runs.continuing.Change.
         task: the task that goes on.
         step: int, steps done.
-
-    Raises:
-        InputError: more steps are done than there are now.
     """
     for line in change.lines:
         say(f"Changed   {line}")
     if not change.steps:
         return
-    if step > task.total_steps:
-        raise InputError(
-            f"Step {step} lies behind the {task.total_steps} steps that so few "
-            "images make; raise epochs."
-        )
     before = total_steps(
         change.config.epochs, change.images, change.config.batch_size
     )

@@ -69,13 +69,15 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
     parts, eval_reader = _parts(config, reader)
     notes = ["simclr lower", *notes]
     facts = run_facts.facts_of(source, class_names, replicas, notes)
-    with run_folder.open_run(workdir, config, facts):
+    with run_folder.open_run(workdir, config, facts) as change:
         task = TASKS[config.task](
             config,
             num_examples=len(source),
             num_classes=len(class_names or ()),
         )
         step, sums = loop.restore(task, class_names, workdir, chief=True)
+        if change:
+            run_facts.tell_changes(change, task, step)
         strategy = tf.distribute.get_strategy()
         workers = Workers(strategy)
         targets = task.targets(
