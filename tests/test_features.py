@@ -10,6 +10,7 @@ from simclr.data.sources.registry import open_source
 from simclr.evaluation.split import Part
 from simclr.inference import features
 from simclr.inference.forward import Infer
+from simclr.inference.parts import embed_parts
 
 SIZE = 16
 READABLE = [i for i in range(11) if i != 3]
@@ -148,7 +149,7 @@ def test_an_image_of_several_parts_is_embedded_once(reader):
         "fit": Part(reader, np.array([9, 0, 3, 5]), np.arange(4)),
         "look": Part(reader, np.array([0, 1, 9]), None),
     }
-    found = features.embed_parts(
+    found = embed_parts(
         encoder, parts, image_size=SIZE, batch_size=2, progress=False
     )
     assert sum(seen) == 6  # Of 0, 1, 3, 5, 9, and one that fills up.

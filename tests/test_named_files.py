@@ -15,8 +15,8 @@ import pytest
 from simclr.__main__ import COMMANDS
 from simclr.cli.line import help_text, parse
 from simclr.commands.train import pipeline
+from simclr.messages.names import run_name
 from simclr.pjrt import runner
-from simclr.runs import folder as run_folder
 
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDERS = ("simclr", "configs", "benchmarks", "tests", "docs", "tpu_scripts")
@@ -273,7 +273,7 @@ def test_train_pyz_names_all_commands_whose_runs_are_lowered():
 
 
 def test_recipes_of_one_name_have_folders_of_their_own():
-    one = run_folder.run_name("configs/demo.py")
+    one = run_name("configs/demo.py")
     several = pipeline.default_workdir("configs/pipelines/demo.py")
     assert several == "runs/demo_pipeline" != f"runs/{one}"
 

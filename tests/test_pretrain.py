@@ -12,6 +12,7 @@ from simclr.commands.train import launch
 from simclr.config import suggest_tasks, validate
 from simclr.config.suggest import suggest
 from simclr.data.sources.registry import absolute, open_source
+from simclr.messages.names import run_name
 from simclr.runs import folder as run_folder
 from simclr.training.tasks import Pretrain
 from tests import tiny
@@ -134,7 +135,7 @@ def test_runs_inside_the_folder_of_photos(tmp_path, monkeypatch):
     ],
 )
 def test_names_of_runs(spec, name):
-    assert run_folder.run_name(spec) == name
+    assert run_name(spec) == name
 
 
 def test_absolute_names_of_sources(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from simclr.data.images.reader import Reader
 from simclr.evaluation.accuracy import UNKNOWN_CLASS, top_k_accuracy
 from simclr.evaluation.split import few, held_out, split
 from simclr.inference import features
+from simclr.inference.parts import embed_part
 from tests.images import ListSource, encoded
 
 NAMES = ["cat", "dog"]
@@ -151,7 +152,7 @@ def test_an_unreadable_image_is_not_scored_as_its_neighbour():
     items[4] = items[17] = b""
     data = Reader(ListSource(items, labels=[0, 1] * 15, class_names=NAMES))
     parts = split(data)
-    part, h = features.embed_part(
+    part, h = embed_part(
         features.raw_pixels, parts.look, image_size=8, progress=False
     )
     kept = [i for i in range(30) if i not in (4, 17)]
@@ -160,6 +161,4 @@ def test_an_unreadable_image_is_not_scored_as_its_neighbour():
     nothing = Reader(ListSource([b""] * 20 + [encoded(0)], labels=[-1] * 21))
     only_bad = split(nothing).look.take(np.arange(21) < 20)
     with pytest.raises(ValueError, match="None of the 20 images can be read"):
-        features.embed_part(
-            features.raw_pixels, only_bad, image_size=8, progress=False
-        )
+        embed_part(features.raw_pixels, only_bad, image_size=8, progress=False)

@@ -184,8 +184,8 @@ class Run:
             strategy = take_devices(*devices).strategy
             trained = self._trained(load, strategy)
             from simclr.engines.workers import Workers
-            from simclr.inference.features import embed_part
             from simclr.inference.forward import Infer
+            from simclr.inference.parts import embed_part
 
             reader = _reader(images)
             rows = np.arange(len(reader.source))

@@ -14,6 +14,7 @@ from simclr.data.images import center_crop
 from simclr.evaluation import report
 from simclr.export import check
 from simclr.export.formats import FORMATS
+from simclr.messages.names import run_name
 from simclr.models import backbones
 from simclr.runs import folder as run_folder
 
@@ -58,7 +59,7 @@ def text(run, net, parameters, found, source):
         else ""
     )
     return f"""\
-# {run_folder.run_name(run)}: {backbones.describe(config.model)}
+# {run_name(run)}: {backbones.describe(config.model)}
 
 Exported {datetime.date.today()} by simclr from step {trained.step:,} of the
 run. {parameters:,} parameters, float32.

@@ -1,5 +1,6 @@
 """Names of images and of recipes, without the folders of one machine."""
 
+import os
 import re
 
 # These alone say little, so the folder above comes along.
@@ -31,3 +32,18 @@ def last_parts(spec):
 def short_name(spec):
     """A source's name for people: cifar10/train."""
     return "/".join(last_parts(spec)) or spec
+
+
+def run_name(spec):
+    """A run's name after its recipe or its images.
+
+    Args:
+        spec: a recipe's path, or words that open a source.
+
+    Returns:
+        str of characters that any disk takes: "train" and "test" alone say
+        little, so the folder above comes along.
+    """
+    path = os.path.splitext(spec)[0] if spec.endswith(".py") else spec
+    name = "_".join(last_parts(path))
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.") or "run"

@@ -5,12 +5,10 @@ import hashlib
 import json
 import math
 import os
-import re
 
 from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.messages.hints import shown
-from simclr.messages.names import last_parts
 from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text
 from simclr.storage.lock import locked
@@ -299,18 +297,3 @@ def is_finished(workdir):
 
 def _finished(workdir):
     return os.path.join(workdir, "finished")
-
-
-def run_name(spec):
-    """A run's name after its recipe or its images.
-
-    Args:
-        spec: a recipe's path, or words that open a source.
-
-    Returns:
-        str of characters that any disk takes: "train" and "test" alone say
-        little, so the folder above comes along.
-    """
-    path = os.path.splitext(spec)[0] if spec.endswith(".py") else spec
-    name = "_".join(last_parts(path))
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.") or "run"

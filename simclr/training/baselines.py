@@ -18,7 +18,7 @@ from simclr.data import probes
 from simclr.engines.strategies import is_accelerator
 from simclr.inference.forward import Infer
 from simclr.models import backbones
-from simclr.runs import weight_arrays, weights
+from simclr.runs import best, weight_arrays, weights
 from simclr.storage import cache, json_text
 
 
@@ -74,6 +74,35 @@ def write(path, baselines):
     """Keeps baselines at a `place`."""
     if path:
         cache.write(path, json.dumps(baselines).encode())
+
+
+def written(rows):
+    """The baselines that a run has written.
+
+    Args:
+        rows: its rows of metrics.
+
+    Returns:
+        dict; empty for none.
+    """
+    names = {f"{first}effective_rank" for first in ("untrained_", best.START)}
+    for row in rows:
+        if row["step"] == 0 and names & row.keys():
+            return row
+    return {}
+
+
+def known(monitor, workers, written):
+    """Baselines, where every worker has them; None: all have to score them.
+
+    Args:
+        monitor: what this worker scores with.
+        workers: workers.Workers, who all ask.
+        written: as the function of this name returns it.
+    """
+    found = written or monitor.known_baselines()
+    everyone = workers.gather([float(found is not None)]).all()
+    return found if everyone else None
 
 
 @functools.cache

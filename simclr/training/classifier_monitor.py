@@ -7,8 +7,8 @@ from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.split import Part, scored_labels
-from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
+from simclr.inference.parts import embed_part
 
 
 class ClassifierMonitor:

@@ -12,6 +12,7 @@ from simclr.evaluation.agreement import neighbour_agreement
 from simclr.evaluation.split import split
 from simclr.inference import features
 from simclr.inference.forward import encode
+from simclr.inference.parts import embed_parts
 from simclr.messages.errors import InputError
 from simclr.pictures import sheets
 from simclr.runs import best
@@ -138,7 +139,7 @@ class Monitor:
             names += ["fit", "score"]
             if len(encoders) > 1:
                 nets["raw_pixels"] = features.raw_pixels
-        found = features.embed_parts(
+        found = embed_parts(
             nets,
             {name: getattr(self._parts, name) for name in names},
             image_size=self._size,

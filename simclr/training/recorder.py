@@ -8,6 +8,7 @@ from simclr.messages.progress import Progress
 from simclr.runs import best, checkpoint, metrics
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
+from simclr.training import baselines
 from simclr.training.classifier_monitor import ClassifierMonitor
 from simclr.training.monitor import Monitor
 from simclr.training.tensorboard import Writer
@@ -74,13 +75,14 @@ class Recorder:
         self._bar = Progress(task.total_steps, step, config.batch_size)
         if self._monitor.note:
             self._bar.say(f"Note: {self._monitor.note}.")
-        written = _written_baselines(workdir)
+        rows = _rows(workdir)
+        written = baselines.written(rows)
         self._comparison = None
         if config.init and not config.classifies:
-            self._comparison = best.Comparison(_rows(workdir))
+            self._comparison = best.Comparison(rows)
             if step == 0:
                 self._keep_best(step)
-        self._baselines = _known_baselines(self._monitor, workers, written)
+        self._baselines = baselines.known(self._monitor, workers, written)
         if self._baselines and not written:
             self._write_baselines()
 
@@ -125,26 +127,26 @@ class Recorder:
 
     def evaluate(self, step):
         """A row of scores of the encoder as it is."""
-        scores, baselines = self._monitor.run(
+        scores, beside = self._monitor.run(
             self._bar.say, with_baselines=self._baselines is None
         )
         self._say_what_was_scored()
         if not scores:
             return
         if self._baselines is None:
-            self._baselines = baselines
-            if baselines:
+            self._baselines = beside
+            if beside:
                 self._write_baselines()
         self._compare(step, scores)
         self._write(step, **scores)
         names = {"untrained_knn": "untrained", "raw_pixels_knn": "raw pixels"}
-        beside = ", ".join(
+        shown = ", ".join(
             f"{name} {self._baselines[key]:.3f}"
             for key, name in names.items()
             if self._baselines.get(key) is not None
         )
-        beside = f" ({beside})" if beside else ""
-        self._bar.say(f"step {step}  {_in_a_line(scores)}{beside}")
+        shown = f" ({shown})" if shown else ""
+        self._bar.say(f"step {step}  {_in_a_line(scores)}{shown}")
         if self._comparison:
             if start := self._comparison.start:
                 self._bar.say(f"its start  {_in_a_line(start)}")
@@ -242,8 +244,8 @@ class SilentRecorder:
         self._monitor = _monitor(
             config, reader, class_names, task, strategy, workers
         )
-        self._baselines = _known_baselines(
-            self._monitor, workers, _written_baselines(workdir)
+        self._baselines = baselines.known(
+            self._monitor, workers, baselines.written(_rows(workdir))
         )
 
     def progress(self, step, means, images_per_second):
@@ -262,11 +264,11 @@ class SilentRecorder:
 
     def evaluate(self, step):
         """A share of the chief's scores."""
-        _, baselines = self._monitor.run(
+        _, beside = self._monitor.run(
             lambda text: None, with_baselines=self._baselines is None
         )
         if self._baselines is None:
-            self._baselines = baselines
+            self._baselines = beside
 
     def finish(self, step):
         """Nothing."""
@@ -278,28 +280,12 @@ class SilentRecorder:
         pass
 
 
-def _written_baselines(workdir):
-    """The baselines that the run has written, a dict; empty for none."""
-    names = {f"{first}effective_rank" for first in ("untrained_", best.START)}
-    for row in _rows(workdir):
-        if row["step"] == 0 and names & row.keys():
-            return row
-    return {}
-
-
 def _rows(workdir):
     return metrics.read(os.path.join(workdir, "metrics.jsonl"))
 
 
 def _in_a_line(scores):
     return "  ".join(f"{k} {v:.3f}" for k, v in scores.items())
-
-
-def _known_baselines(monitor, workers, written):
-    """Baselines, where every worker has them; None: all have to score them."""
-    known = written or monitor.known_baselines()
-    everyone = workers.gather([float(known is not None)]).all()
-    return known if everyone else None
 
 
 def _monitor(config, reader, class_names, task, strategy, workers):

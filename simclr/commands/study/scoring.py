@@ -12,8 +12,8 @@ from simclr.engines.workers import Workers
 from simclr.evaluation.accuracy import top_k_accuracy
 from simclr.evaluation.probe import fit_probe
 from simclr.evaluation.split import Part, split
-from simclr.inference.features import embed_part, embed_parts
 from simclr.inference.forward import Infer
+from simclr.inference.parts import embed_part, embed_parts
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.runs import folder as run_folder

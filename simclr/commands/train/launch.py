@@ -22,6 +22,7 @@ from simclr.engines import startup
 from simclr.frozen import files as frozen_files
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
+from simclr.messages.names import run_name
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.published import start
@@ -100,7 +101,7 @@ def default_workdir(given, data):
     """runs/NAME after the recipe's file, else after the images."""
     if isinstance(given, Config):
         given, data = "", data or given.data.source
-    name = run_folder.run_name(given or registry.absolute(data))
+    name = run_name(given or registry.absolute(data))
     return os.path.join("runs", name)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
+from simclr.messages.names import run_name
 
 Data = Annotated[arguments.Data, "Default: the recipe's."]
 EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
@@ -137,6 +138,4 @@ def _overruled(said, stage, data):
 
 def default_workdir(recipe):
     """Where a pipeline's runs lie; a recipe of one task may have its name."""
-    from simclr.runs import folder as run_folder
-
-    return os.path.join("runs", f"{run_folder.run_name(recipe)}_pipeline")
+    return os.path.join("runs", f"{run_name(recipe)}_pipeline")

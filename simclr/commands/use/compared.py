@@ -12,6 +12,7 @@ from simclr.frozen.encoder import open_encoder
 from simclr.frozen.files import SPELLINGS, is_encoder
 from simclr.inference import features
 from simclr.inference.forward import Infer
+from simclr.inference.parts import embed_parts
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.published import start
@@ -134,7 +135,7 @@ def embed(nets, parts, workers):
     own = {name: part for name, part in own.items() if part}
     found = {name: {} for name in own}
     for size in dict.fromkeys(net.image_size for net in nets):
-        passed = features.embed_parts(
+        passed = embed_parts(
             {net.name: net.encoder for net in nets if net.image_size == size},
             own,
             image_size=size,

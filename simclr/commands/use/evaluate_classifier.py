@@ -18,8 +18,8 @@ from simclr.engines.workers import Workers
 from simclr.evaluation import MAX_IMAGES, classification, report
 from simclr.evaluation.accuracy import UNKNOWN_CLASS
 from simclr.evaluation.split import Part, scored_labels
-from simclr.inference.features import embed_part
 from simclr.inference.forward import Infer
+from simclr.inference.parts import embed_part
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.names import short_name

@@ -8,6 +8,7 @@ from simclr import config as config_lib
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import absolute, open_source
 from simclr.messages.errors import InputError
+from simclr.messages.names import run_name
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.storage import json_text
@@ -69,7 +70,7 @@ def suffix(results, spec, of, *, imported):
         others that are called so, photos/test of two folders, the digits of a
         digest after it.
     """
-    name = f"_{run_folder.run_name(spec)}"
+    name = f"_{run_name(spec)}"
     digits = _digest(*(x.encode() for x in of))[:8]
     for end in ("", name) if imported else (name,):
         if not _of_others(f"{results}{end}.json", of):

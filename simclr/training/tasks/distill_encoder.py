@@ -15,6 +15,7 @@ from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.dtypes import float32_or_wider
 from simclr.models.heads import build_head
+from simclr.training.tasks.objective import objective
 from simclr.training.tasks.task import Task
 from simclr.training.teachers import features as teacher_features
 
@@ -144,7 +145,7 @@ class DistillEncoder(Task):
     def _contrast(self, h1, h2):
         """The objective of pretraining, from features [n, f] of two views."""
         z = self.head(tf.concat([h1, h2], 0), training=True)["z"]
-        value, scalars = self.objective(*tf.split(z, 2))
+        value, scalars = objective(self, *tf.split(z, 2))
         return self.config.loss.weight * value, scalars
 
     def words(self, scalar):

@@ -16,6 +16,7 @@ from simclr.models.backbones import build_encoder
 from simclr.models.heads import build_head
 from simclr.training import gradient_cache
 from simclr.training.negatives import MomentumNegatives, start_equal
+from simclr.training.tasks.objective import objective
 from simclr.training.tasks.task import Task
 
 _FEW = 100_000  # Images; with millions training from scratch is right.
@@ -185,7 +186,7 @@ class Pretrain(Task):
     def contrast(self, z1, z2):
         """The objective from projections [n, d], and its scalars."""
         more = self.negatives.loss_arguments() if self.negatives else {}
-        value, scalars = self.objective(z1, z2, **more)
+        value, scalars = objective(self, z1, z2, **more)
         return self.config.loss.weight * value, {"loss": value, **scalars}
 
     def labelled(self, batch):

@@ -10,7 +10,6 @@ import tensorflow as tf
 from simclr import collectives
 from simclr.data import batches
 from simclr.data.views import colour
-from simclr.losses import objectives
 from simclr.models import dtypes
 from simclr.models.variables import named_variables
 from simclr.optimizers.schedules import total_steps
@@ -143,33 +142,6 @@ class Task:
         """
         del reader, strategy, workers, workdir, step, stopper
         return None
-
-    def objective(self, z1, z2, **more):
-        """The objective of pretraining from projections of both views.
-
-        Args:
-            z1, z2: [n, d].
-            **more: what the objective takes beside config.loss.
-
-        Returns:
-            loss, scalars: of losses.objectives.call.
-        """
-        loss = self.config.loss
-        step = tf.cast(
-            tf.convert_to_tensor(self.optimizer.iterations), tf.int32
-        )
-        return objectives.call(
-            loss.name,
-            z1,
-            z2,
-            temperature=loss.temperature,
-            normalize=loss.normalize,
-            trade_off=loss.trade_off,
-            coefficients=loss.coefficients,
-            block=loss.block,
-            seed=tf.stack([self.config.seed, step]),
-            **more,
-        )
 
     def words(self, scalar):
         """What people read for one of `scalars`: its name, where that does."""
