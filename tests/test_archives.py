@@ -135,6 +135,78 @@ def test_nothing_in_it(tmp_path, kind):
         open_source(f"{kind}:{tmp_path}/gone")
 
 
+@pytest.mark.parametrize("kind", WRITERS)
+def test_members_whose_names_do_not_say_that_they_are_images(tmp_path, kind):
+    odd = {"cat/5": encoded(20), "dog/5.jpg_large": encoded(21)}
+    others = {"dog/x": b"no image", "dog/y.bin": b"\xff\xd8 nor this"}
+    spec = WRITERS[kind](tmp_path / "a", FILES | odd | others)
+    for source in (open_source(spec), open_source(spec)):  # And kept.
+        assert set(ids(source)) == {*CATS, *odd}
+        assert source.read(ids(source).index("cat/5")) == encoded(20)
+        assert "no image: 1 of no ending, 1 .bin" in source.notes[0]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_last_of_one_name_counts(tmp_path, kind):
+    spec = WRITERS[kind](tmp_path / "a", FILES)
+    path = tmp_path / "a"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "a") as packed:
+            packed.writestr(CATS[2], encoded(30))
+    else:
+        with tarfile.open(path, "a") as packed:
+            member = tarfile.TarInfo(CATS[2])
+            member.size = len(encoded(30))
+            packed.addfile(member, io.BytesIO(encoded(30)))
+    source = open_source(spec)
+    assert ids(source) == CATS and source.read(2) == encoded(30)
+
+
+def test_names_in_zip_files_of_other_programs(tmp_path):
+    names = ["caf\u00e9\\1.png", "caf\u00e9\\2.png", "z\\3.png", "z\\4.png"]
+    path = tmp_path / "a.zip"
+    spec = write_zip(path, {n: encoded(i) for i, n in enumerate(names)})
+    # As macOS writes it: UTF-8, without the flag that says so.
+    said, unsaid = (2048).to_bytes(2, "little"), bytes(2)
+    data = path.read_bytes()
+    for sign, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        for at in [i for i in range(len(data)) if data.startswith(sign, i)]:
+            if data[at + place :][:2] == said:
+                at += place
+                data = data[:at] + unsaid + data[at + 2 :]
+    path.write_bytes(data)
+    source = open_source(spec)
+    assert ids(source) == [n.replace("\\", "/") for n in names]
+    assert source.class_names == ["caf\u00e9", "z"]
+
+
+def test_names_in_tar_files_that_are_no_text(tmp_path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as packed:
+        for i in range(4):
+            member = tarfile.TarInfo(f"caf\udce9/{i}.png")
+            member.size = len(encoded(i))
+            packed.addfile(member, io.BytesIO(encoded(i)))
+    for source in (open_source(f"tar:{path}"), open_source(f"tar:{path}")):
+        assert source.id(0) == "caf\\xe9/0.png"
+        assert len(source.fingerprint()) == 16
+        assert source.read(3) == encoded(3)
+
+
+def test_samples_without_an_image(tmp_path):
+    files = {"1.npy": b"x", "1.cls": b"3", "2.npy": b"x", "2.cls": b"4"}
+    spec = write_tar(tmp_path / "a.tar", files)
+    with pytest.raises(InputError, match=r"holds no image, but 2 \.npy"):
+        open_source(spec)
+
+
+def test_images_of_samples_without_an_ending(tmp_path):
+    files = {"1": encoded(1), "1.cls": b"a", "2": encoded(2), "2.cls": b"b"}
+    source = open_source(write_tar(tmp_path / "a.tar", files))
+    assert label_of(source) == {"1": "a", "2": "b"}
+
+
 def test_stored_members_and_damage(tmp_path):
     spec = write_zip(tmp_path / "a.zip", FILES, zipfile.ZIP_STORED)
     assert open_source(spec).read(2) == encoded(2)

@@ -5,7 +5,7 @@ import typing
 
 from simclr.data.folders import class_folders, left_out
 from simclr.data.images.formats import EXTENSIONS
-from simclr.data.sources.manifest import BY_THE_WAY, extension_of
+from simclr.data.sources.manifest import BY_THE_WAY, NO_IMAGES, extension_of
 from simclr.messages.errors import InputError
 
 
@@ -25,11 +25,19 @@ class Members(typing.NamedTuple):
     by_the_way: dict
 
 
-def sort(names):
+def may_be_image(name):
+    """Whether a member is to be looked into: its name does not tell."""
+    extension = extension_of(name.rpartition("/")[2])
+    return extension not in EXTENSIONS and extension not in NO_IMAGES
+
+
+def sort(names, looked_into):
     """Tells the images of an archive from what else is in it.
 
     Args:
         names: list of str, paths with "/".
+        looked_into: set of int, the numbers of those members that may be an
+            image by their name and are one by their bytes.
 
     Returns:
         Members.
@@ -47,7 +55,7 @@ def sort(names):
         extension = extension_of(parts[-1])
         if hidden:
             by_the_way[hidden[0]] += 1
-        elif extension in EXTENSIONS:
+        elif extension in EXTENSIONS or number in looked_into:
             images.append(number)
         else:
             others[extension] += 1
@@ -72,9 +80,7 @@ def take(source, members, names, spec):
     Raises:
         InputError: there is no image.
     """
-    if not members.images:
-        there = left_out.counts(members.others) or "nothing"
-        raise InputError(f"{spec!r} holds no image, but {there}.")
+    require_images(members, spec)
     folders = [folder_of(names[i]) for i in members.images]
     layout = class_folders.find(collections.Counter(folders))
     taken = [
@@ -85,6 +91,13 @@ def take(source, members, names, spec):
     class_folders.label(source, layout, [folder for _, folder in taken])
     source.notes += left_out.notes(members)
     return [number for number, _ in taken]
+
+
+def require_images(members, spec):
+    """Raises InputError where there is no image; what there is, it says."""
+    if not members.images:
+        there = left_out.counts(members.others) or "nothing"
+        raise InputError(f"{spec!r} holds no image, but {there}.")
 
 
 def folder_of(name):

@@ -13,15 +13,16 @@ import numpy as np
 from simclr.data.archives import members, webdataset
 from simclr.data.archives.seekable import Seekable
 from simclr.data.folders import left_out
+from simclr.data.images.formats import HEAD_BYTES, is_certain
 from simclr.data.labels.numbers import of_names
 from simclr.data.shards.record_source import short_names
-from simclr.data.source import Source
+from simclr.data.source import Source, printable
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage import cache, files, json_text
 
-_VERSION = 1
+_VERSION = 2
 # How a file begins that is compressed as a whole.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
@@ -62,10 +63,11 @@ class TarSource(Source):
         ]
         names = [row[1] for row in rows]
         labels = [row[4] for row in rows]
-        found = members.sort(names)
+        found = members.sort(names, {i for i, row in enumerate(rows) if row[5]})
         labelled = any(labels)
         if labelled:
             found = webdataset.samples(found, names)
+            members.require_images(found, name)
             taken = found.images
             self.notes += left_out.notes(found)
         else:
@@ -82,12 +84,11 @@ class TarSource(Source):
 
     def id(self, index):
         number, name, *_ = self._members[index]
-        if self._unique:
-            return name
-        return f"{self._names[number]}/{name}"
+        name = name if self._unique else f"{self._names[number]}/{name}"
+        return printable(name)
 
     def read(self, index):
-        number, _, offset, size, _ = self._members[index]
+        number, _, offset, size, *_ = self._members[index]
         if size > files.MAX_BYTES:
             raise InputError("larger than 1 GiB")
         with files.opened(self._paths[number]) as read:
@@ -97,7 +98,7 @@ class TarSource(Source):
         return data
 
     def stamp(self, index):
-        number, _, _, size, _ = self._members[index]
+        number, _, _, size, *_ = self._members[index]
         return size, self._changed_us[number]
 
     def _label(self, texts):
@@ -108,7 +109,13 @@ class TarSource(Source):
 
 
 def _index(path):
-    """The members of a file: [name, offset, size, label as text or ""]."""
+    """The members of a file.
+
+    Returns:
+        list of [name, offset, size, label as text or "", whether it is an image
+        whose name does not say so]. Of several members of one name the last
+        counts, as for who unpacks them.
+    """
     size, changed_ns = files.stat(path)
     kept = cache.path_for("tar", _VERSION, path, size, changed_ns)
     try:
@@ -129,14 +136,22 @@ def _walk(path, size):
             )
         try:
             with tarfile.open(fileobj=Seekable(read, size), mode="r:") as tar:
-                found = [
-                    [member.name, member.offset_data, member.size]
+                last = {
+                    member.name: (member.offset_data, member.size)
                     for member in tar
                     if member.isreg()
-                ]
+                }
         except (tarfile.TarError, EOFError) as error:
             raise InputError(f"{path} is no whole tar file: {error}") from None
-        if found and found[-1][1] + found[-1][2] > size:
+        found = [[name, *place] for name, place in last.items()]
+        if any(offset + count > size for _, offset, count in found):
             raise InputError(f"{path} is cut off. Copy the file again.")
         labels = webdataset.labels(found, read)
-    return [[*row, label] for row, label in zip(found, labels)]
+        looked_into = [
+            members.may_be_image(name) and is_certain(read(offset, HEAD_BYTES))
+            for name, offset, _ in found
+        ]
+    return [
+        [*row, label, inside]
+        for row, label, inside in zip(found, labels, looked_into)
+    ]

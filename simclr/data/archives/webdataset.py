@@ -8,7 +8,6 @@
 import collections
 
 from simclr.data.archives.members import Members
-from simclr.data.images.formats import EXTENSIONS
 from simclr.storage import json_text
 
 _CLASS = ("cls", "cls.txt")
@@ -29,8 +28,8 @@ def labels(found, read):
         read: function of an offset and a size to bytes.
 
     Returns:
-        list of str, one a member; "" for those without, and for what is no
-        image.
+        list of str, one a member; "" for those without, and for what cannot
+        be the image of a sample.
     """
     told = collections.defaultdict(dict)
     for name, offset, size in found:
@@ -41,7 +40,7 @@ def labels(found, read):
         return [""] * len(found)
     texts = {stem: _label(parts, read) for stem, parts in told.items()}
     return [
-        texts.get(stem, "") if kind in EXTENSIONS else ""
+        texts.get(stem, "") if _may_be_image(kind) else ""
         for stem, kind in map(_parts, (row[0] for row in found))
     ]
 
@@ -67,11 +66,16 @@ def samples(members, names):
     images = []
     for i in members.images:
         kind = _parts(names[i])[1]
-        if kind in EXTENSIONS:
+        if _may_be_image(kind):
             images.append(i)
         else:
             others[kind] += 1
     return Members(images, dict(others.most_common()), members.by_the_way)
+
+
+def _may_be_image(kind):
+    """Whether a sample's own image is called so, if it is an image."""
+    return "." not in kind and kind not in _OF_SAMPLES
 
 
 def _parts(name):

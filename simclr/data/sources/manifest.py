@@ -28,7 +28,7 @@ BY_THE_WAY = frozenset(
     ]
 )
 # What is surely no image, and is not looked into for that.
-_NO_IMAGES = frozenset(
+NO_IMAGES = frozenset(
     [
         *("txt", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "md"),
         *(
@@ -199,7 +199,7 @@ def _list(path, changed_ns):
                 images.append(name)
             elif entry.is_dir():
                 (links if entry.is_symlink() else subfolders).append(name)
-            elif extension not in _NO_IMAGES and _is_image(entry):
+            elif extension not in NO_IMAGES and _is_image(entry):
                 images.append(name)
             else:
                 # x.tfrecord-00000-of-00005 counts as tfrecord.
