@@ -33,6 +33,8 @@ _EXPORT = [
 _EXPLORE = ["faiss-cpu>=1.15", "pylance>=8,<15", "scikit-learn>=1.5"]
 # Many machines (--on=ray): tasks and actors alone, not Ray Data.
 _RAY = ["ray>=2.50,<3"]
+# HEIC images. pi-heif is at its end, pillow-heif's wheels hold GPL code.
+_HEIC = ["pi-heif-decoder>=1.7.0.post4; sys_platform == 'linux'"]
 # The TPU's compiler, which needs no TPU (simclr compile). These two go with
 # each other; jax's way in for a ready program is not public and may move.
 # Neither is made for Python 3.10.
@@ -45,6 +47,7 @@ _TEST = [
     *_EXPLORE,
     *_EXPORT,
     *_RAY,
+    *_HEIC,
     "ipykernel>=6",
     "nbclient>=0.10",
     "pytest>=8",
@@ -89,6 +92,7 @@ setuptools.setup(
         "onnx": _ONNX,
         "explore": _EXPLORE,
         "ray": _RAY,
+        "heic": _HEIC,
         "export": _EXPORT,
         "test": _TEST,
         "all": _CPU + _AOT + _TORCH + _TEST,

@@ -4,6 +4,7 @@ import pytest
 
 from simclr.commands.tools import check as command
 from simclr.data.folders import class_folders
+from simclr.data.images import heic
 from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
 from tests.images import encoded, write
@@ -164,7 +165,8 @@ def test_layouts_of_nothing():
     assert class_folders.find({}) == ("", {}, [], "")
 
 
-def test_what_is_left_out_is_counted(root):
+def test_what_is_left_out_is_counted(root, monkeypatch):
+    monkeypatch.setattr(heic, "module", lambda: "")
     for i in range(3):
         (root / "a").mkdir(parents=True, exist_ok=True)
         (root / "a" / f"{i}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
@@ -178,14 +180,15 @@ def test_what_is_left_out_is_counted(root):
     assert ids(source) == ["1.png"]
 
 
-def test_nothing_but_what_is_not_read(root):
+def test_nothing_but_what_is_not_read(root, monkeypatch):
+    monkeypatch.setattr(heic, "module", lambda: "")
     root.mkdir()
     (root / "LICENSE").write_bytes(b"words")
     with pytest.raises(InputError, match="but 1 of no ending"):
         open_source(str(root))
     (root / "LICENSE").unlink()
     (root / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    with pytest.raises(InputError, match=r"but 1 \.heic\. HEIC: convert it"):
+    with pytest.raises(InputError, match=r"but 1 \.heic\. HEIC: pip install"):
         open_source(str(root))
 
 

@@ -359,7 +359,7 @@ def test_truncated_files_are_refused(file_format, share):
         (b"my holiday", "no image: it starts with b'my holid'"),
         (b"<!DOCTYPE html>", "a web page"),
         (b"%PDF-1.7", "a PDF"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC|damaged"),
         (b"\0\0\0\x18ftypavif\0\0\0\0", "damaged|truncated"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"\0" * 4096, "zeros"),

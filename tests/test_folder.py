@@ -6,7 +6,6 @@ import pytest
 
 from simclr.data.sources import manifest
 from simclr.data.sources.registry import open_source
-from simclr.storage import cache
 from tests.images import encoded, write
 
 
@@ -179,7 +178,7 @@ def test_damaged_cache_is_no_cache(root, data):
     write(root / "1.png")
     age(root)
     open_source(str(root))
-    path = cache.path_for("manifest.json", manifest._VERSION, str(root))
+    path = manifest.place(str(root))
     assert os.path.exists(path)
     with open(path, "wb") as file:
         file.write(data)

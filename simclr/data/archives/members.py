@@ -4,7 +4,7 @@ import collections
 import typing
 
 from simclr.data.folders import class_folders, left_out
-from simclr.data.images.formats import EXTENSIONS
+from simclr.data.images.formats import extensions
 from simclr.data.sources.manifest import BY_THE_WAY, NO_IMAGES, extension_of
 from simclr.messages.errors import InputError
 
@@ -28,7 +28,7 @@ class Members(typing.NamedTuple):
 def may_be_image(name):
     """Whether a member is to be looked into: its name does not tell."""
     extension = extension_of(name.rpartition("/")[2])
-    return extension not in EXTENSIONS and extension not in NO_IMAGES
+    return extension not in extensions() and extension not in NO_IMAGES
 
 
 def sort(names, looked_into):
@@ -42,7 +42,7 @@ def sort(names, looked_into):
     Returns:
         Members.
     """
-    images = []
+    images, known = [], extensions()
     others, by_the_way = collections.Counter(), collections.Counter()
     for number, name in enumerate(names):
         parts = name.strip("/").split("/")
@@ -55,7 +55,7 @@ def sort(names, looked_into):
         extension = extension_of(parts[-1])
         if hidden:
             by_the_way[hidden[0]] += 1
-        elif extension in EXTENSIONS or number in looked_into:
+        elif extension in known or number in looked_into:
             images.append(number)
         else:
             others[extension] += 1

@@ -13,7 +13,7 @@ import numpy as np
 from simclr.data.archives import members, webdataset
 from simclr.data.archives.seekable import Seekable
 from simclr.data.folders import left_out
-from simclr.data.images.formats import HEAD_BYTES, is_certain
+from simclr.data.images.formats import HEAD_BYTES, extensions, is_certain
 from simclr.data.labels.numbers import of_names
 from simclr.data.shards.record_source import short_names
 from simclr.data.source import Source, printable
@@ -117,7 +117,8 @@ def _index(path):
         counts, as for who unpacks them.
     """
     size, changed_ns = files.stat(path)
-    kept = cache.path_for("tar", _VERSION, path, size, changed_ns)
+    known = sorted(extensions())
+    kept = cache.path_for("tar", _VERSION, known, path, size, changed_ns)
     try:
         return json_text.parse(zlib.decompress(cache.read(kept) or b""))
     except (zlib.error, ValueError):

@@ -8,7 +8,7 @@ import zlib
 
 from simclr.data.archives import members
 from simclr.data.archives.seekable import Seekable
-from simclr.data.images.formats import HEAD_BYTES, is_certain
+from simclr.data.images.formats import HEAD_BYTES, extensions, is_certain
 from simclr.data.source import Source, printable
 from simclr.messages.errors import InputError
 from simclr.storage import cache, files, json_text
@@ -107,7 +107,8 @@ class ZipSource(Source):
         """
         if not odd:
             return set()
-        kept = cache.path_for("zip.json", self._path, changed_ns, len(entries))
+        known = sorted(extensions())
+        kept = cache.path_for("zip.json", known, self._path, changed_ns)
         with contextlib.suppress(ValueError, TypeError):
             return set(json_text.parse(cache.read(kept) or b""))
         found = [i for i in odd if self._is_image(entries[i])]

@@ -1,12 +1,12 @@
 """What lies beside the images and is left out, in words."""
 
+from simclr.data.images import heic
+
 # By extension: how an image that is not read becomes one that is.
 CONVERTED = {
     "jp2": "JPEG 2000: convert it, magick mogrify -format png *.jp2",
     "dcm": "DICOM: convert it, dcm2pnm --write-png",
-} | dict.fromkeys(
-    ("heic", "heif"), "HEIC: convert it, magick mogrify -format jpg *.heic"
-)
+} | dict.fromkeys(heic.EXTENSIONS, f"HEIC: {heic.how()}")
 _SHOWN = 12
 
 

@@ -2,8 +2,9 @@
 
 import re
 
-# By what a file's name ends in, lower case.
-EXTENSIONS = frozenset(
+from simclr.data.images import heic
+
+_EXTENSIONS = frozenset(
     [
         *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp"),
         *("tif", "tiff", "avif", "ppm", "pgm", "pbm", "pnm"),
@@ -21,6 +22,7 @@ _FORMATS = (
     (re.compile(rb"....ftypavi[fs]", re.DOTALL), "AVIF"),
     # HEIF's general brand, compatible with AVIF's.
     (re.compile(rb"....ftypmif1....(....)*avif", re.DOTALL), "AVIF"),
+    (re.compile(rb"....ftyp(he[iv][a-z]|m[is]f1)", re.DOTALL), "HEIC"),
     (re.compile(rb"P[1-6]\s"), "PNM"),
 )
 # As above, where nothing but the bytes says that it is an image.
@@ -31,10 +33,6 @@ _CERTAIN = {
 }
 # What hides behind .jpg; ISO media begin with their size, then "ftyp".
 _OTHERS = (
-    (b"ftyphei", "a HEIC image"),
-    (b"ftyphev", "a HEIC image"),
-    (b"ftypmif1", "a HEIC image"),
-    (b"ftypmsf1", "a HEIC image"),
     (b"ftyp", "a video"),
     (b"jP  ", "a JPEG 2000 image"),
     (b"%PDF", "a PDF"),
@@ -42,6 +40,14 @@ _OTHERS = (
     (b"<", "a web page or other text"),
     (b"\0\0\0\0", "zeros, as of a broken copy"),
 )
+
+
+def extensions():
+    """What the names of images end in, lower case, a frozenset of str.
+
+    It tells what was found once from what would be found now, too.
+    """
+    return _EXTENSIONS | heic.EXTENSIONS if heic.module() else _EXTENSIONS
 
 
 def format_of(data):
@@ -57,6 +63,8 @@ def format_of(data):
 def is_certain(data):
     """Whether bytes of a file of any name begin an image that is read."""
     name = format_of(data)
+    if name == "HEIC" and not heic.module():
+        return False
     sign = _CERTAIN.get(name)
     return bool(name) and (sign is None or bool(sign.match(data)))
 

@@ -19,7 +19,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from simclr.data.images import formats
+from simclr.data.images import formats, heic
 from simclr.data.images.jpeg import ORIENTATION_TAG
 from simclr.data.images.png import without_metadata
 from simclr.messages.errors import InputError
@@ -166,6 +166,8 @@ def _format(data):
     name = formats.format_of(data)
     if not name:
         raise InputError(formats.what_else(data))
+    if name == "HEIC":
+        return name, heic.plugin()
     return name, _avif() if name == "AVIF" else _PLUGINS[name]
 
 

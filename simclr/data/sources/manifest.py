@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from simclr.data.images import formats
+from simclr.data.images import formats, heic
 from simclr.storage import cache, json_text
 
 # A folder changed again within the clock tick of its listing would keep its
@@ -44,7 +44,7 @@ NO_IMAGES = frozenset(
             "pth",
         ),
         *("zip", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar", "parquet", "db"),
-        *("mp4", "mov", "avi", "mkv", "mp3", "wav", "heic", "heif", "jp2"),
+        *("mp4", "mov", "avi", "mkv", "mp3", "wav", "jp2", *heic.EXTENSIONS),
         *("tfrecord", "tfrecords", "array_record", "arrayrecord", "xlsx"),
     ]
 )
@@ -127,7 +127,7 @@ def list_images(root):
         Manifest.
     """
     root = os.path.abspath(root)
-    path = cache.path_for("manifest.json", _VERSION, root)
+    path = place(root)
     known = _load(path)
     listings, unreadable = _walk(root, known)
     old = {name: listing.to_json() for name, listing in known.items()}
@@ -135,6 +135,12 @@ def list_images(root):
     if old != new:
         cache.write(path, json.dumps(new).encode())
     return Manifest(listings, unreadable)
+
+
+def place(root):
+    """Where the cache file of a folder's listing lies."""
+    known = sorted(formats.extensions())
+    return cache.path_for("manifest.json", _VERSION, known, root)
 
 
 def _load(path):
@@ -193,7 +199,7 @@ def _list(path, changed_ns):
             extension = extension_of(name)
             # A link that is called an image counts as one without a look at
             # its target: a farm of a million links would cost a stat each.
-            if extension in formats.EXTENSIONS and (
+            if extension in formats.extensions() and (
                 entry.is_symlink() or entry.is_file()
             ):
                 images.append(name)
@@ -227,7 +233,7 @@ def _called(entry):
     if entry.is_dir():
         return f"{entry.name}/"
     hidden = entry.name.startswith(".")
-    if hidden and extension_of(entry.name) in formats.EXTENSIONS:
+    if hidden and extension_of(entry.name) in formats.extensions():
         return "hidden images"
     return entry.name
 
