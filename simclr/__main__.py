@@ -3,20 +3,26 @@
 import os
 import sys
 
-from simclr.cli import line
-from simclr.cli.commands import COMMANDS, usage
-from simclr.pjrt import cluster
-from simclr.runs.stopping import EXIT_STOPPED
+from simclr.messages import signals
+from simclr.messages.errors import Stopped
+from simclr.messages.say import say
 
 
 def run():
     """Entry point of the `simclr` console command."""
+    signals.listen()
     try:
         status = main(sys.argv[1:])
         sys.stdout.flush()
         sys.stderr.flush()
-        if status in (0, EXIT_STOPPED):  # So do the others; a fault is alone.
-            cluster.leave()
+        if status in (0, signals.EXIT_STOPPED):
+            _leave()
+    except Stopped as stopped:
+        say(f"simclr: {signals.stopped_by(stopped)}")
+        status = signals.EXIT_STOPPED
+    except KeyboardInterrupt:
+        say("simclr: interrupted.")
+        status = signals.EXIT_INTERRUPTED
     except BrokenPipeError:  # Nobody reads on, as after `| head`.
         status = 1
     # Not sys.exit: a run stopped half-way leaves the input pipeline's threads
@@ -27,7 +33,18 @@ def run():
 
 def main(argv):
     """Runs one command; see line.main."""
+    # Not above: their imports take long enough for a signal to come.
+    from simclr.cli import line
+    from simclr.cli.commands import COMMANDS, usage
+
     return line.main(argv, COMMANDS, usage)
+
+
+def _leave():
+    """With the others of a cluster, who do so, too; a fault is alone."""
+    from simclr.pjrt import cluster
+
+    cluster.leave()
 
 
 if __name__ == "__main__":

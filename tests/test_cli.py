@@ -196,7 +196,8 @@ def test_help_and_bad_input_do_not_import_tensorflow(tmp_path):
     python(
         """
 import sys
-from simclr.__main__ import COMMANDS, main
+from simclr.__main__ import main
+from simclr.cli.commands import COMMANDS
 for line in (["--help"], *([name, "-h"] for name in COMMANDS)):
     assert main(line) == 0
 slow = {"numpy", "PIL", "tqdm", "tensorflow", "keras", "jax"}

@@ -109,7 +109,6 @@ def system(number):
             "OSError: LanceError(IO): No space left (os error 28), a.rs:1 "
             "(--debug shows more)",
         ),
-        (KeyboardInterrupt(), None, 130, "interrupted."),
     ],
 )  # fmt: skip
 def test_one_line_and_a_status(error, cause, status, said, capsys):

@@ -22,7 +22,7 @@ import tqdm
 
 import simclr
 from simclr import config as config_lib
-from simclr.__main__ import COMMANDS
+from simclr.cli.commands import COMMANDS
 from simclr.commands import definition, session
 from simclr.engines import strategies
 from simclr.inference import forward

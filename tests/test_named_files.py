@@ -12,7 +12,7 @@ import tokenize
 
 import pytest
 
-from simclr.__main__ import COMMANDS
+from simclr.cli.commands import COMMANDS
 from simclr.cli.line import help_text, parse
 from simclr.commands.train import pipeline
 from simclr.messages.names import run_name

@@ -1,6 +1,7 @@
 """Teachers' answers, kept, are told from those of other weights."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from simclr.config import Distill
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.engines.workers import Workers
+from simclr.messages.errors import Stopped
 from simclr.runs import checkpoint, classes, weights
 from simclr.runs import folder as run_folder
 from simclr.runs.stopping import Stopper
@@ -54,17 +56,18 @@ def test_teachers_agree_on_classes_by_name(tmp_path):
     distill = Distill(teachers=(one, other))
     assert classes.of_all(distill.teachers) == list(names)
 
+    (tmp_path / "run").mkdir()
     reader = Reader(open_source(str(photos)))
     strategy = tf.distribute.get_strategy()
     workers = Workers(strategy)
 
     def cached(*teachers):
-        p = np.zeros([9, 3], np.float32)
         settings = dataclasses.replace(distill, teachers=teachers)
-        probabilities.write_probabilities(
-            p, settings, reader, strategy, workers, Stopper(workers)
+        config = tiny.config(photos, task="distill", distill=settings)
+        return probabilities.cached_probabilities(
+            *(config, reader, strategy, workers, str(tmp_path / "run")),
+            Stopper(workers),
         )
-        return p
 
     # The two have the same weights, so what they call a class differs.
     alone = cached(one)
@@ -84,3 +87,51 @@ def test_teachers_of_other_classes_are_refused(tmp_path):
     other = tiny_classifier.write(tmp_path / "other", "photos", ("cat", "eel"))
     with pytest.raises(ValueError, match=r"differ: .*cat, dog.*cat, eel"):
         classes.of_all([one, other])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_look_that_was_stopped_goes_on_with_its_parts(
+    tmp_path, monkeypatch, count
+):
+    """To the same bits, and no image of a whole part is looked at again."""
+    photos = tiny.write_photos(tmp_path / "photos", 40, ("cat", "dog"))
+    teachers = tuple(
+        tiny_classifier.write(tmp_path / str(i), photos, ("cat", "dog"))
+        for i in range(count)
+    )
+    config = tiny.config(
+        photos, task="distill", distill=Distill(teachers=teachers)
+    )
+    strategy = tf.distribute.get_strategy()
+    workers = Workers(strategy)
+    monkeypatch.setattr(probabilities, "_SHARD", 16)
+    looked = []
+
+    class Seen(Reader):
+        def load(self, row):
+            looked.append(row)
+            return super().load(row)
+
+    def look(name):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        reader = Seen(open_source(str(photos)))
+        return probabilities.cached_probabilities(
+            config, reader, strategy, workers, str(folder), stopper
+        )
+
+    stopper = Stopper(workers)
+    whole = np.array(look("whole"))
+    assert len(looked) == 40 * count
+    stopper.asked = lambda: "SIGTERM" if len(looked) > 40 * count - 8 else ""
+    looked.clear()
+    with pytest.raises(Stopped, match="SIGTERM"):
+        look("parts")
+    stopper = Stopper(workers)
+    looked.clear()
+    np.testing.assert_array_equal(look("parts"), whole)
+    assert sorted(looked) == list(range(32, 40))
+    assert sorted(os.listdir(tmp_path / "parts")) == [
+        "teacher_probabilities.json",
+        "teacher_probabilities.npy",
+    ]

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from simclr.__main__ import COMMANDS
+from simclr.cli.commands import COMMANDS
 from simclr.cli.line import parse
 
 PAGES = ["README.md", *sorted(glob.glob("docs/*.md"))]

@@ -11,6 +11,7 @@ import tensorflow as tf
 from simclr.config import Train
 from simclr.data.images.reader import Reader
 from simclr.engines.workers import Workers
+from simclr.messages.errors import Stopped
 from simclr.runs import checkpoint, metrics, stopping
 from simclr.runs import folder as run_folder
 from simclr.runs.unreadable import UnreadableImages
@@ -312,6 +313,28 @@ def test_metrics_file_is_plain_json(whole_run):
     with open(os.path.join(whole_run, "metrics.jsonl")) as file:
         for line in file:
             json.loads(line, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_a_stop_while_it_is_scored_loses_no_step(
+    photos, tmp_path, monkeypatch
+):
+    """Where no checkpoint was due; and the same command goes on."""
+    train = dataclasses.replace(
+        tiny.CONFIG.train, eval_epochs=1.0, checkpoint_epochs=4.0
+    )
+    config, run = tiny.config(photos, epochs=2, train=train), str(tmp_path)
+
+    def signalled(*_, **__):
+        raise Stopped("SIGTERM")
+
+    monkeypatch.setattr(Monitor, "run", signalled)
+    for _ in range(2):  # The second finds the evaluation that is due.
+        assert loop.train(config, run, ONE()) == "SIGTERM"
+        step, _ = checkpoint.read_newest(run_folder.checkpoints(run))
+        assert step == 4 and not run_folder.is_finished(run)
+    monkeypatch.undo()
+    assert loop.train(config, run, ONE()) == ""
+    assert next(row["step"] for row in rows(run) if "knn" in row) == 4
 
 
 def test_finished_is_after_the_last_evaluation(photos, tmp_path, monkeypatch):

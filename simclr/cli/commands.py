@@ -4,7 +4,7 @@ import textwrap
 
 from simclr.cli.command import Command
 from simclr.data.sources.registry import SPELLINGS
-from simclr.runs.stopping import EXIT_STOPPED
+from simclr.messages.signals import EXIT_STOPPED
 
 
 def _training(run):

@@ -25,7 +25,10 @@ def main(argv, commands, usage):
 
     Returns:
         Exit status: 0 done, 1 failed while working, 2 bad input, 75 stopped
-        early with everything saved (SIGTERM, Ctrl-C, --max_hours).
+        early with everything saved (--max_hours).
+
+    Raises:
+        KeyboardInterrupt: by Ctrl-C; Stopped, by a signal that was heard.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         show(usage())
@@ -47,9 +50,6 @@ def main(argv, commands, usage):
     try:
         call = call_of(command.arguments, words, values)
         return command.status(command.function(**call))
-    except KeyboardInterrupt:
-        say("simclr: interrupted.")
-        return 130
     except Exception as error:
         if values.debug:
             raise

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.engines.pjrt_devices import PjrtDevices
+from simclr.messages import signals
+from simclr.messages.errors import Stopped
 
 
 class Workers:
@@ -21,6 +23,8 @@ class Workers:
         if self._by_jax:
             self.index, self.count = strategy.index, strategy.count
             self.several = self.count > 1
+            if self.several:
+                signals.stop_together()
             return
         self.several = isinstance(
             strategy, tf.distribute.MultiWorkerMirroredStrategy
@@ -28,6 +32,7 @@ class Workers:
         resolver = strategy.cluster_resolver
         self.index, self.count = 0, 1
         if self.several:
+            signals.stop_together()
             cluster = tf.train.ClusterSpec(resolver.cluster_spec()).as_dict()
             chiefs, rest = (
                 len(cluster.get(kind, ())) for kind in ("chief", "worker")
@@ -82,6 +87,15 @@ class Workers:
             return self._strategy.together(values)
         rows = self._gather(tf.constant(values))
         return self._strategy.experimental_local_results(rows)[0].numpy()
+
+    def raise_noted(self):
+        """Where one worker has heard a signal, all stop.
+
+        Raises:
+            Stopped: one has; all workers must ask, in the same order.
+        """
+        if self.gather([float(bool(signals.asked()))]).any():
+            raise Stopped(signals.asked() or "another worker")
 
     def together(self, rows):
         """Everybody's rows, in order of the workers; all must call it.

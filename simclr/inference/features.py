@@ -135,6 +135,7 @@ def stream(
     Raises:
         InputError: a hundred images in a row cannot be read, or a net takes
             images of another number of channels.
+        Stopped: one of several workers has heard a signal.
     """
     rows = np.asarray(rows)
     nets = [x for x in tf.nest.flatten(encoder) if isinstance(x, Infer)]
@@ -156,6 +157,7 @@ def stream(
         """What a batch gives, once the devices have done it."""
         h = tf.nest.map_structure(np.asarray, h)
         if several:
+            workers.raise_noted()
             h = tf.nest.map_structure(workers.together, h)
             good = workers.together(good.astype(np.int32)) > 0
         part = rows[start : start + size]

@@ -40,6 +40,22 @@ class Shards:
         for index in range(self.manifest["shards"]):
             yield self.vectors(index), self._names(index)["ids"]
 
+    def with_rows(self, source):
+        """Shard by shard, but for empty ones: vectors [n, f], and whose.
+
+        Args:
+            source: the Source that they are of.
+
+        Yields:
+            vectors [n, f], mapped from the file; a list of n rows of `source`.
+        """
+        left_out, size = self.unreadable(), self.manifest["images_per_shard"]
+        for index, (vectors, _) in enumerate(self):
+            every = range(index * size, min((index + 1) * size, len(source)))
+            rows = [row for row in every if source.id(row) not in left_out]
+            if rows:
+                yield vectors, rows
+
     def vectors(self, index):
         """The vectors [n, f] of a shard, mapped from the file."""
         path = vectors_path(self.folder, index)

@@ -35,10 +35,11 @@ class InputError(ValueError):
     __init__ = Exception.__init__
 
 
-class Stopped(Exception):
-    """Long work was asked to stop; the same command goes on with what is done.
+class Stopped(KeyboardInterrupt):
+    """Work was asked to stop; the same command goes on with what is done.
 
-    Its message is the reason.
+    Its message is the reason. As Ctrl-C's own it is no Exception: whoever
+    goes on after errors does not go on after it.
     """
 
 

@@ -18,7 +18,13 @@ import time
 
 import numpy as np
 
-from simclr.messages.errors import InputError, in_one_line, is_bad_input
+from simclr.messages import signals
+from simclr.messages.errors import (
+    InputError,
+    Stopped,
+    in_one_line,
+    is_bad_input,
+)
 from simclr.messages.say import say
 from simclr.pjrt import devices as jax_devices
 from simclr.pjrt import files
@@ -28,7 +34,7 @@ from simclr.pjrt.steps import Steps
 from simclr.runs import checkpoint, step_loop
 from simclr.runs import folder as run_folder
 from simclr.runs.metrics import Rows
-from simclr.runs.stopping import EXIT_STOPPED, Pace, Stopper
+from simclr.runs.stopping import Pace, Stopper
 from simclr.storage import json_text
 
 
@@ -58,10 +64,13 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         stopped = train(**vars(arguments))
+    except Stopped as stopped:
+        say(f"train.pyz: {signals.stopped_by(stopped)}")
+        return signals.EXIT_STOPPED
     except (InputError, OSError, FloatingPointError) as error:
         say(f"train.pyz: {in_one_line(error)}")
         return 2 if is_bad_input(error) else 1
-    return EXIT_STOPPED if stopped else 0
+    return signals.EXIT_STOPPED if stopped else 0
 
 
 def train(run, *, platform="auto", images="auto", max_hours=0.0):

@@ -5,6 +5,8 @@ Whatever runs the steps and whatever keeps their results; no TensorFlow here.
 
 import time
 
+from simclr.messages import signals
+
 # Begins the names, in a checkpoint, of the sums since the last row of metrics.
 _ROW = "row/"
 
@@ -94,6 +96,7 @@ def run(
 
     Raises:
         FloatingPointError: the loss or a gradient was not finite.
+        Stopped: by a signal, while nothing was unsaved.
     """
     if step and run_schedule.evaluate(step):
         recorder.evaluate(step)  # It may have been killed before that.
@@ -104,6 +107,7 @@ def run(
             count = pace.steps(stop_at - step)
             started = time.monotonic()
             sums, norms, bad = engine.train_steps(batches, count, sums)
+            signals.unsaved()
             if int(bad) >= 0:
                 raise FloatingPointError(
                     not_finite(
@@ -120,18 +124,21 @@ def run(
             if step < stop_at and (stop := stopper.reason()):
                 engine.pull()
                 recorder.save(step, {_ROW + k: v for k, v in sums.items()})
+                signals.saved()
                 return stop
         recorder.log(step, _means(sums), speed)
         sums = engine.no_sums(sums)
         stop = stopper.reason() if step < total_steps else ""
-        save = stop or run_schedule.checkpoint(step)
-        if save or run_schedule.evaluate(step):
+        # Whoever is stopped or killed while it scores has lost no step.
+        evaluate = not stop and run_schedule.evaluate(step)
+        if stop or evaluate or run_schedule.checkpoint(step):
             engine.pull()
-        if save:
             recorder.save(step)
+            signals.saved()
         if stop:
             return stop
-        if run_schedule.evaluate(step):
+        signals.raise_noted()
+        if evaluate:
             recorder.evaluate(step)
     recorder.finish(step)
     return ""

@@ -3,15 +3,12 @@
 All workers of a cluster must decide alike: a step waits for everyone.
 """
 
-import os
-import signal
-import threading
+import contextlib
 import time
 
-from simclr.messages.say import is_silent
+from simclr.messages import signals
+from simclr.messages.errors import Stopped
 
-# EX_TEMPFAIL: not finished; the same command goes on where this one stopped.
-EXIT_STOPPED = 75
 # Steps of one device call take about this long. A preempted machine has half
 # a minute to save.
 _DISPATCH_S = 5.0
@@ -48,9 +45,10 @@ class Pace:
 class Stopper:
     """Knows whether the run should save and stop now.
 
-    A context manager: while open, SIGTERM (preemption) and SIGINT (Ctrl-C) ask
-    for a stop; a second Ctrl-C interrupts at once. Handlers of signals can be
-    set in the main thread alone: in another one, signals do what they did.
+    A context manager: while open, SIGTERM (preemption) and SIGINT (Ctrl-C)
+    stop the run (messages/signals.py): at once where nothing is lost by it,
+    else once it is saved. A second Ctrl-C interrupts at once. Stopped does not
+    leave it: `asked` says why it came.
 
     Args:
         workers: workers.Workers.
@@ -62,19 +60,18 @@ class Stopper:
         self._max_hours = max_hours
         self._workers = workers
         self._reason = ""
-        self._old = {}
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._old[number] = signal.signal(number, self._on_signal)
+        self._stack.enter_context(signals.listening())
         return self
 
-    def __exit__(self, *_):
-        for number, handler in self._old.items():
-            # None: it was not set from Python, and cannot be from here.
-            signal.signal(number, handler or signal.SIG_DFL)
-        self._old.clear()
+    def __exit__(self, kind, error, trace):
+        """Of Stopped only the reason stays."""
+        self._stack.close()
+        if isinstance(error, Stopped):
+            self.ask(str(error))
+        return isinstance(error, Stopped)
 
     def ask(self, reason):
         """Asks for a stop; the first reason counts.
@@ -88,6 +85,7 @@ class Stopper:
         """Why this worker is to stop, or ""; the others are not asked."""
         if self._max_hours and time.monotonic() > self._deadline:
             self.ask(f"--max_hours={self._max_hours:g}")
+        self.ask(signals.asked())
         return self._reason
 
     def reason(self):
@@ -96,12 +94,3 @@ class Stopper:
         if self._workers.gather([float(bool(self._reason))]).any():
             return self._reason or "another worker"
         return ""
-
-    def _on_signal(self, number, frame):
-        del frame
-        if number == signal.SIGINT and self._reason:
-            raise KeyboardInterrupt
-        self.ask(signal.Signals(number).name)
-        # Not print: the signal may have come in the middle of one.
-        if not is_silent():
-            os.write(2, f"\n{self._reason}: saving, then stopping.\n".encode())

@@ -19,7 +19,7 @@ from simclr.engines.profiling.profiled import ProfiledEngine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError, Stopped
+from simclr.messages.errors import InputError
 from simclr.messages.say import say
 from simclr.optimizers.schedules import total_steps
 from simclr.runs import checkpoint, step_loop, weight_arrays
@@ -76,7 +76,9 @@ def train(
     for note in source.notes:
         speak(f"Note      {note}")
     side = image_place.stored_side(config, reader, strategy, workdir)
+    stopper = Stopper(workers, max_hours)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(stopper)
         if chief:
             facts = run_facts.facts_of(
                 source, class_names, strategy.num_replicas_in_sync, notes
@@ -104,13 +106,9 @@ def train(
         _require_same_start(workers, step, config, side)
         if step == task.total_steps and run_folder.is_finished(workdir):
             return ""
-        stopper = stack.enter_context(Stopper(workers, max_hours))
-        try:
-            targets = task.targets(
-                reader, strategy, workers, workdir, step, stopper
-            )
-        except Stopped as stopped:
-            return str(stopped)
+        targets = task.targets(
+            reader, strategy, workers, workdir, step, stopper
+        )
         schedule = step_loop.RunSchedule(
             config, task.num_examples, task.total_steps
         )
@@ -164,6 +162,7 @@ def train(
         if isinstance(stopped, InputError):
             raise stopped  # All is saved.
         return stopped
+    return stopper.asked()
 
 
 def _input(config, reader, side, speak, *, on_device, **options):

@@ -31,6 +31,7 @@ _BUNDLED = (
     "messages/hints",
     "messages/names",
     "messages/say",
+    "messages/signals",
     "models/__init__",
     "models/backbones",
     "models/normalizations",
@@ -57,7 +58,12 @@ _BUNDLED = (
     "storage/regular",
     "storage/whole",
 )
-_MAIN = "import sys\nfrom simclr.pjrt.runner import main\nsys.exit(main())\n"
+_MAIN = """import sys
+from simclr.messages import signals
+signals.listen()
+from simclr.pjrt.runner import main
+sys.exit(main())
+"""
 
 
 def bundle_runner(path):

@@ -81,7 +81,7 @@ class Distill(Task):
         if not self.config.distill.cache:
             return None
         return probabilities.cached_probabilities(
-            self.config, reader, strategy, workers, workdir, step, stopper
+            self.config, reader, strategy, workers, workdir, stopper
         )
 
     def losses(self, views, batch):

@@ -170,7 +170,8 @@ def _write_components(path, vectors, source, dims):
     components. In float64, so that a million images add up.
     """
     count, total, products = 0, 0.0, 0.0
-    for h, _ in _parts(vectors):
+    for h, _ in vectors.with_rows(source):
+        h = np.asarray(h, np.float64)
         count += len(h)
         total = total + h.sum(0)
         products = products + h.T @ h
@@ -183,29 +184,11 @@ def _write_components(path, vectors, source, dims):
     largest = np.take_along_axis(axes, abs(axes).argmax(0)[None], 0)
     axes = axes * np.where(largest < 0, -1, 1)
     out = array_file.create(path, _PRECISION, (len(source), dims))
-    for h, rows in _parts(vectors, source):
-        z = (h - mean) @ axes
+    for h, rows in vectors.with_rows(source):
+        z = (np.asarray(h, np.float64) - mean) @ axes
         z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
         out[rows, : z.shape[1]] = z
     out.flush()
-
-
-def _parts(vectors, source=None):
-    """Shards that hold something: float64 [n, f], and their rows if asked."""
-    left_out = vectors.unreadable() if source is not None else {}
-    first = 0
-    for h, names in vectors:
-        rows = None
-        if source is not None:
-            last = first + vectors.manifest["images_per_shard"]
-            rows = [
-                row
-                for row in range(first, min(last, len(source)))
-                if source.id(row) not in left_out
-            ]
-            first = last
-        if names:
-            yield np.asarray(h, np.float64), rows
 
 
 def _readable(features):

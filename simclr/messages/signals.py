@@ -1,0 +1,164 @@
+"""SIGTERM and Ctrl-C: heard in one place, whatever the process is doing.
+
+A signal raises Stopped in the main thread, as Ctrl-C does in any Python
+program: what is written is whole or not there, so any place will do. Two kinds
+of work are not broken off; they ask for the reason where it suits them:
+
+    what is not saved yet    the steps since the last checkpoint
+    what is done together    a pass of several processes, which stop alike
+
+Python raises nothing while the main thread is in C++, and XLA compiles for
+minutes. So a thread of the command line hears the signals, too, and ends the
+process itself when that takes too long.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+import types
+
+from simclr.messages.errors import Stopped
+from simclr.messages.say import is_silent
+
+# EX_TEMPFAIL: not finished; the same command goes on where this one stopped.
+EXIT_STOPPED = 75
+EXIT_INTERRUPTED = 130  # As of a shell's command that Ctrl-C ended.
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
+# The command is to be gone ten seconds after a signal.
+_MOST_S = 8.0
+# So long a main thread that can raise is left to say and to end it all.
+_GRACE_S = 1.0
+
+
+# The signal that was heard, and what it must wait for.
+_state = types.SimpleNamespace(
+    reason="",
+    unsaved=False,
+    together=False,
+    always=False,  # The process is a command's: it ends with it.
+)
+
+
+def listen():
+    """Hears signals until the process ends. For a process of one command.
+
+    From here on nothing needs to be caught for a stop in time, and a second
+    Ctrl-C ends the process at once.
+    """
+    _state.always = True
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    hear()
+    threading.Thread(target=_watch, args=[woken], daemon=True).start()
+
+
+def hear():
+    """Sets the handlers anew, where another library has set its own."""
+    for number in _NUMBERS:
+        signal.signal(number, _on_signal)
+
+
+@contextlib.contextmanager
+def listening():
+    """Hears signals while open; then they do what they did.
+
+    Handlers can be set in the main thread alone: in another one this does
+    nothing.
+    """
+    old = {}
+    if threading.current_thread() is threading.main_thread():
+        old = {number: signal.getsignal(number) for number in _NUMBERS}
+        hear()
+    try:
+        yield
+    finally:
+        _state.unsaved = False
+        if not _state.always:
+            _state.reason = ""
+            for number, handler in old.items():
+                # None: it was not set from Python, and cannot be from here.
+                signal.signal(number, handler or signal.SIG_DFL)
+
+
+def asked():
+    """The signal that was heard, "SIGTERM" or "SIGINT"; or ""."""
+    return _state.reason
+
+
+def stop_together():
+    """From here on signals are noted, and raised by who asks all processes."""
+    _state.together = True
+    if threading.current_thread() is threading.main_thread():
+        hear()  # TensorFlow's cluster takes SIGTERM for itself.
+
+
+def unsaved():
+    """There is something to save: a signal is noted until `saved`."""
+    _state.unsaved = True
+
+
+def saved():
+    """All is saved."""
+    _state.unsaved = False
+
+
+def raise_noted():
+    """What a signal does that was noted while there was something to save.
+
+    Raises:
+        Stopped: there was one.
+    """
+    if _state.reason and not (_state.unsaved or _state.together):
+        raise Stopped(_state.reason)
+
+
+def _on_signal(number, frame):
+    """In the main thread, as soon as it is in Python."""
+    del frame
+    if _state.reason and number == signal.SIGINT:
+        raise KeyboardInterrupt
+    _note(number)
+    raise_noted()
+
+
+def _note(number):
+    """Keeps the first reason, and says it."""
+    if _state.reason:
+        return
+    _state.reason = signal.Signals(number).name
+    # Not print: the signal may have come in the middle of one.
+    if not is_silent():
+        how = "saving, then stopping" if _state.unsaved else "stopping"
+        os.write(2, f"\n{_state.reason}: {how}.\n".encode())
+
+
+def _watch(woken):
+    """A thread that ends the process where the main one does not."""
+    first = os.read(woken, 1)[0]
+    deadline = time.monotonic() + _MOST_S
+    if not _heard(woken, _GRACE_S):
+        _note(first)
+    while _state.unsaved or time.monotonic() < deadline:
+        if _heard(woken, _GRACE_S) == signal.SIGINT:
+            time.sleep(_GRACE_S)
+            os._exit(EXIT_INTERRUPTED)
+    os.write(2, f"simclr: {stopped_by(_state.reason)}\n".encode())
+    os._exit(EXIT_STOPPED)
+
+
+def _heard(woken, seconds):
+    """The number of the next signal; 0 where none comes in time."""
+    ready, _, _ = select.select([woken], [], [], seconds)
+    return os.read(woken, 1)[0] if ready else 0
+
+
+def stopped_by(reason):
+    """The line of a command that a signal ended."""
+    return (
+        f"stopped by {reason}; what was finished is kept, and the same command "
+        "goes on from there."
+    )

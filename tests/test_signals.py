@@ -1,0 +1,168 @@
+"""SIGTERM and Ctrl-C, in whatever the process is doing. No TensorFlow."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from simclr.messages import signals
+from simclr.messages.errors import Stopped
+
+
+def send(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+    time.sleep(0.001)  # Python looks for signals between two instructions.
+
+
+def handlers():
+    return [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_at_once_where_nothing_is_lost(number):
+    before = handlers()
+    with (
+        pytest.raises(Stopped, match=f"^{number.name}$"),
+        signals.listening(),
+    ):
+        send(number)
+    assert handlers() == before and signals.asked() == ""
+
+
+def test_what_is_not_saved_is_saved_first():
+    with signals.listening():
+        signals.unsaved()
+        send()
+        assert signals.asked() == "SIGTERM"
+        signals.raise_noted()  # Not yet.
+        signals.saved()
+        with pytest.raises(Stopped):
+            signals.raise_noted()
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    with signals.listening():
+        signals.unsaved()
+        send(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            send(signal.SIGINT)
+        assert not isinstance(caught.value, Stopped)
+
+
+def test_several_processes_are_asked(monkeypatch):
+    """One that went alone would leave the others waiting."""
+    monkeypatch.setattr(signals._state, "together", True)
+    with signals.listening():
+        send()
+        signals.raise_noted()
+        assert signals.asked() == "SIGTERM"
+
+
+def test_no_handlers_are_set_in_another_thread():
+    before, seen = handlers(), []
+
+    def listen():
+        with signals.listening():
+            seen.append(handlers())
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert seen == [before] == [handlers()]
+
+
+COMMAND = """
+import os, sys, time, hashlib
+from simclr import __main__
+from simclr.messages import signals
+from simclr.runs.stopping import Stopper
+signals._MOST_S, signals._GRACE_S = 0.5, 0.1
+
+def in_python():
+    print("here", flush=True)
+    time.sleep(60)
+
+def in_c():  # Without Python's lock, as XLA's compiler.
+    print("here", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 30)
+
+def unsaved_in_c():
+    signals.unsaved()
+    in_c()
+
+def swallowed():  # As an error in a destructor is.
+    try:
+        in_python()
+    except BaseException:
+        time.sleep(60)
+
+def stages():
+    with Stopper(None) as stopper:
+        pass
+    in_python()
+
+__main__.main = lambda argv: globals()[argv[0]]()
+__main__.run()
+"""
+
+
+@pytest.mark.parametrize(
+    "phase, sent, status",
+    [
+        ("in_python", ["SIGTERM"], 75),
+        ("in_python", ["SIGINT"], 75),
+        ("in_c", ["SIGTERM"], 75),
+        ("in_c", ["SIGINT"], 75),
+        ("in_c", ["SIGINT", "SIGINT"], 130),
+        ("unsaved_in_c", ["SIGTERM", "SIGINT"], 130),
+        ("swallowed", ["SIGTERM"], 75),
+        ("stages", ["SIGTERM"], 75),
+    ],
+)
+def test_a_command_is_gone_with_its_status(phase, sent, status):
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, phase],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.readline()
+    for name in sent:
+        process.send_signal(signal.Signals[name])
+        time.sleep(0.3)
+    try:
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == status, said
+    assert "Traceback" not in said
+    if status == 75:
+        lines = said.strip().splitlines()
+        assert lines == [
+            f"{sent[0]}: stopping.",
+            f"simclr: stopped by {sent[0]}; what was finished is kept, and the "
+            "same command goes on from there.",
+        ]
+
+
+def test_what_is_not_saved_is_waited_for():
+    """The limit is for those who have nothing to save."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "unsaved_in_c"],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)
+    finally:
+        process.kill()
+        process.communicate()
