@@ -10,7 +10,12 @@ from absl import flags
 
 from simclr.cli.flags import DEBUG, call_of, define, spelling
 from simclr.engines import startup
-from simclr.messages.errors import InputError, in_one_line, is_bad_input
+from simclr.messages.errors import (
+    PLAIN_FAULTS,
+    InputError,
+    in_one_line,
+    is_bad_input,
+)
 from simclr.messages.hints import did_you_mean
 from simclr.messages.say import say, show
 
@@ -53,7 +58,7 @@ def main(argv, commands, usage):
     except Exception as error:
         if values.debug:
             raise
-        known = is_bad_input(error) or isinstance(error, FloatingPointError)
+        known = is_bad_input(error) or isinstance(error, PLAIN_FAULTS)
         more = "" if known else " (--debug shows more)"
         say(f"simclr: {in_one_line(error)}{more}")
         return 2 if is_bad_input(error) else 1

@@ -26,22 +26,27 @@ class Devices:
     precision: str
 
 
-def take_devices(kind="auto", replicas=0, engine="tensorflow"):
+def take_devices(
+    kind="auto", replicas=0, engine="tensorflow", *, together=False
+):
     """Starts TensorFlow and takes the devices.
 
     Args:
-        kind, replicas, engine: see make_strategy.
+        kind, replicas, engine, together: see make_strategy.
 
     Returns:
         Devices.
 
     Raises:
         InputError: no TensorFlow, or as for make_strategy.
+        ClusterError: as for make_strategy.
     """
     startup.start_tensorflow()
     from simclr.engines import precisions, strategies
 
-    strategy, words = strategies.make_strategy(kind, replicas, engine)
+    strategy, words = strategies.make_strategy(
+        kind, replicas, engine, together=together
+    )
     return Devices(
         strategy=strategy,
         words=words,

@@ -5,6 +5,8 @@ import os
 import random
 import sys
 
+from simclr.executors import meeting
+from simclr.messages.errors import ClusterError
 from simclr.messages.say import silence
 
 # The parts of Keras's state that a seed sets; no public name reads them back.
@@ -25,6 +27,10 @@ def session(*, quiet=False):
 
     Args:
         quiet: bool, nothing is printed and no bar is shown.
+
+    Raises:
+        ClusterError: in the place of a library's error that another process
+            has left this one alone.
     """
     import numpy as np
 
@@ -33,6 +39,10 @@ def session(*, quiet=False):
     try:
         with silence() if quiet else contextlib.nullcontext():
             yield
+    except Exception as error:
+        if lost := meeting.lost(error):
+            raise ClusterError(lost) from error
+        raise
     finally:
         random.setstate(python)
         np.random.set_state(numpy)

@@ -1,36 +1,44 @@
 """Which devices a run uses, as a tf.distribute strategy."""
 
+import faulthandler
 import functools
 import glob
-import json
 import os
 
 import tensorflow as tf
 
 from simclr.engines import ENGINES, KINDS
 from simclr.engines.pjrt_devices import PjrtDevices
-from simclr.executors import cpus
+from simclr.executors import cpus, hosts, meeting
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.extras import install
 
+_JOIN_S = 300  # Of processes that have met; slow machines and GPUs included.
 
-def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
+
+def make_strategy(
+    kind="auto", replicas=0, engine="tensorflow", *, together=False
+):
     """A strategy over this machine's (or this cluster's) devices.
 
     Args:
         kind: "tpu" (TPUStrategy), "gpu" (MirroredStrategy over the GPUs),
             "cpu", "multiworker" (MultiWorkerMirroredStrategy by TF_CONFIG), or
-            "auto": the first of multiworker, tpu, gpu, cpu that is there.
+            "auto": the first of tpu, gpu, cpu that is there. A cluster of one
+            process is one machine: "auto".
         replicas: logical CPU replicas (kind "cpu") or number of GPUs to use;
             0 takes all GPUs, or one CPU replica.
         engine: "tensorflow", or "pjrt": jax's devices of that kind.
+        together: bool, "auto" takes the cluster that TF_CONFIG names.
 
     Returns:
         (strategy, description); call before anything else touches a device.
 
     Raises:
-        InputError: an unknown kind, or devices that are not there.
+        InputError: an unknown kind, devices that are not there, or a bad
+            TF_CONFIG.
+        ClusterError: another process of the cluster did not come.
     """
     if kind not in KINDS:
         raise InputError(
@@ -40,21 +48,22 @@ def make_strategy(kind="auto", replicas=0, engine="tensorflow"):
         raise InputError(
             f"--engine={engine}; choose one of {', '.join(ENGINES)}."
         )
+    cluster = hosts.named()
+    if cluster is not None and not cluster.others:
+        kind = "auto" if kind == "multiworker" else kind
+    elif cluster is not None and kind == "auto" and together:
+        kind = "multiworker"
     if engine == "pjrt":
         several = kind == "multiworker"
-        several |= kind == "auto" and "TF_CONFIG" in os.environ
         devices = PjrtDevices(
             "auto" if several else kind, replicas, several=several
         )
         return devices, devices.description
+    if kind == "multiworker":
+        return _multiworker(cluster)
     if kind == "auto":
         kind = _detect()
-    return {
-        "tpu": _tpu,
-        "gpu": _gpu,
-        "cpu": _cpu,
-        "multiworker": _multiworker,
-    }[kind](replicas)
+    return {"tpu": _tpu, "gpu": _gpu, "cpu": _cpu}[kind](replicas)
 
 
 def is_accelerator(strategy):
@@ -81,8 +90,6 @@ def is_chief(strategy):
 
 
 def _detect():
-    if "TF_CONFIG" in os.environ:
-        return "multiworker"
     if glob.glob("/dev/accel*") or os.environ.get("TPU_NAME"):
         return "tpu"
     return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
@@ -195,21 +202,26 @@ def _running(there, wanted):
 
 
 @functools.cache  # It must be the first thing that TensorFlow does.
-def _multiworker_strategy():
-    return tf.distribute.MultiWorkerMirroredStrategy()
-
-
-def _multiworker(replicas):
-    del replicas  # TF_CONFIG says who takes part.
+def _multiworker_strategy(cluster):
+    meeting.meet(cluster)
+    # If one of them is gone again, TensorFlow waits for it in C++ and keeps
+    # Python's lock: no thread of ours would ever run.
+    faulthandler.dump_traceback_later(_JOIN_S, exit=True, file=2)
     try:
-        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-    except (KeyError, ValueError):
+        with meeting.own_signals():
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _multiworker(cluster):
+    if cluster is None:
         raise InputError(
             "--strategy=multiworker needs TF_CONFIG, a JSON text with the "
             "cluster's workers and this process's task."
-        ) from None
-    strategy = _multiworker_strategy()
+        )
+    strategy = _multiworker_strategy(cluster)
     return strategy, (
-        f"{counted(len(workers), 'worker')}, "
+        f"{counted(len(cluster.processes), 'worker')}, "
         f"{counted(strategy.num_replicas_in_sync, 'replica')}"
     )

@@ -43,6 +43,17 @@ class Stopped(KeyboardInterrupt):
     """
 
 
+class ClusterError(Exception):
+    """Another process of a training on several machines is not there.
+
+    Nobody here can mend it: its one line is shown as it is, with status 1.
+    """
+
+
+# What their message says is all that there is to say.
+PLAIN_FAULTS = (FloatingPointError, ClusterError)
+
+
 def is_bad_input(error):
     """Whether the user can mend it; a full disk, say, is no bad input."""
     if _inside_tensorflow(error):
@@ -61,7 +72,7 @@ def in_one_line(error):
     if isinstance(error, OSError) and error.errno is not None:
         names = [n for n in (error.filename, error.filename2) if n is not None]
         line = ": ".join([*map(str, names), error.strerror or line])
-    if is_bad_input(error) or isinstance(error, FloatingPointError):
+    if is_bad_input(error) or isinstance(error, PLAIN_FAULTS):
         return line
     line = f"{type(error).__name__}: {line}"
     cause = error.__cause__

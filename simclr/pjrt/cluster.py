@@ -1,11 +1,12 @@
 """Several processes, usually one a machine, whose jax devices work together."""
 
-import json
-import os
-
-from simclr.messages.errors import InputError
+from simclr.executors import hosts, meeting
+from simclr.messages.errors import ClusterError, InputError
+from simclr.messages.say import say
 
 _joined = []  # Once this process has.
+# Of those whom jax finds itself; those of TF_CONFIG have met before.
+_LIMIT_S = int(meeting.LIMIT_S)
 
 
 def join():
@@ -15,49 +16,52 @@ def join():
     them itself, as on a TPU slice or under Slurm.
 
     Raises:
-        InputError: no cluster, or one that does not come together.
+        InputError: no cluster.
+        ClusterError: one that does not come together.
     """
     if _joined:
         return
-    import jax
-
-    try:
-        jax.distributed.initialize(**_named())
-    except (ValueError, RuntimeError) as error:
-        raise InputError(
-            "--strategy=multiworker finds no cluster: set TF_CONFIG, a JSON "
-            "text with the cluster's workers and this process's task. "
-            f"({str(error).splitlines()[0]})"
-        ) from error
+    cluster = hosts.named()
+    if cluster is None:
+        say(f"Waiting   for the processes that jax finds, {_LIMIT_S} s at most")
+        _initialize(initialization_timeout=_LIMIT_S)
+    else:
+        # jax listens at the first one's address alone.
+        meeting.meet(cluster, keep=cluster.index > 0)
+        _initialize(
+            coordinator_address=cluster.processes[0].address,
+            num_processes=len(cluster.processes),
+            process_id=cluster.index,
+        )
     _joined.append(True)
 
 
 def leave():
-    """Leaves together with the others, who would take an exit for a fault."""
-    if _joined:
+    """Leaves together with the others, who would take an exit for a fault.
+
+    Not where one of them is gone: nobody is to wait for it.
+    """
+    if _joined and not meeting.gone():
         import jax
 
         jax.distributed.shutdown()
         _joined.clear()
 
 
-def _named():
-    """What TF_CONFIG says, as jax.distributed.initialize takes it."""
-    if "TF_CONFIG" not in os.environ:
-        return {}
+def _initialize(**named):
+    import jax
+
     try:
-        said = json.loads(os.environ["TF_CONFIG"])
-        cluster, task = said["cluster"], said["task"]
-        chiefs = cluster.get("chief", [])
-        processes = [*chiefs, *cluster["worker"]]
-        first = len(chiefs) if task["type"] == "worker" else 0
-        return {
-            "coordinator_address": processes[0],
-            "num_processes": len(processes),
-            "process_id": first + int(task["index"]),
-        }
-    except (KeyError, TypeError, ValueError):
+        with meeting.own_signals():
+            jax.distributed.initialize(**named)
+    except ValueError as error:
         raise InputError(
-            "TF_CONFIG is not a JSON text with the cluster's workers and this "
-            "process's task."
-        ) from None
+            "--strategy=multiworker finds no cluster: set TF_CONFIG, a JSON "
+            "text with the cluster's workers and this process's task. "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+    except RuntimeError as error:
+        raise ClusterError(
+            "The processes do not come together; start the same command on "
+            f"all machines. ({str(error).splitlines()[0]})"
+        ) from error

@@ -80,7 +80,7 @@ def study(
     cells = wanted.cells(scale, material)
     from simclr.commands.devices import take_devices
 
-    devices = take_devices(strategy, replicas, engine)
+    devices = take_devices(strategy, replicas, engine, together=True)
     from simclr.commands.study import run_cells
 
     given.write_labels(material, devices.strategy)

@@ -92,7 +92,7 @@ def study_grid(
     workdir = os.path.abspath(workdir or os.path.join("runs", f"grid_{name}"))
     from simclr.commands.devices import take_devices
 
-    devices = take_devices(strategy, replicas, engine)
+    devices = take_devices(strategy, replicas, engine, together=True)
     from simclr.commands.study import run_cells
 
     stopped, rows = run_cells.run(

@@ -87,7 +87,7 @@ def distill(
         overrides,
         workdir=workdir,
         init=launch.absolute_run(init),
-        take=lambda: take_devices(strategy, replicas, engine),
+        take=lambda: take_devices(strategy, replicas, engine, together=True),
         source=data,
         labels=labels,
         eval_source=eval_data,

@@ -99,7 +99,7 @@ def finetune(
         data=images,
         init="" if from_scratch else init,
     )
-    devices = take_devices(strategy, replicas, engine)
+    devices = take_devices(strategy, replicas, engine, together=True)
     if label_fraction:
         few = train_data.write_labels(
             images,

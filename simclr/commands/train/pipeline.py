@@ -104,7 +104,7 @@ def pipeline(
                 )
     for of_stages in dict.fromkeys(images.values()):
         launch.require_readable(None, (), data=of_stages)
-    devices = take_devices(strategy, replicas, engine)
+    devices = take_devices(strategy, replicas, engine, together=True)
     from simclr.commands.train import run_stages
 
     return run_stages.run(

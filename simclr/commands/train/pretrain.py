@@ -81,7 +81,7 @@ def pretrain(
         init=init,
         goes_on=starts.goes_on(workdir),
     )
-    devices = take_devices(strategy, replicas, engine)
+    devices = take_devices(strategy, replicas, engine, together=True)
 
     def suggested():
         found, notes = suggest.suggest(
