@@ -1,5 +1,7 @@
 """Package definition. TensorFlow comes by extra: pip install -e ".[cpu]"."""
 
+import pathlib
+
 import setuptools
 
 # tensorflow, tensorflow-cpu and tensorflow-tpu are one import package and
@@ -60,9 +62,30 @@ setuptools.setup(
     name="simclr",
     version="0.1.0",
     description="Self-supervised image training on TensorFlow and Keras 3",
+    long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=setuptools.find_packages(include=["simclr", "simclr.*"]),
+    url="https://arxiv.org/abs/2002.05709",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{x}" for x in range(10, 14)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+    # Recipes lie beside the package here and inside it where it is installed.
+    packages=[
+        *setuptools.find_packages(include=["simclr", "simclr.*"]),
+        "simclr.recipes",
+        "simclr.recipes.pipelines",
+    ],
+    package_dir={"simclr.recipes": "configs"},
     package_data={
+        "simclr": ["py.typed"],
         "simclr.data": ["sample/*", "sample/*/*"],
         "simclr.explore.page": ["assets/*"],
     },

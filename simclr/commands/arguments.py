@@ -40,8 +40,9 @@ Count = Annotated[int, AtLeast(0)]
 
 Recipe = Annotated[
     str | Config,
-    "A recipe, such as configs/demo.py: a Python file, which is run, so take "
-    "none that you would not run. In Python a Config, too.",
+    "A recipe: the name of one of this package, such as demo, or of a Python "
+    "file. The file is run, so take none that you would not run. In Python a "
+    "Config, too.",
     PATH,
 ]
 Images = Annotated[

@@ -6,6 +6,7 @@ import os
 import runpy
 import traceback
 
+from simclr.config import recipes
 from simclr.config.rules import get, validate
 from simclr.config.schema import Augment, Config
 from simclr.config.values import from_dict, keys, replace
@@ -42,11 +43,13 @@ def read(path):
 def read_recipe(path):
     """The names that a recipe file sets, a dict.
 
+    Args:
+        path: of the file, or the name of a recipe of this package.
+
     Raises:
         InputError: there is no such file, or it ends in an error.
     """
-    if not os.path.isfile(path):
-        raise InputError(f"No recipe at {path}.")
+    path = recipes.find(path)
     try:
         return runpy.run_path(path)
     except InputError as error:

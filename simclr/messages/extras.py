@@ -3,6 +3,7 @@
 import importlib.util
 import os
 
+from simclr import __version__
 from simclr.messages.errors import InputError
 
 # Where this package lies, if it is a copy of the repository.
@@ -10,9 +11,14 @@ _HERE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
 
 def install(extra):
-    """The command that installs an extra; on PyPI the name is another's."""
-    copy = os.path.isfile(os.path.join(_HERE, "setup.py"))
-    return f'pip install -e "{_HERE if copy else "."}[{extra}]"'
+    """The command that installs an extra.
+
+    It names a folder or a file: on PyPI another package is called simclr.
+    """
+    if os.path.isfile(os.path.join(_HERE, "setup.py")):
+        return f'pip install -e "{_HERE}[{extra}]"'
+    wheel = f"simclr-{__version__}-py3-none-any.whl"
+    return f'pip install "{wheel}[{extra}]"'
 
 
 def require_tensorflow():

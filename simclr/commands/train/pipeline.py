@@ -13,7 +13,8 @@ Data = Annotated[arguments.Data, "Default: the recipe's."]
 EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
 Recipe = Annotated[
     arguments.Path,
-    "A recipe of several stages, configs/pipelines/demo.py, say.",
+    "A recipe of several stages: the name of one of this package, such as "
+    "pipelines/demo, or a Python file.",
 ]
 Pretrained = Annotated[
     arguments.Path,
