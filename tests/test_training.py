@@ -315,9 +315,7 @@ def test_metrics_file_is_plain_json(whole_run):
             json.loads(line, parse_constant=lambda name: pytest.fail(name))
 
 
-def test_a_stop_while_it_is_scored_loses_no_step(
-    photos, tmp_path, monkeypatch
-):
+def test_a_stop_while_it_is_scored_loses_no_step(photos, tmp_path, monkeypatch):
     """Where no checkpoint was due; and the same command goes on."""
     train = dataclasses.replace(
         tiny.CONFIG.train, eval_epochs=1.0, checkpoint_epochs=4.0

@@ -62,6 +62,7 @@ _NOT_NEGATIVE = (
     "loss.trade_off",
     "loss.coefficients",
     "train.microbatch",
+    "train.cpu_threads",
     "train.eval_epochs",
     "data.eval_image_size",
     "distill_encoder.teacher_size",
