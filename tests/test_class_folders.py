@@ -172,10 +172,11 @@ def test_what_is_left_out_is_counted(root, monkeypatch):
         (root / "a" / f"{i}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     for name in ("notes.txt", "x.jp2", "film.MP4", "LICENSE"):
         (root / name).write_bytes(b"something")
+    write(root / "raw.NEF", file_format="TIFF")
     source = opened(root, "1.png")
     notes = "; ".join(source.notes)
     assert "left out as no image: 3 .heic, 1 of no ending, 1 .jp2" in notes
-    for part in ("1 .mp4", "1 .txt", "magick mogrify"):
+    for part in ("1 .mp4", "1 .nef", "1 .txt", "magick mogrify"):
         assert part in notes
     assert ids(source) == ["1.png"]
 

@@ -135,6 +135,37 @@ def test_encodings(tmp_path, encoding):
     assert ("Windows-1252" in " ".join(source.notes)) == (encoding == "cp1252")
 
 
+@pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n"])
+def test_what_a_spreadsheet_writes_first(tmp_path, first):
+    text = first + table("id;label", delimiter=";")
+    assert "not in" not in expect_all(labelled(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "data,kind",
+    [
+        (b"PK\3\4\x14\0\6\0", "a workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1", "a workbook of old"),
+        (b'[{"id": "1.jpg"}]', "JSON"),
+        (b'{"id": "1.jpg"}', "JSON"),
+        (b"PAR1", "Parquet"),
+    ],
+)
+def test_other_files_are_named(tmp_path, data, kind):
+    (tmp_path / "labels.csv").write_bytes(data)
+    with pytest.raises(InputError, match=f"{kind}.* save it as CSV"):
+        read_table(str(tmp_path / "labels.csv"))
+
+
+def test_a_quote_that_is_not_closed(tmp_path):
+    text = table("id,label").replace("cat", '"cat', 1)
+    with pytest.raises(InputError, match="quote is not closed, before 'cat'"):
+        labelled(tmp_path, text)
+    (tmp_path / "labels.csv").write_text('id,label\n1.jpg,"two\nlines"\n')
+    rows = read_table(str(tmp_path / "labels.csv")).rows
+    assert rows[1] == ["1.jpg", "two\nlines"]
+
+
 @pytest.mark.parametrize("data", [b"\x81\x8d", b"\xff\xfe\x00"])
 def test_what_is_no_text(tmp_path, data):
     (tmp_path / "x").write_bytes(data)
@@ -213,10 +244,10 @@ def test_few_ids_may_be_missing(tmp_path, missing):
 
 
 def test_no_class(tmp_path):
-    classes = ["cat", "nan", "NaN", "", "<NA>", "dog", " nan ", "cat"]
+    classes = ["cat", "nan", "NaN", "", "<NA>", "dog", "#N/A", "NULL"]
     _, labels, names = labelled(tmp_path, table("id,label", classes=classes))
     assert names == ["cat", "dog"]
-    assert labels.tolist() == [0, -1, -1, -1, -1, 1, -1, 0]
+    assert labels.tolist() == [0, -1, -1, -1, -1, 1, -1, -1]
 
 
 @pytest.mark.parametrize(

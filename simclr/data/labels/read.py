@@ -15,8 +15,8 @@ from simclr.messages.errors import InputError
 
 # More ids than that without an image: the table is of other images.
 _MOST_MISSING = 0.05
-# No class, as pandas writes what is missing.
-_NONE = frozenset(["", "nan", "<na>"])
+# No class, as pandas, spreadsheets and databases write what is missing.
+_NONE = frozenset(["", "nan", "<na>", "n/a", "#n/a", "null"])
 _SEPARATORS = re.compile(r"[|;,\s]+")
 
 

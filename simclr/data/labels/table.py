@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 import typing
 
 from simclr.messages.errors import InputError
@@ -16,6 +17,15 @@ _DELIMITERS = {
     "|": "vertical bars",
     " ": "spaces",
 }
+# What spreadsheets write before a table, for other spreadsheets.
+_SAID = re.compile(r"sep=([,;\t|])\r?\n", re.IGNORECASE)
+# By their first bytes.
+_OTHERS = (
+    (re.compile(rb"PK\x03\x04"), "a workbook, or another ZIP file"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "a workbook of old"),
+    (re.compile(rb"PAR1"), "a Parquet file"),
+    (re.compile(rb"\s*(\[|\{\s*\")"), "JSON"),
+)
 _LOOKED_AT = 50_000  # Characters, to tell the delimiter.
 
 
@@ -42,12 +52,19 @@ def read_table(path):
         OSError: it cannot be read.
     """
     text, note = _decoded(files.read_file(files.expand(path)), path)
-    fits = {d: _fit(text[:_LOOKED_AT], d) for d in _DELIMITERS}
-    delimiter = max(_DELIMITERS, key=lambda d: fits[d])  # The first of equals.
+    if said := _SAID.match(text):
+        delimiter, text = said[1], text[said.end() :]
+    else:
+        fits = {d: _fit(text[:_LOOKED_AT], d) for d in _DELIMITERS}
+        delimiter = max(_DELIMITERS, key=fits.get)  # The first of equals.
     try:
         rows = [row for row in _reader(text, delimiter) if any(row)]
     except csv.Error as error:
         raise InputError(f"{path} is no table of text: {error}") from None
+    # What follows such a quote is in the last cell, all of it.
+    if rows and "\n" in rows[-1][-1] and not text.rstrip().endswith('"'):
+        first = rows[-1][-1].partition("\n")[0]
+        raise InputError(f"{path}: a quote is not closed, before {first!r}.")
     notes = [note] if note else []
     if delimiter != "," and rows and len(rows[0]) > 1:
         notes.append(f"{_DELIMITERS[delimiter]} lie between its cells")
@@ -56,6 +73,9 @@ def read_table(path):
 
 def _decoded(data, path):
     """(text, what is to be said of its encoding, or "")."""
+    kind = next((k for sign, k in _OTHERS if sign.match(data)), "")
+    if kind:
+        raise InputError(f"{path} is {kind}, no table of text: save it as CSV.")
     for encoding in _encodings(data):
         try:
             text = data.decode(encoding)

@@ -16,7 +16,7 @@ from simclr.storage import cache, json_text
 # A folder changed again within the clock tick of its listing would keep its
 # time of change; times this young are not trusted (FAT counts in 2 s).
 _SETTLED_NS = 3_000_000_000
-_VERSION = 3
+_VERSION = 4
 # A folder that holds these is a run (simclr/runs/folder.py).
 _RUN = frozenset(["config.json", "run.json"])
 _A_RUN = "run folders of simclr"
@@ -46,6 +46,9 @@ NO_IMAGES = frozenset(
         *("zip", "tar", "gz", "tgz", "bz2", "xz", "7z", "rar", "parquet", "db"),
         *("mp4", "mov", "avi", "mkv", "mp3", "wav", "jp2", *heic.EXTENSIONS),
         *("tfrecord", "tfrecords", "array_record", "arrayrecord", "xlsx"),
+        # Cameras' raw photos begin as a TIFF of their thumbnail.
+        *("cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "dng", "orf"),
+        *("rw2", "pef", "raf", "raw", "srw", "3fr", "fff", "iiq", "x3f", "kdc"),
     ]
 )
 
