@@ -1,5 +1,6 @@
 """simclr embed: from the command line to a store that grows."""
 
+import csv
 import json
 import os
 import shutil
@@ -420,6 +421,13 @@ def test_a_day(run, photos, tmp_path, capsys):
     assert found.count() == 27
     assert found.read(["cluster"])["cluster"].null_count == 0
     assert found.beside("duplicates_rows").count_rows() == 27
+    tiny.write_photos(today, count=1, classes=("c",), seed=6)
+    line[-1] = "--day=2026-01-03"
+    assert cli.main(line) == 0
+    assert "2026-01-03: 1 image (1 changed)" in capsys.readouterr().out
+    with open(out / "days" / "2026-01-03" / "new.csv") as file:
+        found = [(row["id"], row["state"]) for row in csv.DictReader(file)]
+    assert found == [(f"{today}/c/000.png", "changed")]
     other = tiny_classifier.write(tmp_path / "other", "photos", seed=2)
     assert cli.main([*line, f"--run={other}"]) == 2
     assert "holds another encoder" in capsys.readouterr().err

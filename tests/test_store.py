@@ -164,6 +164,14 @@ def test_a_kill_while_columns_take_their_places(begun, monkeypatch):
     assert found.to_pylist() == [1] * 40
 
 
+def test_a_store_from_before_a_column(begun):
+    """Whoever writes to it adds the column."""
+    begun.table.drop_columns(["changed"])
+    with store.held(begun.path):
+        found = store.Store(begun.path)
+    assert found.count("changed is null") == 40
+
+
 def test_small_tables_beside_it(begun):
     assert begun.get("clusters") is None
     for names in (["a", "b"], ["c"]):
@@ -302,6 +310,7 @@ def test_a_changed_image_is_not_what_others_saw(begun, tmp_path):
         "source": ["/s"] * 3,
         "bytes": [101, 999, None],  # The same, another one, not known.
         "time": [7, 7, None],
+        "day": ["2026-01-02"] * 3,
     }
     absorb.write_facts(str(tmp_path), 0, schema.images_table(facts))
     shards = [(np.ones([3, DIMS], "e"), absorb.facts_path(str(tmp_path), 0))]
@@ -314,6 +323,9 @@ def test_a_changed_image_is_not_what_others_saw(begun, tmp_path):
     assert len(rows) == 3 and by_id["/s/002"]["vector"] is None
     assert by_id["/s/001"]["vector"][0] == 1
     assert [by_id[i]["label"] for i in said["id"]] == ["x", "y"]
+    assert [row["day"] for row in rows] == [None] * 3
+    changed = {row["id"]: row["changed"] for row in rows if row["changed"]}
+    assert changed == {"/s/002": "2026-01-02"}
     back = compared(
         found,
         range(40),

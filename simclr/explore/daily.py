@@ -9,20 +9,27 @@ from simclr.explore.store.cells import quoted
 _COLUMNS = ["id", "cluster", "distance", "novelty", "duplicate"]
 
 
+def of_day(day):
+    """A filter: images that came, or changed, on a day, a str."""
+    return f"(day = {quoted(day)} or changed = {quoted(day)})"
+
+
 def table_of(store, day):
-    """The images that came on a day, the most novel first.
+    """The images that came on a day, or changed, the most novel first.
 
     Args:
         store: Store.
         day: str.
 
     Returns:
-        pa.Table: id, cluster, name, distance, novelty, new (bool: beyond its
-        cluster's threshold, or of a cluster that was born on that day),
-        duplicate.
+        pa.Table: id, state ("new" or "changed"), cluster, name, distance,
+        novelty, new (bool: beyond its cluster's threshold, or of a cluster
+        that was born on that day), duplicate.
     """
-    where = f"{store.live} and day = {quoted(day)}"
-    rows = store.read(_COLUMNS, where=where)
+    where = f"{store.live} and {of_day(day)}"
+    rows = store.read([*_COLUMNS, "day"], where=where)
+    state = np.where(rows["day"].to_numpy() == day, "new", "changed")
+    rows = rows.drop_columns("day")
     clusters = read(store).clusters
     cluster = rows["cluster"].fill_null(-1).to_numpy().astype(np.int32)
     place = clusters.rows_of(cluster)
@@ -33,4 +40,5 @@ def table_of(store, day):
     novelty = rows["novelty"].fill_null(0).to_numpy()
     rows = rows.add_column(2, "name", pa.array(names, pa.string()))
     rows = rows.add_column(5, "new", pa.array((novelty > 1) | born))
+    rows = rows.add_column(1, "state", pa.array(state, pa.string()))
     return rows.sort_by([("novelty", "descending"), ("id", "ascending")])

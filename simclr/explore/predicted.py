@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from simclr.explore.looks import id_of
+from simclr.explore.store.cells import quoted
 from simclr.explore.store.store import Store, held
 
 
@@ -22,17 +23,14 @@ def note(path, root, source, said):
     Raises:
         InputError: there is no store, or another process writes to it.
     """
-    rows = pa.table(
-        {
-            "id": pa.array(
-                [id_of(root, source, row) for row, _ in said], pa.string()
-            ),
-            "prediction": pa.array([name for _, name in said], pa.string()),
-        }
-    )
+    ids = pa.array([id_of(root, source, row) for row, _ in said], pa.string())
+    names = pa.array([name for _, name in said], pa.string())
     with held(path):
         store = Store(path)
-        known = store.read(["id"])["id"].combine_chunks()
-        rows = rows.filter(pa.compute.is_in(rows["id"], value_set=known))
-        store.merge(rows)
-    return len(rows)
+        where = f"{store.live} and starts_with(id, {quoted(root + '/')})"
+        rows = store.read(["id", "prediction"], where=where)
+        place = pa.compute.index_in(rows["id"], value_set=ids)
+        known = place.is_valid()
+        cells = pa.compute.if_else(known, names.take(place), rows["prediction"])
+        store.fill({"prediction": cells.combine_chunks()}, where)
+    return pa.compute.sum(known).as_py() or 0

@@ -39,8 +39,8 @@ def day(
     completes what was killed.
 
     Returns:
-        A table of pyarrow of the day's images, the most novel first: id,
-        cluster, name, distance, novelty, new, duplicate.
+        A table of pyarrow of the day's images, the most novel first: id, state
+        (new or changed), cluster, name, distance, novelty, new, duplicate.
 
     Raises:
         InputError: bad input, or the store has no clusters yet.
@@ -81,10 +81,13 @@ def day(
     table = daily.table_of(opened, day)
     of_day.write(out, opened, day, table)
     new = sum(table["new"].to_pylist())
+    changed = table["state"].to_pylist().count("changed")
     twins = len(table) - table["duplicate"].null_count
     born = ", ".join(map(str, found.born))
     show(
-        f"{day}: {counted(len(table), 'image')}, {new:,} new, "
+        f"{day}: {counted(len(table), 'image')}"
+        + (f" ({changed:,} changed)" if changed else "")
+        + f", {new:,} new, "
         f"{counted(twins, 'duplicate')}"
         + (f"; clusters that were born: {born}" if born else "")
     )
@@ -95,9 +98,9 @@ def day(
 
 def _page(store, day, out, count):
     """Whether a page of the day was written: the store has a map."""
+    from simclr.explore import daily
     from simclr.explore.page import layout
     from simclr.explore.page.write import write
-    from simclr.explore.store.cells import quoted
 
     found = layout.read(store)
     if found is None or count < 2:
@@ -107,7 +110,7 @@ def _page(store, day, out, count):
         found,
         os.path.join(out, "new.html"),
         title=f"New on {day}",
-        where=f"day = {quoted(day)}",
+        where=daily.of_day(day),
         colour="novelty",
     )
     return True

@@ -62,7 +62,7 @@ def write(folder, store, day, table):
         sheets.draw(
             store,
             path,
-            title=f"{day}: {len(rows):,} new images",
+            title=f"{day}: {len(rows):,} images that are new or changed",
             subtitle="What is unlike all before, then the day's clusters.",
             rows=groups,
         )

@@ -21,7 +21,8 @@ from simclr.explore.store.store import Store, begin
 from simclr.storage.whole import whole_file
 
 _STAMP = ("bytes", "time")
-_KEPT = ("day", "label", "prediction")  # What was said of an image stays.
+# What was said of an image stays.
+_KEPT = ("day", "changed", "label", "prediction")
 
 
 def facts_path(folder, index):
@@ -123,11 +124,12 @@ def _upsert(store, known, rows, encoder):
         store.append(new.to_batches())
     if not len(old):
         return
-    old = old.drop_columns(_KEPT)
     changed = _differs(old, known.take(place.drop_null()))
+    day = old["day"].filter(changed)
+    old = old.drop_columns(_KEPT)
     store.merge(old.filter(pa.compute.invert(changed)))
     # Another picture: what other encoders saw is not in the file any more.
-    old = old.filter(changed)
+    old = old.filter(changed).append_column("changed", day)
     for other in store.encoders:
         if other != encoder:
             for field in other.fields():

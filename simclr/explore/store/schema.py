@@ -21,6 +21,7 @@ _IMAGE = {
     "sharpness": pa.float32(),
     "thumbnail": pa.binary(),
     "day": pa.string(),  # 2026-11-28, when it came.
+    "changed": pa.string(),  # The day when its file was another; or null.
     "gone": pa.string(),  # The day when it was missed; null: it is there.
     "label": pa.string(),
     "prediction": pa.string(),
@@ -77,10 +78,22 @@ def schema(encoders):
     Returns:
         pa.Schema.
     """
-    fields = [pa.field(name, kind) for name, kind in _IMAGE.items()]
+    fields = missing([])
     for encoder in encoders:
         fields += encoder.fields()
     return pa.schema(fields)
+
+
+def missing(names):
+    """What a table has not of the columns that are no encoder's.
+
+    Args:
+        names: list of str, of its columns.
+
+    Returns:
+        list of pa.Field.
+    """
+    return [pa.field(n, k) for n, k in _IMAGE.items() if n not in names]
 
 
 def to_json(encoders, current):

@@ -208,9 +208,14 @@ def held(path):
 
 
 def _finish(path):
-    """What a kill at the last step of `replace` left undone."""
+    """What a kill at the last step of `replace` left undone; and columns that
+    a store does not have which is older than they are."""
     if is_store(path):
-        Store(path)._finish_replacing()
+        store = Store(path)
+        store._finish_replacing()
+        fields = columns_of.missing(store.table.schema.names)
+        if fields:
+            store.table.add_columns(fields)
 
 
 def begin(path, encoder, batches):
