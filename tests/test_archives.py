@@ -15,7 +15,7 @@ from simclr.commands.tools import check as command
 from simclr.data.archives import tar_file
 from simclr.data.images.check import check
 from simclr.data.shards.prepare import prepare
-from simclr.data.sources.registry import absolute, open_source
+from simclr.data.sources.registry import absolute, open_source, with_keys
 from simclr.messages.errors import InputError
 from tests.images import encoded, write
 
@@ -401,3 +401,53 @@ def test_wherever_the_current_folder_is(tmp_path, monkeypatch):
         assert absolute(f"{kind}:x-*") == f"{kind}:{tmp_path}/x-*"
     write(tmp_path / "x" / "1.png")  # A path, whatever it is called.
     assert len(open_source("x")) == 1
+
+
+def test_parquet_files_of_which_some_have_no_labels(tmp_path):
+    bare = pa.table({"image": [{"bytes": encoded(9), "path": "9.png"}]})
+    pq.write_table(bare, tmp_path / "a-test.parquet")
+    write_parquet(tmp_path / "b-train.parquet", range(4))
+    source = open_source(f"parquet:{tmp_path}")
+    assert source.labels.tolist() == [-1, 0, 1, 0, 1]
+    assert source.notes == ["1 file without column 'label': no labels"]
+
+
+def test_parquet_labels_that_cannot_be(tmp_path):
+    spec = write_parquet(tmp_path / "a", range(3), labels=[[0, 1], [2], [0]])
+    source = open_source(spec)
+    assert source.labels is None
+    assert "several labels an image" in source.notes[0]
+    with pytest.raises(InputError, match="several labels an image"):
+        open_source(with_keys(spec, "", "label"))
+    spec = write_parquet(tmp_path / "a", range(3), labels=[0, 7, 1])
+    with pytest.raises(InputError, match=r"label 7 .* names 3 classes"):
+        open_source(spec)
+
+
+def test_parquet_with_paths_alone(tmp_path):
+    rows = [{"bytes": None, "path": f"{i}.png"} for i in range(20)]
+    pq.write_table(pa.table({"image": rows}), tmp_path / "a")
+    with pytest.raises(InputError, match=r"has paths .* lie elsewhere"):
+        open_source(f"parquet:{tmp_path}/a")
+
+
+def test_labels_in_json_are_whole_numbers(tmp_path):
+    files = {
+        f"{i}.{kind}": data
+        for i in range(4)
+        for kind, data in (
+            ("png", encoded(i)),
+            ("json", json.dumps({"label": i / 2}).encode()),
+        )
+    }
+    write_tar(tmp_path / "a.tar", files)
+    source = open_source(f"tar:{tmp_path}")
+    assert label_of(source) == {
+        f"{i}.png": ("0", "0.5", "1", "1.5")[i] for i in range(4)
+    }
+
+
+def test_classes_that_are_of_no_image(tmp_path):
+    files = {"1.left.png": encoded(1), "1.cls": b"3"}
+    source = open_source(write_tar(tmp_path / "a.tar", files))
+    assert "no .cls is of an image" in " ".join(source.notes)

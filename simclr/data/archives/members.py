@@ -1,12 +1,37 @@
 """Which members of an archive are images, and what the others are."""
 
 import collections
+import os
 import typing
 
 from simclr.data.folders import class_folders, left_out
 from simclr.data.images.formats import extensions
 from simclr.data.sources.manifest import BY_THE_WAY, NO_IMAGES, extension_of
 from simclr.messages.errors import InputError
+from simclr.storage import files
+
+
+def files_of(pattern, name, ending):
+    """The files that the words of a user mean.
+
+    Args:
+        pattern: glob, a file, or a folder: its files of this ending.
+        name: the words of the user.
+        ending: str, ".tar".
+
+    Returns:
+        list of str, sorted paths.
+
+    Raises:
+        OSError: there is none.
+    """
+    pattern = files.absolute(pattern)
+    if os.path.isdir(pattern):
+        pattern = os.path.join(pattern, f"*{ending}")
+    paths = files.glob_files(pattern)
+    if not paths:
+        raise FileNotFoundError(f"{name}: no file matches.")
+    return paths
 
 
 class Members(typing.NamedTuple):

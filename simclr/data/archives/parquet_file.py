@@ -5,15 +5,19 @@ are called stands in the schema's metadata. A column is read by row groups: one
 is unpacked at a time and kept for a while.
 """
 
-import json
-
 import numpy as np
 
+from simclr.data.archives.members import files_of
+from simclr.data.archives.parquet_columns import (
+    class_names,
+    image_column,
+    label_column,
+)
 from simclr.data.archives.seekable import Seekable
-from simclr.data.images.formats import is_certain
 from simclr.data.labels.numbers import of_names
 from simclr.data.shards.record_source import short_names
 from simclr.data.source import Source, labels_or_none
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.storage import files
 
@@ -21,8 +25,6 @@ from simclr.storage import files
 # (simclr/data/order.py), each of 100 images as Hugging Face writes them.
 _KEPT_BYTES = 2 << 30
 _WINDOW = 64
-_IMAGES = ("image", "img", "jpg", "png", "image_bytes", "photo", "picture")
-_LABELS = ("label", "labels", "class", "cls", "fine_label", "category")
 
 
 class ParquetSource(Source):
@@ -32,7 +34,7 @@ class ParquetSource(Source):
     own, else FILE__ROW.
 
     Args:
-        pattern: glob, or a file; local or remote.
+        pattern: glob, a file, or a folder; local or remote.
         name: the words of the user.
         image_key, label_key: str, names of the columns; "": found.
 
@@ -43,13 +45,14 @@ class ParquetSource(Source):
 
     def __init__(self, pattern, name, image_key="", label_key=""):
         super().__init__(name)
-        self._paths = files.glob_files(files.absolute(pattern))
-        if not self._paths:
-            raise FileNotFoundError(f"{name}: no file matches.")
+        self._paths = files_of(pattern, name, ".parquet")
         opened = [_open(path) for path in self._paths]
-        schema = opened[0].schema_arrow
-        self._column = _image_column(opened[0], schema, name, image_key)
-        label = _label_column(schema, name, label_key, self._column)
+        # Of test-*.parquet and train-*.parquet maybe the second has labels.
+        widest = max(opened, key=lambda file: len(file.schema_arrow.names))
+        schema = widest.schema_arrow
+        self._column = image_column(widest, schema, name, image_key)
+        label, note = label_column(schema, name, label_key, self._column)
+        self.notes += [note] if note else []
         self._groups = []  # (file, row group) of each.
         counts, largest = [], 0
         for number, file in enumerate(opened):
@@ -117,19 +120,31 @@ class ParquetSource(Source):
         return column
 
     def _label(self, opened, column, schema):
-        """Gives the images the labels of a column."""
-        values = []
+        """Gives the images the labels of a column; some files may lack it."""
+        values, without = [], 0
         for file in opened:
-            values += file.read(columns=[column])[column].to_pylist()
-        names = _class_names(schema, column)
-        if names:
-            numbers = [-1 if value is None else value for value in values]
-            self.labels = labels_or_none(numbers)
-            self.class_names = names if self.labels is not None else None
+            if column in file.schema_arrow.names:
+                values += file.read(columns=[column])[column].to_pylist()
+            else:
+                values += [None] * file.metadata.num_rows
+                without += 1
+        if without:
+            some = counted(without, "file")
+            self.notes.append(f"{some} without column {column!r}: no labels")
+        names = class_names(schema, column)
+        if not names:
+            texts = ["" if value is None else _text(value) for value in values]
+            if any(texts):
+                self.labels, self.class_names = of_names(texts)
             return
-        texts = ["" if value is None else _text(value) for value in values]
-        if any(texts):
-            self.labels, self.class_names = of_names(texts)
+        numbers = [-1 if value is None else value for value in values]
+        if max(numbers) >= len(names):
+            raise InputError(
+                f"{self.name} has label {max(numbers)} in column {column!r}, "
+                f"whose schema names {counted(len(names), 'class', 'classes')}."
+            )
+        self.labels = labels_or_none(numbers)
+        self.class_names = names if self.labels is not None else None
 
 
 def _open(path):
@@ -152,89 +167,6 @@ def _open(path):
     except pa.ArrowInvalid as error:
         line = str(error).splitlines()[0][:120]
         raise InputError(f"{path} is no whole Parquet file: {line}") from None
-
-
-def _features(schema):
-    """What Hugging Face's datasets says of the columns, a dict."""
-    try:
-        told = json.loads(schema.metadata[b"huggingface"])
-        features = told["info"]["features"]
-        return features if isinstance(features, dict) else {}
-    except (KeyError, TypeError, ValueError):
-        return {}
-
-
-def _told(schema, kind):
-    """The columns that are of a kind by Hugging Face's words, a list."""
-    return [
-        name
-        for name, feature in _features(schema).items()
-        if name in schema.names
-        and isinstance(feature, dict)
-        and feature.get("_type") == kind
-    ]
-
-
-def _image_column(file, schema, name, given):
-    """The name of the column of the images.
-
-    Raises:
-        InputError: there is none, or it has paths alone.
-    """
-    import pyarrow as pa
-
-    if given and given not in schema.names:
-        raise InputError(
-            f"{name} has no column {given!r}, only {', '.join(schema.names)}."
-        )
-    found = [
-        *_told(schema, "Image"),
-        *(n for n in _IMAGES if n in schema.names),
-        *schema.names,
-    ]
-    for column in [given] if given else dict.fromkeys(found):
-        kind = schema.field(column).type
-        if pa.types.is_struct(kind) and "bytes" in [f.name for f in kind]:
-            return column
-        plain = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-        if plain and (given or _begins_images(file, column)):
-            return column
-    raise InputError(
-        f"{name} has no column of images, bytes or a struct of bytes and path: "
-        f"its columns are {', '.join(schema.names)}."
-    )
-
-
-def _begins_images(file, column):
-    """Whether the first row of a column holds an image."""
-    rows = next(file.iter_batches(batch_size=1, columns=[column]), None)
-    value = rows and rows.column(0)[0].as_py()
-    return bool(value) and is_certain(value)
-
-
-def _label_column(schema, name, given, image):
-    """The name of the column of the labels, or "".
-
-    Raises:
-        InputError: the one that a user names is not there.
-    """
-    if given:
-        if given not in schema.names:
-            raise InputError(
-                f"{name} has no column {given!r}, only "
-                f"{', '.join(schema.names)}."
-            )
-        return given
-    told = _told(schema, "ClassLabel")
-    usual = [n for n in _LABELS if n in schema.names and n != image]
-    both = [n for n in usual if n in told]
-    return next(iter([*both, *told, *usual]), "")
-
-
-def _class_names(schema, column):
-    feature = _features(schema).get(column)
-    names = feature.get("names") if isinstance(feature, dict) else None
-    return list(map(str, names)) if isinstance(names, list) and names else None
 
 
 def _text(value):

@@ -35,7 +35,7 @@ class TarSource(Source):
     sub-folders' names.
 
     Args:
-        pattern: glob, or a file; local or remote.
+        pattern: glob, a file, or a folder; local or remote.
         name: the words of the user.
 
     Raises:
@@ -45,9 +45,7 @@ class TarSource(Source):
 
     def __init__(self, pattern, name):
         super().__init__(name)
-        self._paths = files.glob_files(files.absolute(pattern))
-        if not self._paths:
-            raise FileNotFoundError(f"{name}: no file matches.")
+        self._paths = members.files_of(pattern, name, ".tar")
         rows = [
             (number, *row)
             for number, path in enumerate(
@@ -72,6 +70,11 @@ class TarSource(Source):
             self.notes += left_out.notes(found)
         else:
             taken = members.take(self, found, names, name)
+            if "cls" in found.others:
+                self.notes.append(
+                    "no .cls is of an image: it is called as its image is, but "
+                    "for all that follows the first dot"
+                )
         self._members = [rows[i] for i in taken]
         if labelled:
             self._label([labels[i] for i in taken])

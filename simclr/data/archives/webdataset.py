@@ -97,5 +97,9 @@ def _label(parts, read):
     if not isinstance(said, dict):
         return ""
     values = [said[key] for key in _KEYS if key in said]
-    plain = [x for x in values if isinstance(x, str | int) and x != ""]
-    return str(plain[0]) if plain else ""
+    plain = [x for x in values if isinstance(x, str | int | float) and x != ""]
+    if not plain:
+        return ""
+    label = plain[0]
+    whole = isinstance(label, float) and label.is_integer()
+    return str(int(label) if whole else label)
