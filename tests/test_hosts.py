@@ -1,5 +1,6 @@
 """Several machines: who TF_CONFIG names, waiting for them, losing one."""
 
+import contextlib
 import json
 import os
 import signal
@@ -212,6 +213,36 @@ def test_a_lost_worker_is_named(module):
         assert caught.value.__cause__ is error
         assert in_one_line(caught.value) == str(caught.value)
     assert "are gone; start" in meeting.lost(error)
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        (
+            "Collective ops is aborted by: Error reported from /job:worker/"
+            "task:0: The following tasks are unhealthy (stopped sending "
+            "heartbeats):\n/job:worker/replica:0/task:1\nThe tasks have",
+            "worker 1 at",
+        ),
+        (
+            "Collective ops is aborted by: Deadline Exceeded\n\nRPC: "
+            "/tensorflow.CoordinationService/Heartbeat\nThe error could be",
+            "worker 0 at",
+        ),
+        ("Collective ops is aborted by: shapes differ", None),
+    ],
+)
+def test_a_worker_that_hangs_is_named(text, name):
+    """Its port answers on; the words are TensorFlow 2.21's."""
+    of = cluster(3, index=2)
+    meeting._met.append(of)
+    with contextlib.ExitStack() as stack:
+        for process in of.others:
+            place = ("localhost", process.place[1])
+            stack.enter_context(socket.create_server(place))
+        said = meeting.lost(UnavailableError(text))
+    assert said == "" if name is None else said.startswith(name)
+    assert name is None or "does not answer" in said
 
 
 def test_other_errors_are_what_they_are():

@@ -6,6 +6,7 @@ signals. So they meet here before, at the addresses that they have anyway.
 
 import concurrent.futures
 import contextlib
+import re
 import signal
 import socket
 import threading
@@ -21,6 +22,10 @@ _EVERY_S = 60.0
 _PAUSE_S = 0.2
 _ANSWER_S = 2.0
 _MOST_ASKED = 32  # At a time.
+# What TensorFlow says of processes whose ports still answer.
+_SILENT = "stopped sending heartbeats"
+_TASK = re.compile(r"/job:(\w+)/replica:\d+/task:(\d+)")
+_FIRST_IS_SILENT = "CoordinationService/Heartbeat"
 _met = []  # The hosts.Cluster, once this process has met the others.
 _kept = []  # Sockets that answer for it.
 
@@ -121,11 +126,25 @@ def lost(error):
     if not library or is_bad_input(error):
         return ""
     if found := gone():
-        return (
-            f"{_several(found)} {'is' if len(found) == 1 else 'are'} gone; "
-            "start the same command on all machines again."
-        )
-    return ""
+        what = "is gone" if len(found) == 1 else "are gone"
+    elif found := _silent(str(error)):
+        what = "does not answer: it hangs, or the network between is cut"
+    else:
+        return ""
+    return (
+        f"{_several(found)} {what}; start the same command on all machines "
+        "again."
+    )
+
+
+def _silent(text):
+    """Whose heartbeats TensorFlow misses, a list of hosts.Process."""
+    if not _met:
+        return []
+    if _FIRST_IS_SILENT in text:
+        return [_met[-1].processes[0]]
+    names = {" ".join(found) for found in _TASK.findall(text)}
+    return [p for p in _met[-1].others if _SILENT in text and p.name in names]
 
 
 def gone():
