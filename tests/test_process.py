@@ -112,6 +112,30 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     assert_same_end(f"{tmp_path}/undisturbed", workdir)
 
 
+def start_two(photos, workdir, engine, **options):
+    """Two workers of one run on this machine; (processes, their ports)."""
+    if engine == "pjrt":
+        pytest.importorskip("jax")
+    ports = [free_port(), free_port()]
+    workers = [f"localhost:{port}" for port in ports]
+    processes = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        cluster = {"cluster": {"worker": workers}, "task": task}
+        environ = {"JAX_PLATFORMS": "cpu", "TF_CONFIG": json.dumps(cluster)}
+        processes.append(
+            start(
+                photos,
+                workdir,
+                strategy="auto",
+                engine=engine,
+                extra_env=environ.items(),
+                **options,
+            )
+        )
+    return processes, ports
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["tensorflow", "pjrt"])
 def test_two_workers_train_as_one(photos, tmp_path, engine):
@@ -120,33 +144,12 @@ def test_two_workers_train_as_one(photos, tmp_path, engine):
 
     In float64, so that what both evaluate on the way is the same, too.
     """
-    if engine == "pjrt":
-        pytest.importorskip("jax")
-    settings = ("train.eval_epochs=1", "train.precision=float64")
-    alone = start(photos, f"{tmp_path}/alone", epochs=3, settings=settings)
-    ports = [free_port(), free_port()]
-    workers = [
-        start(
-            photos,
-            f"{tmp_path}/together",
-            epochs=3,
-            settings=settings,
-            strategy="auto",
-            engine=engine,
-            extra_env={
-                "JAX_PLATFORMS": "cpu",
-                "TF_CONFIG": json.dumps(
-                    {
-                        "cluster": {
-                            "worker": [f"localhost:{port}" for port in ports]
-                        },
-                        "task": {"type": "worker", "index": index},
-                    }
-                ),
-            }.items(),
-        )
-        for index in range(2)
-    ]
+    options = {
+        "epochs": 3,
+        "settings": ("train.eval_epochs=1", "train.precision=float64"),
+    }
+    alone = start(photos, f"{tmp_path}/alone", **options)
+    workers, _ = start_two(photos, f"{tmp_path}/together", engine, **options)
     for process in (alone, *workers):
         finish(process)
     one, two = (rows(f"{tmp_path}/{name}") for name in ("alone", "together"))
@@ -157,6 +160,24 @@ def test_two_workers_train_as_one(photos, tmp_path, engine):
         assert same == pytest.approx(row, rel=1e-5)
     facts = run_folder.read_facts(f"{tmp_path}/together")
     assert facts["replicas"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["tensorflow", "pjrt"])
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_worker_that_is_killed_is_named(photos, tmp_path, engine, victim):
+    """The other one ends by itself, and tells; of the first one, too."""
+    workdir = f"{tmp_path}/run"
+    workers, ports = start_two(photos, workdir, engine, epochs=400)
+    wait_for_step(workdir, 2)
+    workers[victim].kill()
+    workers[victim].communicate()
+    said = finish(workers[1 - victim], status=1)
+    assert said.splitlines()[-1] == (
+        f"simclr: worker {victim} at localhost:{ports[victim]} is gone; start "
+        "the same command on all machines again."
+    )
+    assert "Traceback" not in said
 
 
 def free_port():
