@@ -16,17 +16,20 @@ from tests import tiny
 
 SCRIPTS = os.path.abspath("tpu_scripts")
 # Notes each call. Of a slice it tells the states in the file "states", one a
-# call; what is to run on a worker runs in the folder "worker".
+# call; what is to run on a worker runs in the folder "worker", on all of them
+# in "worker1", ..., too. While there is a file "offline", no bucket answers.
 GCLOUD = """\
-#!{python}
-import json, os, shutil, subprocess, sys
+#!{python} -SE
+import json, os, re, shutil, subprocess, sys
 
 home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 words = sys.argv[1:]
 with open(f"{{home}}/calls", "a") as file:
     file.write(json.dumps(words) + "\\n")
 verb = words[3] if words[0] == "compute" else words[1]
-if verb == "describe":
+if words[-1] == "--format=value(createTime)":
+    print("2026-11-28T10:00:00Z")
+elif verb == "describe":
     with open(f"{{home}}/states") as file:
         first, *rest = file.read().split()
     if rest:
@@ -39,19 +42,38 @@ if verb == "scp" and words[4].endswith(".tar.gz"):
     shutil.copy(words[4], f"{{home}}/worker/simclr.tar.gz")
 if verb == "ssh":
     [command] = [w for w in words if w.startswith("--command=")]
-    sys.exit(
-        subprocess.run(
+    hosts = sorted(n for n in os.listdir(home) if n.startswith("worker"))
+    for host in hosts if "--worker=all" in words else hosts[:1]:
+        done = subprocess.run(
             ["bash", "-c", command.removeprefix("--command=")],
-            cwd=f"{{home}}/worker",
-        ).returncode
-    )
+            cwd=f"{{home}}/{{host}}",
+            env=os.environ | {{"FAKED_HOST": host.removeprefix("worker")}},
+        )
+        if done.returncode:
+            sys.exit(done.returncode)
+if words[0] == "storage" and os.path.exists(f"{{home}}/offline"):
+    sys.exit("unreachable")
+paths = [w.replace("gs://", f"{{home}}/bucket/") for w in words[2:]]
+if verb == "cp":
+    os.makedirs(os.path.dirname(paths[-1]), exist_ok=True)
+    shutil.copy(*paths[-2:])
+if verb == "cat":
+    if not os.path.exists(paths[0]):
+        sys.exit("no URLs matched")
+    print(open(paths[0]).read(), end="")
 if verb == "rsync":
-    source, target = (
-        w.replace("gs://", f"{{home}}/bucket/") for w in words[-2:]
-    )
+    source, target = paths[-2:]
     if not os.path.isdir(source):
-        sys.exit(1)
+        sys.exit("no URLs matched")
     shutil.copytree(source, target, dirs_exist_ok=True)
+    if "--delete-unmatched-destination-objects" in words:
+        [left] = [w[10:] for w in words if w.startswith("--exclude=")]
+        for folder, _, names in os.walk(target):
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), target)
+                gone = not os.path.exists(os.path.join(source, path))
+                if gone and not re.match(left, path):
+                    os.remove(os.path.join(target, path))
 """
 
 
@@ -94,6 +116,21 @@ class Cloud:
         shutil.copytree(SCRIPTS, root / "tpu_scripts", dirs_exist_ok=True)
         return root
 
+    def hosts(self, count):
+        """From now on the slice has so many; their folders, a list."""
+        self.shell("curl", 'echo "${FAKED_HOST:-0}"')
+        root = self.home / "worker"
+        for index in range(1, count):
+            shutil.copytree(root, self.home / f"worker{index}", symlinks=True)
+        others = [self.home / f"worker{i}" for i in range(1, count)]
+        return [folder / "simclr" for folder in (root, *others)]
+
+    def shell(self, name, text):
+        """A program that the scripts find before any other."""
+        program = self.home / "bin" / name
+        program.write_text(f"#!/bin/bash\n{text}\n")
+        program.chmod(0o755)
+
     def run(self, script, *arguments, status=0, **settings):
         done = subprocess.run(
             [f"{SCRIPTS}/{script}", *arguments],
@@ -111,6 +148,7 @@ class Cloud:
             "PATH": f"{self.home}/bin:{keep['PATH']}",
             "SECONDS_BETWEEN": "0.05",
             "SECONDS_BEFORE_RETRY": "0",
+            "SECONDS_BETWEEN_LOOKS": "0.05",
             **settings,
         }
 
@@ -211,9 +249,7 @@ def test_setup_installs_venv_where_the_image_has_none(cloud):
             f"case $* in *python3-venv) touch {cloud.home}/installed ;; esac",
         ),
     ):
-        program = cloud.home / "bin" / name
-        program.write_text(f"#!/bin/bash\n{text}\n")
-        program.chmod(0o755)
+        cloud.shell(name, text)
     for _ in range(2):  # The second time there is nothing to do.
         cloud.run("setup.sh")
         said = (cloud.home / "said").read_text().splitlines()
@@ -246,11 +282,66 @@ def test_run_starts_the_training_and_leaves(cloud):
     )
 
 
-def test_a_pod_is_driven_through_its_servers(cloud):
-    root = cloud.program('echo "$TPU_NAME $TPU_LOAD_LIBRARY"')
-    cloud.run("run.sh", "pretrain", ACCELERATOR="v4-32", NAME="big")
-    wait_for(root / "run.status", "finished")
-    assert "big 0" in (root / "run.log").read_text()
+POD = {"ACCELERATOR": "v4-32", "BUCKET": "gs://b"}
+
+
+def test_a_pod_runs_on_each_of_its_hosts(cloud):
+    """By PJRT; the first keeps the run, the others begin with what it has."""
+    kept = cloud.home / "bucket/b/runs/tpu"
+    kept.mkdir(parents=True)
+    (kept / "step_7.npz").write_text("7")
+    cloud.program('printf "<%s>" "$@"; cp started.txt 2>&-; ls runs/tpu')
+    hosts = cloud.hosts(3)
+    cloud.run("run.sh", "pretrain", **POD)
+    for index, root in enumerate(hosts):
+        wait_for(root / "run.status", "finished")
+        log = (root / "run.log").read_text()
+        assert "<--engine=pjrt><--strategy=multiworker>" in log
+        assert "step_7.npz" in log
+        assert ("Waiting for the first host" in log) == bool(index)
+    starts = {(root / "runs/tpu/started.txt").read_text() for root in hosts}
+    assert starts == {(kept / "started.txt").read_text()}
+    copies = [c for c in cloud.calls() if c[-1] == "gs://b/runs/tpu"]
+    assert len(copies) == 2, "of one host, whole and what is to go"
+
+
+def test_a_pod_needs_a_bucket(cloud):
+    said = cloud.run("run.sh", "pretrain", ACCELERATOR="v4-32", status=2)
+    assert "share no disk" in said and cloud.calls() == []
+
+
+def test_setup_of_a_pod_leaves_the_tpu_to_jax(cloud):
+    cloud.program('echo "$(basename $0) $*" >> $HOME/said')
+    cloud.run("setup.sh", HOME=str(cloud.home), **POD)
+    said = (cloud.home / "said").read_text()
+    assert "-e simclr[cpu,aot]" in said and "tensorflow-tpu" not in said
+
+
+def test_one_host_of_a_pod_is_stopped(cloud):
+    """It alone gets a SIGTERM: all stop, and keep_running has it come back."""
+    cloud.program(
+        "[[ $1 == pretrain ]] || exit 0\n"
+        "wait_for() { until [[ -e $HOME/$1 ]]; do sleep 0.05; done; }\n"
+        # As a run: whoever hears the signal, all save and stop.
+        "trap 'touch \"$HOME/heard\"' TERM\n"
+        "[[ ! -e $HOME/heard ]] || again=again\n"
+        'touch "$HOME/there$HOST$again"\n'
+        "[[ -n $again ]] || { wait_for heard; exit 75; }\n"
+        "wait_for there0again; wait_for there1again"
+    )
+    hosts = cloud.hosts(2)
+    settings = POD | {"HOME": str(cloud.home)}
+    cloud.run("run.sh", "pretrain", **settings)
+    for index in range(2):
+        wait_for(cloud.home / f"there{index}", "")
+    pid = int((hosts[1] / "run.status.lock").read_text())
+    os.kill(pid, signal.SIGTERM)
+    wait_for(hosts[1] / "run.status", "stopped")
+    wait_for(cloud.home / "there0again", "")
+    assert (hosts[0] / "run.status").read_text() == "running\n"
+    said = cloud.run("keep_running.sh", "pretrain", **settings)
+    assert "running, stopped" in said and "finished, finished" in said
+    assert "goes on here already" in (hosts[0] / "run.log").read_text()
 
 
 def test_fetch_takes_the_bucket_where_there_is_one(cloud):
@@ -344,6 +435,115 @@ def test_worker_keeps_the_run_in_the_bucket(cloud):
     program = COUNT + "cp run/old run/new"
     worker(cloud, program, status=0, BUCKET="gs://b")
     assert (kept / "new").read_text() == "1"
+
+
+def test_worker_copies_what_is_written(cloud):
+    """A checkpoint at once, not in ten minutes; what goes here goes there."""
+    there = cloud.home / "bucket/b/run"
+    program = (
+        "until_() { until test $@; do sleep 0.05; done; }; "
+        f"save() {{ echo $1 > run/step_$1.npz; until_ -e {there}/step_$1.npz; "
+        "}; echo 1 > run/metrics.jsonl; save 1; rm run/step_1.npz; save 2; "
+        f"until_ ! -e {there}/step_1.npz; cp {there}/metrics.jsonl run/copied"
+    )
+    settings = {"BUCKET": "gs://b", "SECONDS_BETWEEN_COPIES": "600"}
+    assert worker(cloud, COUNT + program, status=0, **settings) == (
+        1,
+        "finished\n",
+    )
+    names = {path.name for path in there.iterdir()}
+    wanted = {"step_2.npz", "metrics.jsonl", "copied", "started.txt"}
+    assert names == wanted
+
+
+def test_worker_copies_when_a_run_says_that_it_is_finished(cloud):
+    """Though its process stays for a while."""
+    seen = cloud.home / "bucket/b/run/finished"
+    program = (
+        f"echo 7 > run/finished; until [[ -e {seen} ]]; do sleep 0.05; done"
+    )
+    worker(cloud, COUNT + program, status=0, BUCKET="gs://b")
+
+
+def test_an_unreachable_bucket_is_no_empty_one(cloud):
+    """A run is not begun anew over the one that is there."""
+    kept = cloud.home / "bucket/b/run"
+    kept.mkdir(parents=True)
+    (kept / "step_9.npz").write_text("9")
+    (cloud.home / "offline").touch()
+    settings = {"BUCKET": "gs://b", "BUCKET_TRIES": "3"}
+    process = subprocess.run(
+        [f"{SCRIPTS}/worker.sh", "run", "touch", "began"],
+        cwd=cloud.home,
+        env=cloud.environ(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert process.returncode == 1
+    assert process.stderr.count("cannot be reached; once more") == 2
+    status = (cloud.home / "run.status").read_text()
+    assert status == "failed: gs://b cannot be reached\n"
+    assert not (cloud.home / "began").exists()
+    # And when it answers again in time, the run goes on.
+    process = subprocess.Popen(
+        [f"{SCRIPTS}/worker.sh", "run", "cp", "run/step_9.npz", "began"],
+        cwd=cloud.home,
+        env=cloud.environ(BUCKET="gs://b", SECONDS_BEFORE_RETRY="0.1"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "once more" not in process.stderr.readline():
+        assert process.poll() is None
+    (cloud.home / "offline").unlink()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert (cloud.home / "began").read_text() == "9"
+
+
+def test_a_bucket_that_is_away_while_it_trains(cloud):
+    """The run goes on; what could not be copied is copied at the end."""
+    program = (
+        "touch offline; echo 1 > run/step_1.npz; sleep 0.5; "
+        "(sleep 0.5; rm offline) & exit 0"
+    )
+    settings = {"BUCKET": "gs://b", "SECONDS_BEFORE_RETRY": "0.1"}
+    assert worker(cloud, COUNT + program, status=0, **settings) == (
+        1,
+        "finished\n",
+    )
+    assert (cloud.home / "bucket/b/run/step_1.npz").exists()
+
+
+def test_what_cannot_be_copied_at_the_end_is_said(cloud):
+    settings = {"BUCKET": "gs://b", "BUCKET_TRIES": "2"}
+    assert worker(cloud, COUNT + "touch offline", status=1, **settings) == (
+        1,
+        "failed to copy the run to gs://b\n",
+    )
+
+
+def test_worker_goes_on_while_there_are_new_checkpoints(cloud):
+    """Three failures in a row give up, not three in a week."""
+    program = COUNT + (
+        "mkdir -p run; ((n > 5)) || touch run/step_$n.npz; exit 1"
+    )
+    assert worker(cloud, program, status=1) == (7, "failed with status 1\n")
+
+
+def test_worker_is_not_started_twice(cloud):
+    program = "echo up > up; until [[ -e go ]]; do sleep 0.05; done"
+    command = [f"{SCRIPTS}/worker.sh", "run", "bash", "-c", program]
+    options = {"cwd": cloud.home, "env": cloud.environ()}
+    process = subprocess.Popen(command, **options)
+    wait_for(cloud.home / "up", "up")
+    other = subprocess.run(
+        command, **options, capture_output=True, text=True, timeout=60
+    )
+    assert other.returncode == 0 and "goes on here already" in other.stderr
+    assert (cloud.home / "run.status").read_text() == "running\n"
+    (cloud.home / "go").touch()
+    assert process.wait(60) == 0
 
 
 def test_worker_passes_a_preemption_on(cloud):

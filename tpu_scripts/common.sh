@@ -46,10 +46,15 @@ is_pod() {
   ((${ACCELERATOR##*-} > 8))
 }
 
-# State of the queued resource: ACTIVE, SUSPENDED, ...; NONE where there is none.
-state() {
+# describe FIELD: of the queued resource; fails where there is none.
+describe() {
   gcloud compute tpus queued-resources describe "$NAME" "${place[@]}" \
-    --format='value(state.state)' 2>/dev/null || echo NONE
+    --format="value($1)" 2>/dev/null
+}
+
+# ACTIVE, SUSPENDED, ...; NONE where there is no queued resource.
+state() {
+  describe state.state || echo NONE
 }
 
 say() {

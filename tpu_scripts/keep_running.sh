@@ -37,12 +37,14 @@ while :; do
     say "$(date +%T) No TPU; asking for one."
     start "$@" || say "$(date +%T) That failed; once more, later."
   else
-    status=$(on 0 "cat simclr/run.status" || echo unknown)
-    say "$(date +%T) $status"
+    # A line of each host; where one runs still, run.sh leaves it alone.
+    status=$(on all "cat simclr/run.status" || echo unknown)
+    say "$(date +%T) ${status//$'\n'/, }"
     case $status in
-      finished) exit 0 ;;
-      failed*) exit 1 ;;
-      stopped) "$here/run.sh" "$@" ;;
+      *failed*) exit 1 ;;
+      *stopped*) "$here/run.sh" "$@" || say "$(date +%T) Once more, later." ;;
+      *running* | *unknown*) ;;
+      *finished*) exit 0 ;;
     esac
   fi
   sleep "$SECONDS_BETWEEN"

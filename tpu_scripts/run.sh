@@ -6,8 +6,7 @@
 # Everything after run.sh is a simclr command without --workdir and --strategy.
 # On the TPU worker.sh runs it: after a SIGTERM, or where it failed, it goes on
 # from its last checkpoint. follow.sh shows it, fetch.sh brings its run folder.
-# A pod is driven by its first worker, through TensorFlow servers that the pod's
-# RUNTIME starts on all of them.
+# A pod's hosts each run it, by PJRT, and begin with what BUCKET has.
 # shellcheck source=tpu_scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
@@ -18,13 +17,28 @@ fi
 if [[ $SPOT == yes && -z $BUCKET ]]; then
   say "Note: SPOT=yes and no BUCKET: when the TPU is taken, its run is lost."
 fi
-driver=()
+where=0 host=0 slice='' options=(--strategy=tpu)
 if is_pod; then
-  driver=(TPU_NAME="$NAME" TPU_LOAD_LIBRARY=0)
+  if [[ -z $BUCKET ]]; then
+    say "Set BUCKET in settings.sh: the hosts of $ACCELERATOR share no disk."
+    exit 2
+  fi
+  # Where jax finds it, too.
+  number=http://metadata.google.internal/computeMetadata/v1/instance
+  number+=/attributes/agent-worker-number
+  where=all slice=NAME
+  if [[ $dry_run == no ]] && ! slice=$(describe createTime); then
+    say "There is no TPU: create.sh."
+    exit 1
+  fi
+  host="\$(curl -sf -H 'Metadata-Flavor: Google' $number)"
+  options=(--engine=pjrt --strategy=multiworker)
 fi
-command=$(printf ' %q' .venv/bin/simclr "$@" --workdir="$WORKDIR" --strategy=tpu)
-on 0 "cd simclr
-$(printf '%q ' env "${driver[@]}" BUCKET="$BUCKET" \
-  SECONDS_BETWEEN_COPIES="$SECONDS_BETWEEN_COPIES") \
+command=$(printf ' %q' .venv/bin/simclr "$@" --workdir="$WORKDIR" \
+  "${options[@]}")
+on "$where" "cd simclr
+HOST=$host || exit
+$(printf '%q ' env BUCKET="$BUCKET" SLICE="$slice" \
+  SECONDS_BETWEEN_COPIES="$SECONDS_BETWEEN_COPIES")HOST=\"\$HOST\" \
 setsid nohup tpu_scripts/worker.sh $(printf '%q' "$WORKDIR")$command \
 </dev/null >>run.log 2>&1 &"

@@ -7,16 +7,16 @@
 : "${PROJECT:=}"                     # Empty: gcloud's own.
 : "${ZONE:=us-west4-a}"
 : "${ACCELERATOR:=v5litepod-8}"      # v3-8, v4-8, v5litepod-8, v5p-8, v6e-8, ...
-: "${RUNTIME:=v2-alpha-tpuv5-lite}"  # The image; more than 8 cores or chips:
-                                     # tpu-vm-tf-2.19.1-pod-pjrt.
+: "${RUNTIME:=v2-alpha-tpuv5-lite}"  # The image.
 : "${SPOT:=yes}"                     # Cheaper, and taken away at any time.
 : "${TENSORFLOW:=2.19.1}"            # Or 2.20.0, where the image has Python
                                      # 3.11 or newer.
 : "${BUCKET:=}"                      # gs://BUCKET/FOLDER where runs are kept; a
                                      # spot TPU's own disk goes with it.
-: "${WORKDIR:=runs/tpu}"             # The run folder, on worker 0.
+: "${WORKDIR:=runs/tpu}"             # The run folder, on each worker.
 : "${SECONDS_BETWEEN:=60}"           # Between two looks at what goes on.
-: "${SECONDS_BETWEEN_COPIES:=600}"   # Between two copies of the run to BUCKET.
+: "${SECONDS_BETWEEN_COPIES:=600}"   # Between two copies of the run to BUCKET
+                                     # where no checkpoint is written.
 
 # The libtpu that goes with it. (Measured without a TPU: these pairs import,
 # and from 0.0.41 on 2.20.0 ends the process. Not run on hardware by us.)

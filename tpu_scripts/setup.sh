@@ -5,6 +5,15 @@
 # shellcheck source=tpu_scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
+# Of one host; the metadata is that of [tpu] in setup.py, which names one
+# TensorFlow alone.
+install="simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
+'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem 'tensorflow-metadata<1.18' \
+-e simclr"
+if is_pod; then  # By jax, with a TensorFlow that leaves the TPU to it.
+  install="simclr/.venv/bin/pip install --quiet -e 'simclr[cpu,aot]' \
+tensorflow-io-gcs-filesystem"
+fi
 archive=$(mktemp --suffix=.tar.gz)
 trap 'rm -f "$archive"' EXIT
 git -C "$root" archive --format=tar.gz --output="$archive" HEAD
@@ -20,8 +29,5 @@ test -x simclr/.venv/bin/pip || python3 -m venv simclr/.venv || {
   python3 -m venv simclr/.venv
 }
 simclr/.venv/bin/pip install --quiet --upgrade pip
-# The metadata is that of [tpu] in setup.py, which names one TensorFlow alone.
-simclr/.venv/bin/pip install --quiet 'tensorflow-tpu==$TENSORFLOW' \
-'libtpu==$LIBTPU' tensorflow-io-gcs-filesystem 'tensorflow-metadata<1.18' \
--e simclr
+$install
 simclr/.venv/bin/simclr doctor"
