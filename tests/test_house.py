@@ -109,8 +109,8 @@ def rooms_imported(house):
     return {name: others - {name} for name, others in found.items()}
 
 
-def rooms_in_notes(text):
-    """The same, as a table of BUILD_NOTES.md says it."""
+def rooms_in_design(text):
+    """The same, as a table of docs/design.md says it."""
     found = {}
     rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|.*\| (.+) \|$", text, re.M)
     for name, words in rows:
@@ -123,9 +123,9 @@ def rooms_in_notes(text):
     return found
 
 
-def test_build_notes_say_what_is_imported(house):
-    notes = (ROOT / "BUILD_NOTES.md").read_text(encoding="utf-8")
-    told = rooms_in_notes(notes.split("## The house\n")[1].split("\n## ")[0])
+def test_the_design_says_what_is_imported(house):
+    page = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    told = rooms_in_design(page.split("## The house\n")[1].split("\n## ")[0])
     assert told == {
         name: others
         for name, others in rooms_imported(house).items()

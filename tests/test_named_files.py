@@ -32,7 +32,11 @@ ELSEWHERE = frozenset(
         "colabs/intriguing_properties/generalized_contrastive_loss.ipynb",
     ]
 )
-NOTES = ROOT / "BUILD_NOTES.md"
+NOTES = (
+    ROOT / "BUILD_NOTES.md",
+    ROOT / "docs/design.md",
+    ROOT / "docs/measurements.md",
+)
 # Folders whose names are parts of a config, too.
 CONFIG_PARTS = frozenset(["config", "data", "train"])
 DOTTED = re.compile(r"(?<![\w./-])\w+(?:\.[A-Za-z_]\w*)+(?![\w/])")
@@ -146,17 +150,10 @@ def missing_names(text, called=()):
     return found
 
 
-def notes_of_today():
-    """BUILD_NOTES.md without its table of what there was."""
-    text = NOTES.read_text(encoding="utf-8")
-    before, _, rest = text.partition("## Words: old -> new\n")
-    return before + rest.partition("\n## ")[2], rest.partition("\n## ")[0]
-
-
 @functools.cache
 def renamed_modules():
     """Last names of modules that there were, and are no more."""
-    _, table = notes_of_today()
+    table = (ROOT / "tests" / "old_words.md").read_text(encoding="utf-8")
     modules_alone = table.partition("### Names")[0]
     names = re.findall(r"^\| `([\w.]+)` \|", modules_alone, re.M)
     others = {"augment", "strategy"}  # Of a config, of TensorFlow.
@@ -183,11 +180,10 @@ def test_a_missing_name_is_seen():
     ]
 
 
-def test_build_notes_name_what_is_there():
-    text, _ = notes_of_today()
-    # Plans and facts that lie beside the repository.
-    beside = {"design.md", "house.md", "speed.md", "style.md"}
-    assert set(missing(text)) <= beside
+@pytest.mark.parametrize("path", NOTES, ids=lambda path: path.name)
+def test_notes_name_what_is_there(path):
+    text = path.read_text(encoding="utf-8")
+    assert missing(text) == []
     assert missing_names(text, {"layers": ""}) == []
     old = "|".join(sorted(renamed_modules()))
     assert re.findall(rf"(?<![\w.])(?:{old})\.\w+", text) == []

@@ -145,7 +145,7 @@ def test_norms_of_the_final_weights(trained):
 
 def test_final_outputs(trained):
     """One unit in the last place of the initial weights moves them by 4e-3 to
-    8e-3, 1e-3 to 1.6e-3 on average (BUILD_NOTES.md)."""
+    8e-3, 1e-3 to 1.6e-3 on average (docs/measurements.md)."""
     task, _ = trained
     h = task.encoder(np.concatenate(views(11)), training=False)["h"]
     for outputs, expected in (

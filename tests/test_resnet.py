@@ -137,7 +137,7 @@ def test_every_option_trains(depth, stem, ratios):
         if isinstance(norm, BatchNorm):
             norm.gamma.assign(tf.ones_like(norm.gamma))
     # Of 64 x 48 pixels, one gradient ends the process on CPUs with AVX-512
-    # alone (BUILD_NOTES.md, Traps).
+    # alone (docs/design.md, Traps).
     images = np.random.default_rng(0).random((2, 32, 24, 3), np.float32)
     with tf.GradientTape() as tape:
         ends = model(images, training=True)

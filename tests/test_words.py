@@ -1,6 +1,6 @@
 """One word means one thing: what was renamed is gone everywhere.
 
-The table, old -> new, is that of BUILD_NOTES.md.
+The table, old -> new, is that of tests/old_words.md.
 """
 
 import pathlib
@@ -9,11 +9,10 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-NOTES = (ROOT / "BUILD_NOTES.md").read_text(encoding="utf-8")
-SECTION = NOTES.split("## Words: old -> new\n")[1].split("\n## ")[0]
+OLD_WORDS = ROOT / "tests" / "old_words.md"
 MODULES, NAMES = (
     re.findall(r"^\| `(.+?)` \| `(.+?)`", part, re.MULTILINE)
-    for part in SECTION.split("### Names")
+    for part in OLD_WORDS.read_text(encoding="utf-8").split("### Names")
 )
 TEXTS = {
     path: path.read_text(encoding="utf-8")
@@ -22,7 +21,7 @@ TEXTS = {
     )
     for path in (ROOT / place).rglob("*")
     if path.suffix in (".py", ".md", ".sh", ".ipynb")
-    and path != pathlib.Path(__file__)
+    and path not in (pathlib.Path(__file__), OLD_WORDS)
 } | {ROOT / "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
 
 

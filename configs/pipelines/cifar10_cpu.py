@@ -63,7 +63,7 @@ self_distilled = dataclasses.replace(
     optimizer=Optimizer(
         # The first epochs lose points, the last win more: 63.9 % after 5 of 25,
         # 64.6 after 15, 67.0 after 20. Smaller rates and shorter runs gained
-        # nothing (BUILD_NOTES.md).
+        # nothing (docs/measurements.md).
         name="sgd",
         base_lr=0.1,
         weight_decay=5e-4,

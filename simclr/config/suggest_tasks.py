@@ -127,7 +127,7 @@ def distill(start, source, *, accelerator, replicas):
         classifier=dataclasses.replace(start.classifier, freeze="none"),
         optimizer=Optimizer(
             # Also where there are weights: a smaller rate gains nothing, this
-            # one after 20 epochs (BUILD_NOTES.md).
+            # one after 20 epochs (docs/measurements.md).
             name="sgd",
             base_lr=0.1,
             weight_decay=5e-4,

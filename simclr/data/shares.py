@@ -72,7 +72,7 @@ def _options():
     """What TensorFlow does with the data set beside making the batches."""
     options = tf.data.Options()
     # No tuning: the thread that does so may sleep for a minute before it sees
-    # that its iterator is being destroyed (BUILD_NOTES.md).
+    # that its iterator is being destroyed (docs/design.md).
     options.autotune.enabled = False
     # The first batches are made while the step is traced.
     options.experimental_warm_start = True

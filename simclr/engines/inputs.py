@@ -2,7 +2,7 @@
 
 tf.distribute would put a data set of its own before every device, and no option
 reaches those: TensorFlow tunes each in a thread, and whoever destroys the
-iterator may wait for that thread's sleep, up to a minute (BUILD_NOTES.md). So
+iterator may wait for that thread's sleep, up to a minute (docs/design.md). So
 replicas take their batches from plain data sets, which are not tuned
 (data/batches.py).
 """

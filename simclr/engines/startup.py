@@ -22,7 +22,7 @@ _left_out = []  # Of those, what they are not to find.
 def be_quiet(*, debug=False):
     """Sets what TensorFlow reads at its import, whenever that will be."""
     # Twice as fast on AMD CPUs, where TensorFlow leaves it off by itself
-    # (measured, BUILD_NOTES.md).
+    # (measured, docs/design.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if debug:
         os.environ.setdefault(_LOG_LEVEL, "0")

@@ -29,7 +29,7 @@ class StoredImages:
         n = config.batch_size // strategy.num_replicas_in_sync
 
         # On a GPU XLA alone gathers uint8; on a CPU it takes an eighth of the
-        # time (BUILD_NOTES.md).
+        # time (docs/design.md).
         @tf.function(jit_compile=True, autograph=False)
         def cut(images, row, extents, step, first_row):
             found = device_views.with_views(

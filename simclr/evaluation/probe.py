@@ -25,7 +25,7 @@ from simclr.messages.progress import progress_bar
 # objective is a mean over rows, so they mean the same for any m.
 _L2 = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 _BLOCK = 16384
-# Twice as many moved the accuracy by 0.2 % at most (BUILD_NOTES.md).
+# Twice as many moved the accuracy by 0.2 % at most.
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-6
 

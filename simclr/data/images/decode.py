@@ -21,9 +21,9 @@
     odd EXIF, texts, profiles   left alone: they never decide on the pixels
 
 TensorFlow's decoders ignore EXIF and alpha, take 8-bit palette BMPs for grey,
-and fail on WebP with alpha and on most animated WebP (BUILD_NOTES.md), so
-Pillow decodes all but ordinary JPEGs. Those jpeg.py decodes in half the time,
-to the same bits; where it cannot, Pillow has the last word.
+and fail on WebP with alpha and on most animated WebP, so Pillow decodes all but
+ordinary JPEGs. Those jpeg.py decodes in half the time, to the same bits; where
+it cannot, Pillow has the last word.
 """
 
 import numpy as np

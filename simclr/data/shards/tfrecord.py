@@ -5,7 +5,7 @@ one of the data (tensorflow/core/lib/io/record_writer.h). One walk over the
 lengths finds all records; labels and ids are picked out on the way, images
 are jumped over. The data's CRC is looked at when a process first reads a
 record: an image of 500 x 375 pixels takes a sixth longer then, and later
-epochs take no longer (BUILD_NOTES.md).
+epochs take no longer (docs/design.md).
 """
 
 import struct
