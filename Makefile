@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo quick test slow lint clean
+.PHONY: demo quick test slow lint docs clean
 
 # One stamp per extra: an install runs again only when setup.py changes. The pip
 # that comes with Python 3.10 finds no versions for these in nine minutes.
@@ -30,6 +30,11 @@ slow: $(VENV)/installed-cpu,test,aot
 lint: $(VENV)/installed-cpu,test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Strict: a link to nothing is an error (--quiet would not count it). The site
+# lies in build/site.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -45,6 +45,8 @@ _AOT = [
     "libtpu==0.0.23.1; python_version >= '3.11' and "
     "sys_platform == 'linux' and platform_machine == 'x86_64'",
 ]
+# The site of docs/ (make docs).
+_DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"]
 _TEST = [
     *_EXPLORE,
     *_EXPORT,
@@ -118,6 +120,7 @@ setuptools.setup(
         "heic": _HEIC,
         "export": _EXPORT,
         "test": _TEST,
+        "docs": _DOCS,
         "all": _CPU + _AOT + _TORCH + _TEST,
     },
     entry_points={"console_scripts": ["simclr = simclr.__main__:run"]},

@@ -10,6 +10,7 @@ import pytest
 
 from simclr.cli.commands import COMMANDS
 from simclr.cli.line import parse
+from simclr.config import recipes
 
 PAGES = ["README.md", *sorted(glob.glob("docs/*.md"))]
 
@@ -44,9 +45,11 @@ def test_there_are_some():
 def test_command_is_true(line):
     program, *words = shlex.split(line)
     if program == "simclr":
-        _, values, _ = parse(words, COMMANDS)
-        if "config" in values and values.config:
-            assert os.path.exists(values.config)
+        _, values, others = parse(words, COMMANDS)
+        if words[0] == "pipeline":
+            assert recipes.find(others[0])
+        elif "config" in values and values.config:
+            assert recipes.find(values.config)
     elif program == "make":
         assert f"\n{words[0]}: " in read("Makefile")
     else:
