@@ -66,6 +66,19 @@ def test_any_step_can_be_the_first():
     assert_equal(steps(reader(), ONE(), 0, 9)[4:], steps(reader(), ONE(), 4, 9))
 
 
+def test_views_to_look_at_are_those_of_that_step():
+    [batch] = steps(reader(), ONE(), 7, 8)
+    views = batches.sample_views(
+        reader(),
+        seed=5,
+        step=7,
+        count=8,
+        image_size=SIZE,
+        augment=Augment(solarize_probs=(0.5, 0.0)),
+    )
+    assert_equal([batch["view1"], batch["view2"]], views)
+
+
 @pytest.mark.parametrize("on_device", [False, True])
 def test_replicas_share_the_global_batch(on_device):
     one = steps(reader(), ONE(), 3, 6, on_device=on_device)

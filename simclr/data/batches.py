@@ -58,11 +58,7 @@ def training_batches(
         InputError: batch_size does not divide by the replicas, or, with two
             views, is more than the images; views or crops that cannot be.
     """
-    for view in augment.views[:views]:
-        require_crop(size=image_size, area=view.area)
-    shares.require_batch(
-        reader.source, replicas=replicas, batch_size=batch_size, views=views
-    )
+    _require(reader, replicas, batch_size, image_size, augment.views[:views])
 
     # AutoGraph would rewrite every function below, for seconds, and change
     # nothing: no Python branch depends on a tensor.
@@ -142,19 +138,18 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
     Returns:
         (view1, view2): float32 arrays [count, s, s, 3 + p] in [0, 1], p planes
         of the source's.
+
+    Raises:
+        InputError: as of training_batches.
     """
-    batches = training_batches(
-        reader,
-        replicas=1,
-        seed=seed,
-        batch_size=count,
-        image_size=image_size,
-        augment=augment,
-        on_device=False,
-        first_step=step,
-        last_step=step + 1,
-    )
-    batch = next(iter(batches(tf.distribute.InputContext())))
+    _require(reader, 1, count, image_size, augment.views)
+    # At once: a data set of one batch takes a second to trace. On the CPU, as
+    # a data set's functions are.
+    with tf.device("CPU"):
+        rows = _rows(reader, step, seed, count, augment, len(augment.views))
+        batch = _coloured(
+            _load(reader, rows, image_size, augment.views, None), augment
+        )
     views = with_planes([batch["view1"], batch["view2"]], batch)
     return tuple(view.numpy() for view in views)
 
@@ -181,6 +176,18 @@ def with_planes(views, batch):
         )
         for view in views
     ]
+
+
+def _require(reader, replicas, batch_size, image_size, views):
+    """Stops where there can be no such batches, or views or crops."""
+    for view in views:
+        require_crop(size=image_size, area=view.area)
+    shares.require_batch(
+        reader.source,
+        replicas=replicas,
+        batch_size=batch_size,
+        views=len(views),
+    )
 
 
 def _rows(reader, step, seed, batch_size, augment, views):
