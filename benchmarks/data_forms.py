@@ -133,6 +133,8 @@ def made(photo):
             "a TIFF of 32 bits",
         ),
         f"{two}/10.heic": (b"\0\0\0\x18ftypheic" + bytes(99), "a HEIC"),
+        f"{two}/11.jp2": (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000"),
+        f"{two}/12.nef": (saved(next(photo), "TIFF"), "a camera's raw photo"),
         f"{two}/._1.jpg": (bytes(99), "a Mac's shadow of a file"),
         f"{two}/@eaDir/1.jpg": (jpeg, "a Synology's thumbnail"),
         f"{two}/Thumbs.db": (bytes(99), "a Windows cache"),
