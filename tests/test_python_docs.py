@@ -1,4 +1,4 @@
-"""The code of docs/python.md and docs/start.md runs, from top to bottom."""
+"""The code of the README and of pages in docs/ runs, from top to bottom."""
 
 import contextlib
 import dataclasses
@@ -9,6 +9,7 @@ import types
 
 import pytest
 
+import simclr
 from simclr.config import suggest as suggestions
 from tests import tiny
 
@@ -87,8 +88,27 @@ def test_stop_when_knn_falls():
     assert falls({"step": 9, "loss": 1.0}) is False
 
 
-def test_start(here):
+@pytest.mark.parametrize(
+    "name, vectors", [("start.md", 40), ("../README.md", 12)]
+)
+def test_start(here, name, vectors):
     names = {}
-    exec(compile(code("start.md"), "docs/start.md", "exec"), names)
-    assert len(names["vectors"]) == 40
+    exec(compile(code(name), name, "exec"), names)
+    assert len(names["vectors"]) == vectors
     assert len(names["labels"]) == 12
+
+
+def test_coming_from_lightly():
+    names = {}
+    exec(code("coming_from_lightly.md"), names)
+    assert float(names["loss"]) > 0
+
+
+@pytest.mark.slow
+def test_coming_from_pytorch(here):
+    """Its session reads what `simclr export` wrote."""
+    run = simclr.pretrain(data="photos", workdir="runs/photos")
+    simclr.export_run(run, format="onnx")
+    names = {}
+    exec(code("coming_from_pytorch.md"), names)
+    assert names["features"].shape[0] == 2

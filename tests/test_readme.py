@@ -2,9 +2,11 @@
 
 import ast
 import glob
+import json
 import os
 import re
 import shlex
+import statistics
 
 import pytest
 
@@ -79,21 +81,59 @@ def test_every_page_is_linked_from_the_readme():
     assert set(PAGES[1:]) - linked == set()
 
 
-def test_the_readme_stays_short():
-    assert len(read("README.md").splitlines()) <= 220
+def test_the_readme_and_the_notes_stay_short():
+    assert len(read("README.md").splitlines()) <= 140
+    assert len(read("BUILD_NOTES.md").splitlines()) <= 150
+
+
+def row(name):
+    """A row of the README's results."""
+    [found] = re.findall(rf"^\| {name}.*", read("README.md"), re.M)
+    return found
+
+
+def expected(recipe):
+    """What a recipe expects, as texts of numbers."""
+    text = ast.get_docstring(ast.parse(read(recipe))).split("Expected:")[1]
+    return re.findall(r"\d+\.\d", text)
 
 
 def test_the_demo_is_expected_to_give_what_it_gave():
-    recipe = ast.get_docstring(ast.parse(read("configs/pipelines/demo.py")))
-    expected = re.findall(r"\d+\.\d", recipe.split("Expected:")[1])
-    demo = read("README.md").split("`make demo` takes")[1].split("## ")[0]
-    assert len(expected) == 5 and set(expected) <= set(
-        re.findall(r"\d+\.\d", demo)
+    _, *classifiers = expected("configs/pipelines/demo.py")
+    assert len(classifiers) == 4
+    assert f"| {', '.join(classifiers)} |" in row("120 labels")
+    linear, knn = expected("configs/demo.py")[:2]
+    assert f"| {knn} | {linear} |" in row("`demo`")
+
+
+@pytest.mark.parametrize(
+    "name, recipe",
+    [
+        ("`cifar10_resnet18_cpu`", "cifar10_resnet18_cpu"),
+        ("`cifar10_distill`", "cifar10_distill"),
+    ],
+)
+def test_rows_are_what_recipes_expect(name, recipe):
+    told = set(re.findall(r"\d+\.\d", row(name)))
+    assert set(expected(f"configs/{recipe}.py")) <= told
+
+
+def log(name):
+    return [json.loads(line) for line in read(f"docs/{name}").splitlines()]
+
+
+def test_numbers_from_logs_are_the_logs():
+    [h100] = [r["knn"] for r in log("cifar10_h100.jsonl")[-1:]]
+    assert f"| {100 * h100:.1f} |" in row("`cifar10_resnet18`, 200")
+    assert f"{100 * h100:.1f} % kNN" in read("docs/tpu.md")
+    rates = [
+        r["images_per_second"]
+        for r in log("cifar10.jsonl")
+        if "images_per_second" in r
+    ]
+    assert f"a median of {statistics.median(rates):.0f} images/s" in " ".join(
+        read("docs/results.md").split()
     )
-    recipe = ast.get_docstring(ast.parse(read("configs/demo.py")))
-    linear, knn = re.findall(r"(\d+\.\d) %", recipe.split("Expected:")[1])[:2]
-    [row] = re.findall(r"^\| `configs/demo.py`.*", read("README.md"), re.M)
-    assert f"| {knn} % | {linear} % |" in row
 
 
 @pytest.mark.parametrize("path", [*PAGES, "BUILD_NOTES.md"])
