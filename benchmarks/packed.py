@@ -109,7 +109,7 @@ def pack(folder, packed, redraw):
 
 
 def unpack(packed, folder):
-    """The lowered runs as they were, but for the weights' lower 16 bits."""
+    """The lowered runs as they were, except for the weights' lower 16 bits."""
     with tarfile.open(packed) as tar:
         tar.extractall(folder, filter="data")
     with open(os.path.join(folder, "index.json")) as file:

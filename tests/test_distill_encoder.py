@@ -135,7 +135,7 @@ def test_each_image_is_looked_at_once(photos, teacher, tmp_path, monkeypatch):
 
 
 def test_a_look_stops_when_it_is_asked_to(photos, teacher, tmp_path):
-    """--max_hours counts from the look on; the same command goes on."""
+    """--max_hours counts from the look on; the same command resumes."""
     config = student(photos, teacher)
     whole, _ = targets(config, tmp_path / "a" / "run")
     with pytest.raises(Stopped, match="--max_hours"):
@@ -382,7 +382,7 @@ def write_recipe(path, config):
 
 @pytest.mark.slow
 def test_same_run_by_pjrt(photos, teacher, tmp_path):
-    """From the same targets; those that PJRT finds are the same, but for
+    """From the same targets; those that PJRT finds are the same, except for
     float16."""
     pytest.importorskip("jax")
     exact = Train(log_steps=1, eval_epochs=3, precision="float64")
@@ -404,7 +404,7 @@ def test_same_run_by_pjrt(photos, teacher, tmp_path):
 
 @pytest.mark.slow
 def test_lowered_it_trains_without_tensorflow(photos, teacher, tmp_path):
-    """As on TensorFlow's own devices but for the order of the images."""
+    """As on TensorFlow's own devices except for the order of the images."""
     pytest.importorskip("jax")
     train = Train(log_steps=1, eval_epochs=100.0, precision="float64")
     config = student(photos, teacher, epochs=8, train=train)

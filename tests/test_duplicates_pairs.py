@@ -40,7 +40,7 @@ def slow_pairs(one, other, threshold):
 
 
 def check(found, expected, threshold):
-    """The same pairs, but for those at the threshold up to rounding."""
+    """The same pairs, except for those at the threshold up to rounding."""
     ours = dict(
         zip(
             zip(found.first.tolist(), found.second.tolist()),

@@ -185,7 +185,7 @@ def test_four_replicas_have_the_gradient_of_one(name, float64):
         return context.all_reduce("SUM", gradient(copy, batch, target))
 
     results = strategy.run(step, args=tuple(shards))
-    # Some gradients are 0 but for rounding: of what the next batch norm takes
+    # Some gradients are 0 up to rounding: of what the next batch norm takes
     # away again, of a key's bias.
     rounding = 1e-12 * max(np.abs(g).max() for g in expected)
     assert np.mean([np.abs(g).max() > 10 * rounding for g in expected]) > 0.7

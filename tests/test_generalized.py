@@ -156,7 +156,7 @@ def test_swd_gradient_matches_finite_differences(unit):
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
 def test_decoupled_is_nt_xent_with_its_anchor_as_a_candidate(temperature):
-    """But for a constant, at the default trade-off."""
+    """Except for a constant, at the default trade-off."""
     n, d = 8, 5
 
     def with_anchor(z1, z2):

@@ -157,7 +157,7 @@ def test_stops_resumes_and_goes_home(recipe, lowered, tmp_path):
     run = str(tmp_path / "run")
     lower(recipe, run)
     said = run_pyz(run, "--max_hours=1e-9", status=75)
-    assert "The same command goes on" in said
+    assert "The same command resumes" in said
     step, _ = checkpoint.read_newest(run_folder.checkpoints(run))
     assert 0 < step < 51
     run_pyz(run, "--images=host")

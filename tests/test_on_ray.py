@@ -82,7 +82,7 @@ def tables_of(store):
 
 
 def assert_same(one, other):
-    """Two stores hold the same, but for the last bits of vectors and scores."""
+    """Two stores hold the same, up to the last bits of vectors and scores."""
     one, other = tables_of(one), tables_of(other)
     assert one.keys() == other.keys()
     for name, table in one.items():

@@ -106,7 +106,7 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     wait_for_step(workdir, 16)
     preempted.send_signal(signal.SIGTERM)
     said = finish(preempted, status=75)
-    assert "SIGTERM" in said and "goes on from here" in said
+    assert "SIGTERM" in said and "resumes from here" in said
 
     finish(start(photos, workdir))
     assert_same_end(f"{tmp_path}/undisturbed", workdir)

@@ -146,7 +146,7 @@ def test_a_command_is_gone_with_its_status(phase, sent, status):
         assert lines == [
             f"{sent[0]}: stopping.",
             f"simclr: stopped by {sent[0]}; what was finished is kept, and the "
-            "same command goes on from there.",
+            "same command resumes from there.",
         ]
 
 

@@ -98,7 +98,7 @@ class Cloud:
         return [json.loads(line) for line in lines]
 
     def verbs(self):
-        """create, ssh, ...: what was asked for, in order, but for states."""
+        """create, ssh, ...: what was asked for, in order, except for states."""
         words = [
             call[3] if call[0] == "compute" else call[1]
             for call in self.calls()

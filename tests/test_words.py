@@ -85,6 +85,32 @@ def test_an_old_name_is_gone(old):
     assert places(old, pattern(old)) == []
 
 
+# Hard to read for whom English is foreign; what to say in their place.
+HARD = {
+    r"resumes? to the bit": "resumes exactly",
+    r"\bbut for\b": "except for",
+    r"at no cost of": "without",
+    r"nothing beside it": "nothing else running",
+    r"jobs? beside (it|them)": "with other jobs running",
+    r"in strips": "in blocks",
+    r"no measurement: no step": "a lower bound",
+    r"which end of the net": "which layer",
+    r"the same command goes on": "the same command resumes",
+}
+
+
+@pytest.mark.parametrize("phrase", HARD)
+def test_a_hard_phrase_is_not_said_to_readers(phrase):
+    hard = re.compile(phrase, re.I)
+    found = [
+        str(path.relative_to(ROOT))
+        for path, text in TEXTS.items()
+        if (path.suffix == ".md" or "simclr" in path.relative_to(ROOT).parts[0])
+        and hard.search(" ".join(text.split()))
+    ]
+    assert found == []
+
+
 def test_every_kind_of_file_is_read():
     assert {path.suffix for path in TEXTS} == {".py", ".md", ".sh", ".ipynb"}
 

@@ -26,7 +26,7 @@ This page is made of the recipes' own titles:
 `python -m simclr.cli.recipes_page`.
 """
 _PARTS = (
-    ("Run by us", "What it gave stands beside it."),
+    ("Run by us", "The last column is what it gave."),
     (
         "Not yet run",
         "Ready to run, with the numbers that the papers publish, where they "

@@ -92,7 +92,7 @@ Set = Annotated[
     REPEATABLE,
 ]
 Workdir = Annotated[
-    Path, "The run folder; the same command goes on where it stopped."
+    Path, "The run folder; the same command resumes where it stopped."
 ]
 MaxHours = Annotated[
     float,

@@ -41,7 +41,7 @@ class Shards:
             yield self.vectors(index), self._names(index)["ids"]
 
     def with_rows(self, source):
-        """Shard by shard, but for empty ones: vectors [n, f], and whose.
+        """Shard by shard, except for empty ones: vectors [n, f], and whose.
 
         Args:
             source: the Source that they are of.

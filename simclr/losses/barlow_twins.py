@@ -24,10 +24,10 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
     Value and gradient are those of one big batch. The published code sums C
     over its R devices outside the gradient: each device then has the gradient
     of its own rows alone, and their average is 1/R of the true one. LARS hides
-    that from the weights, whose step does not depend on the gradient's size but
-    for weight decay's share in it; biases and batch norm feel it. To train as
-    published on 32 devices, set loss.weight to 1 / 32; or keep the exact
-    gradient and convert the published learning rate of biases, 0.0048, to
+    that from the weights, whose step does not depend on the gradient's size
+    except for weight decay's share in it; biases and batch norm feel it. To
+    train as published on 32 devices, set loss.weight to 1 / 32; or keep the
+    exact gradient and convert the published learning rate of biases, 0.0048, to
     0.0048 / 32 (optimizer.bias_lr_factor, relative to that of the weights).
 
     Args:

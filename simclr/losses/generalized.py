@@ -37,7 +37,7 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
         T / d * (NT-Xent with the anchor among its candidates) + constant
 
     so there it balances as NT-Xent does, and with the scale of d / T that the
-    loss has here its gradient is NT-Xent's, but for the anchor itself.
+    loss has here its gradient is NT-Xent's, except for the anchor itself.
 
     Args:
         z1: [n, d] projections of the first view.

@@ -27,7 +27,7 @@ class Objective(keras.losses.Loss):
         objective: its name, such as "nt_xent" or "barlow_twins".
         name: of the loss; None: the objective's.
         dtype: what it computes in; None: keras.config.floatx(), float32.
-        **options: of the objective, but for kept negatives. `seed` is an int
+        **options: of the objective, except for kept negatives. `seed` is an int
             here; what draws at random draws anew in every call, and is to be
             made within the strategy's scope.
 

@@ -36,7 +36,7 @@ class InputError(ValueError):
 
 
 class Stopped(KeyboardInterrupt):
-    """Work was asked to stop; the same command goes on with what is done.
+    """Work was asked to stop; the same command resumes with what is done.
 
     Its message is the reason. As Ctrl-C's own it is no Exception: whoever
     goes on after errors does not go on after it.

@@ -23,7 +23,7 @@ import types
 from simclr.messages.errors import Stopped
 from simclr.messages.say import is_silent
 
-# EX_TEMPFAIL: not finished; the same command goes on where this one stopped.
+# EX_TEMPFAIL: not finished; the same command resumes where this one stopped.
 EXIT_STOPPED = 75
 EXIT_INTERRUPTED = 130  # As of a shell's command that Ctrl-C ended.
 _NUMBERS = (signal.SIGTERM, signal.SIGINT)
@@ -160,5 +160,5 @@ def stopped_by(reason):
     """The line of a command that a signal ended."""
     return (
         f"stopped by {reason}; what was finished is kept, and the same command "
-        "goes on from there."
+        "resumes from there."
     )

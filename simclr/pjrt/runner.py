@@ -2,10 +2,10 @@
 
     python RUN/train.pyz
 
-Needs jax and NumPy alone. The folder stays a run folder: the same command goes
-on where it stopped. At home `simclr evaluate RUN` scores it, and the command
-that began the run (`simclr pretrain`, `finetune` or `distill`, with the flags
-that it or `simclr lower` had, and --workdir=RUN) goes on with it.
+Needs jax and NumPy alone. The folder stays a run folder: the same command
+resumes where it stopped. At home `simclr evaluate RUN` scores it, and the
+command that began the run (`simclr pretrain`, `finetune` or `distill`, with the
+flags that it or `simclr lower` had, and --workdir=RUN) resumes it.
 
 Letters: R = replicas.
 """
@@ -131,7 +131,7 @@ def train(run, *, platform="auto", images="auto", max_hours=0.0):
                 not_finite=_not_finite,
             )
     if stopped:
-        say(f"Stopped by {stopped}; saved. The same command goes on from here.")
+        say(f"Stopped by {stopped}; saved. The same command resumes from here.")
     return stopped
 
 

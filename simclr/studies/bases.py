@@ -62,7 +62,7 @@ def supervised(scale, images, seed=0, share=1.0):
     return changed(
         config,
         task="finetune",
-        # As many steps whatever the share, but for the least of them.
+        # As many steps whatever the share, except for the least of them.
         epochs=min(
             config.epochs / share, max(_MOST_EPOCHS[scale], config.epochs)
         ),

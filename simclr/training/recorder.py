@@ -171,7 +171,7 @@ class Recorder:
             self._keep_best(step)
 
     def _keep_best(self, step):
-        """What is in the task's models now, but for a copy of the start."""
+        """What is in the task's models now, except for a copy of the start."""
         roles = set(self._task.models) - {"anchor_encoder"}
         best.keep(
             self._workdir,

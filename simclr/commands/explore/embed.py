@@ -39,7 +39,7 @@ def embed(
     """Writes the vectors of images into a store.
 
     Only images that are new or changed are embedded; those that went are
-    marked. After a kill the same command goes on. docs/embedding.md has the
+    marked. After a kill the same command resumes. docs/embedding.md has the
     store's columns.
 
     Returns:

@@ -27,7 +27,7 @@ MOST_IMAGES = 50_000  # That a probe is fitted on, and that are scored.
 
 
 def score(run, scores, *, strategy, out):
-    """Scores a run, but for what is there already.
+    """Scores a run, except for what is there already.
 
     Args:
         run: run folder.

@@ -273,7 +273,7 @@ def train(
         callbacks=callbacks,
     )
     if stopped:
-        say(f"Stopped by {stopped}; saved. The same command goes on from here.")
+        say(f"Stopped by {stopped}; saved. The same command resumes from here.")
         return Run(workdir, stopped)
     chosen = shlex.quote(best.chosen(workdir))
     for i, command in enumerate(following(chosen)):

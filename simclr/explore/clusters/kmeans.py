@@ -178,7 +178,7 @@ def _filled(sample, centroids):
         if len(empty) == 0:
             return centroids
         worst = np.argsort(-distance, kind="stable")[: len(empty)]
-        # Equal rows lie at their mean but for rounding.
+        # Equal rows lie at their mean except for rounding.
         size = 1e-5 * np.linalg.norm(sample[worst[-1]])
         if distance[worst[-1]] <= size:
             raise InputError(

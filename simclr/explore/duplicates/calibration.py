@@ -12,7 +12,7 @@ others are expected nearer than the tenth:
     log(2) / a_i = median over j of j (y_ij - y_i,j+1), y_ij = -log(c_i - s_ij)
 
 with s_ij the score of image i with its j-th neighbour and c_i the score of a
-copy of image i, 1 - level_i: c - s is half of a squared distance, but for
+copy of image i, 1 - level_i: c - s is half of a squared distance, except for
 levels that differ. Spacings times j are exponential with mean 1 / a (Renyi
 1953); their median is not moved by the jump where a cluster ends. Random pairs
 are not used: they lie far below, and duplicates among them would be "others".

@@ -41,7 +41,7 @@ EXACT = 20_000  # Up to so many rows every pair is looked at: seconds.
 SAME = 0.9
 # The neighbours that count: the 11th to the 20th. Ten copies do not move them.
 _FIRST, _LAST = 10, 20
-_LOOKED_AT = 32  # Neighbours of a first search; enough but for many copies.
+_LOOKED_AT = 32  # Neighbours of a first search; enough except for many copies.
 _NONE = -2.0  # No similarity.
 _BLOCK = 16384  # Rows; 8 MiB of float32 at d = 128.
 _FEW = 512  # Rows; with 20,000 of background 40 MiB.
@@ -230,7 +230,7 @@ def levels_of(nearest, same=SAME):
 
     Args:
         nearest: float32 [k, *], of each row with its neighbours, falling; 32
-            are enough but for a row with many copies.
+            are enough except for a row with many copies.
         same: as of `scored`.
 
     Returns:

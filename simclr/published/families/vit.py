@@ -11,7 +11,7 @@ from simclr.published.families.family import TORCH, Family, Piece
 
 _NETS = {384: "vit_small", 768: "vit_base"}
 _LAYER = re.compile(r"block(\d+)_(\w+)")
-_HEADS = {384: 6, 768: 12}  # 64 dimensions each, but for MoCo v3's ViT-S.
+_HEADS = {384: 6, 768: 12}  # 64 dimensions each, except for MoCo v3's ViT-S.
 _SHARES = ("query", "key", "value")
 
 
