@@ -1,5 +1,7 @@
 """docs/commands.md: `python -m simclr.cli.page > docs/commands.md`."""
 
+import re
+
 import simclr
 from simclr.cli.commands import COMMANDS
 from simclr.cli.flags import DEBUG
@@ -20,7 +22,12 @@ def page(commands):
     Args:
         commands: dict of name -> Command.
     """
-    parts = [_BEGIN, _EVERY]
+    parts = [_BEGIN, _EVERY, "| command | what it does |\n|---|---|"]
+    parts += [
+        f"| [{name}](#{_anchor(name, command)}) | {command.summary} |"
+        for name, command in commands.items()
+    ]
+    parts[-1] += "\n"
     for name, command in commands.items():
         words = "".join(f" {word}" for word in command.words)
         parts.append(f"## simclr {name}{words}\n\n{command.summary}\n")
@@ -29,6 +36,12 @@ def page(commands):
         parts += [_row(argument) for argument in command.arguments]
         parts[-1] += "\n"
     return "\n".join(parts)
+
+
+def _anchor(name, command):
+    """What a title is called in links, by GitHub and by the site."""
+    title = " ".join(["simclr", name, *command.words]).lower()
+    return re.sub(r"[^\w -]", "", title).replace(" ", "-")
 
 
 def _in_python(function):
