@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simclr import __main__ as cli
+from simclr import config as config_lib
 from simclr.commands.train import launch
 from simclr.config import suggest_tasks, validate
 from simclr.config.suggest import suggest
@@ -49,6 +50,14 @@ def test_recipe_fits_images_and_device(count, side, accelerator, expected):
     assert (*found, config.batch_size) == expected
     assert validate(config) == config
     assert f"{count:,} images" in notes[""]
+
+
+def test_the_recipe_for_photos_is_the_choice_for_photos():
+    config, _ = suggest(source(4000, 128), accelerator=False, replicas=1)
+    recipe = config_lib.read("configs/photos_resnet18_cpu.py")
+    data = dataclasses.replace(config.data, source=recipe.data.source)
+    assert recipe == dataclasses.replace(config, data=data)
+    assert recipe.augment.crop_area == (0.4, 1.0), "as measured"
 
 
 @pytest.mark.parametrize("accelerator", [False, True])

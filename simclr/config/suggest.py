@@ -53,7 +53,36 @@ def suggest(source, *, accelerator, replicas, precision="float32"):
             f"{source.name} has {count} images; contrastive training needs at "
             "least 16, and thousands to be of use."
         )
-    side = _median_side(source)
+    return choose(
+        source.name,
+        count=count,
+        side=_median_side(source),
+        accelerator=accelerator,
+        replicas=replicas,
+        precision=precision,
+    )
+
+
+def choose(
+    source,
+    *,
+    count,
+    side,
+    accelerator=False,
+    replicas=1,
+    precision="float32",
+):
+    """The choice itself, of the two numbers that it is made by.
+
+    Args:
+        source: name of the images, for the config.
+        count: images.
+        side: their short side in pixels, as most have it.
+        accelerator, replicas, precision: as for `suggest`.
+
+    Returns:
+        (Config, dict), as `suggest` returns them.
+    """
     size = _view_size(side, accelerator)
     model = _model(size, count, accelerator)
     batch_size = _batch_size(count, replicas, accelerator)
@@ -77,11 +106,8 @@ def suggest(source, *, accelerator, replicas, precision="float32"):
     config = Config(
         epochs=epochs,
         batch_size=batch_size,
-        data=Data(source=source.name, image_size=size),
-        augment=Augment(
-            color_strength=0.5 if small else 1.0,
-            blur_probs=(0.0, 0.0) if small else (0.5, 0.5),
-        ),
+        data=Data(source=source, image_size=size),
+        augment=_augment(size, accelerator),
         model=model,
         loss=Loss(temperature=0.1 if large_batch else 0.2),
         optimizer=(
@@ -175,6 +201,20 @@ def _model(size, count, accelerator):
     if size <= 64 and count < 200_000:
         return Model(depth=18, stem="cifar")
     return Model(depth=50, stem="cifar" if size <= 64 else "imagenet")
+
+
+def _augment(size, accelerator):
+    """Views for the time that there is, and for their size.
+
+    A net that learns for a quarter of an hour learns more from views that have
+    more of the image in common (docs/results.md).
+    """
+    small = size <= 64
+    return Augment(
+        crop_area=(0.08 if accelerator else 0.4, 1.0),
+        color_strength=0.5 if size <= 32 or (small and accelerator) else 1.0,
+        blur_probs=(0.0, 0.0) if small else (0.5, 0.5),
+    )
 
 
 def _batch_size(count, replicas, accelerator):
