@@ -52,12 +52,14 @@ def contrastive_accuracy(z1, z2, negatives=()):
     return hits / len(z)
 
 
-def barlow_twins(z1, z2, trade_off):
+def barlow_twins(z1, z2, trade_off, scaled="images"):
     """Eq. 1 and 2 of Zbontar et al. 2021, one entry of C at a time."""
-    z1, z2 = (
-        (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
-        for z in (np.float64(z1), np.float64(z2))
-    )
+    z1, z2 = np.float64(z1), np.float64(z2)
+    if scaled == "features":
+        z1, z2 = (np.stack([v / np.sqrt(v @ v) for v in z]) for z in (z1, z2))
+    z1, z2 = (z - z.mean(0) for z in (z1, z2))
+    if scaled != "none":
+        z1, z2 = (z / np.sqrt(z.var(0) + 1e-5) for z in (z1, z2))
     loss = 0.0
     for i in range(z1.shape[1]):
         for j in range(z1.shape[1]):

@@ -26,6 +26,19 @@ def test_matches_the_paper(strategy, trade_off):
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("scaled", ["features", "none"])
+def test_matches_the_ablations(strategy, scaled):
+    """Values on 1 and 4 replicas, and the gradient of one big batch."""
+    z1, z2 = views(dtype=np.float64)
+    losses, _, gradient = on_replicas(strategy, z1, z2, scaled=scaled)
+    expected = reference.barlow_twins(z1, z2, 0.0051, scaled)
+    np.testing.assert_allclose(losses, expected, rtol=1e-9)
+    _, _, whole = on_replicas(ONE(), z1, z2, scaled=scaled)
+    np.testing.assert_allclose(gradient, whole, rtol=1e-9, atol=1e-12)
+    plain = reference.barlow_twins(z1, z2, 0.0051)
+    assert abs(expected - plain) > 1e-3 * plain
+
+
 @pytest.mark.parametrize("case", ["c0", "c2"])
 def test_golden(strategy, case):
     """Loss and gradients of the published code on one device."""

@@ -93,6 +93,13 @@ def test_negative_number_of_layers_is_an_error():
         projection_head(16, 4, -1)
 
 
+def test_a_head_without_batch_norm():
+    head = projection_head(8, 4, 3, last_norm=False, hidden_norm=False)
+    assert [v.path for v in head.variables] == [
+        f"{layer}_dense/kernel" for layer in ("layer1", "layer2", "z")
+    ]
+
+
 def test_barlow_twins_projector():
     """Three layers of 8192; the last is Dense alone (Zbontar et al. 2021)."""
     head = projection_head(2048, 8192, 3, hidden_dim=8192, last_norm=False)

@@ -17,6 +17,7 @@ from tests.objectives import on_replicas, views
 OFFERED = {
     "temperature",
     "trade_off",
+    "scaled",
     "coefficients",
     "seed",
     "block",

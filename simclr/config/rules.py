@@ -15,6 +15,7 @@ _CHOICES = {
     "augment.brightness_rule": ("multiply", "add"),
     "optimizer.name": ("lars", "sgd", "adam", "adamw"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
+    "loss.scaled": ("images", "features", "none"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
     "train.precision": (
         "float32",

@@ -124,6 +124,7 @@ class Model(Typed, prefix="model."):
     head_hidden: int = 0  # Width of the hidden layers; 0: as the features.
     head_dim: int = 128  # d, length of a projection z.
     head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
+    head_hidden_norm: bool = True  # Batch norm after the layers before it.
     # Batch norm's statistics are of both views; False: each view's own, as in
     # Barlow Twins.
     joint_views: bool = True
@@ -199,6 +200,9 @@ class Loss(Typed, prefix="loss."):
     normalize: bool = True  # Of NT-Xent: similarities are cosines.
     # Lambda of Barlow Twins and of the generalized losses; None: as published.
     trade_off: float | None = None
+    # Barlow Twins' projections: each dimension over the "images"; before that
+    # each image's over the "features"; or "none".
+    scaled: str = "images"
     # VICReg's lambda, mu, nu: of invariance, variance and covariance.
     coefficients: tuple[float, float, float] = (25.0, 25.0, 1.0)
     # Rows of NT-Xent's logits held at a time; 0: all; None: what is faster.

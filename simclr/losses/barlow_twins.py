@@ -12,7 +12,7 @@ from simclr.messages.errors import InputError
 EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
 
 
-def barlow_twins(z1, z2, *, trade_off=0.0051):
+def barlow_twins(z1, z2, *, trade_off=0.0051, scaled="images"):
     """Redundancy reduction over the global batch (Eq. 1 and 2 of the paper).
 
         loss = sum_i (1 - C_ii)^2 + lambda sum_i sum_{j != i} C_ij^2
@@ -34,6 +34,10 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
         z1: [n, d] projections of the first view.
         z2: [n, d] projections of the second view, rows in the same order.
         trade_off: lambda, at least 0.
+        scaled: what the ablations of the paper (Section 4) vary. "images": as
+            above. "features": before that, each projection is made a unit
+            vector. "none": C is the covariance, of dimensions that are brought
+            to mean 0 alone.
 
     Returns:
         loss: scalar, the same on every replica; float64 for float64
@@ -48,7 +52,9 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
         raise InputError(f"trade_off={trade_off} must be at least 0.")
     z1, z2 = projections(z1, z2)
     num_global = tf.cast(tf.shape(z1)[0] * collectives.num_replicas(), z1.dtype)
-    z1, z2 = _normalized(z1, z2, num_global)
+    if scaled == "features":
+        z1, z2 = (tf.math.l2_normalize(z, axis=1) for z in (z1, z2))
+    z1, z2 = _normalized(z1, z2, num_global, scale=scaled != "none")
     correlation = tf.matmul(z1, z2, transpose_a=True) / num_global  # [d, d]
     [correlation] = collectives.sum_over_replicas([correlation])
 
@@ -63,14 +69,15 @@ def barlow_twins(z1, z2, *, trade_off=0.0051):
     }
 
 
-def _normalized(z1, z2, num_global):
-    """Both views at mean 0 and variance 1 over the global batch, each its own.
+def _normalized(z1, z2, num_global, *, scale):
+    """Both views at mean 0 over the global batch, and with `scale` variance 1.
 
     Two passes: the difference of two large sums would lose the variance.
     """
     both = tf.concat([z1, z2], axis=1)  # [n, 2d]
     [total] = collectives.sum_over_replicas([tf.reduce_sum(both, 0)])
     both -= total / num_global
-    [squares] = collectives.sum_over_replicas([tf.reduce_sum(both**2, 0)])
-    both *= tf.math.rsqrt(squares / num_global + EPSILON)
+    if scale:
+        [squares] = collectives.sum_over_replicas([tf.reduce_sum(both**2, 0)])
+        both *= tf.math.rsqrt(squares / num_global + EPSILON)
     return tf.split(both, 2, axis=1)

@@ -13,6 +13,7 @@ Its keyword-only arguments are its options, and it gets those that it names:
     temperature: loss.temperature.
     normalize: loss.normalize.
     trade_off: loss.trade_off; its default where that is None.
+    scaled: loss.scaled.
     coefficients: loss.coefficients.
     block: loss.block, rows of the logits held at a time; its default where that
         is None.

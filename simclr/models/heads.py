@@ -19,6 +19,7 @@ def build_head(model, features):
         model.head_layers,
         hidden_dim=model.head_hidden,
         last_norm=model.head_norm,
+        hidden_norm=model.head_hidden_norm,
     )
 
 
@@ -40,7 +41,13 @@ def build_head_up_to(model, features, layer):
 
 
 def projection_head(
-    in_dim, out_dim=128, num_layers=3, *, hidden_dim=0, last_norm=True
+    in_dim,
+    out_dim=128,
+    num_layers=3,
+    *,
+    hidden_dim=0,
+    last_norm=True,
+    hidden_norm=True,
 ):
     """The projection head g, z = g(h).
 
@@ -56,6 +63,7 @@ def projection_head(
         num_layers: Dense layers, 0 or more.
         hidden_dim: width of the hidden layers; 0: f.
         last_norm: batch norm after the last layer.
+        hidden_norm: batch norm after each hidden layer.
 
     Returns:
         A functional keras.Model from [n, f] to a dict of "layer0" (the input),
@@ -76,7 +84,8 @@ def projection_head(
     inputs, ends = x, {"layer0": x}
     for i in range(1, num_layers):
         x = _dense(x, hidden_dim or in_dim, name=f"layer{i}_dense")
-        x = BatchNorm(name=f"layer{i}_bn")(x)
+        if hidden_norm:
+            x = BatchNorm(name=f"layer{i}_bn")(x)
         x = layers.ReLU(name=f"layer{i}_relu")(x)
         ends[f"layer{i}"] = x
     if num_layers:

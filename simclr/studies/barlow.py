@@ -40,11 +40,17 @@ CROSS_ENTROPY = "cross-entropy with temperature"
 
 def variants(scale):
     """dict of a row of the figure -> what it changes, as for `changed`."""
-    trade_off = 0.0051
+    trade_off, bare = 0.0051, {"head_hidden_norm": False}
     return {
         BASELINE: {},
         FIRST: {"loss": {"trade_off": 0.0}},
         SECOND: {"loss": {"trade_off": _ALONE, "weight": trade_off / _ALONE}},
+        "unit vectors": {"loss": {"scaled": "features"}},
+        "no batch norm in the projector": {"model": bare},
+        "nor variances in the loss": {
+            "model": bare,
+            "loss": {"scaled": "none"},
+        },
         CROSS_ENTROPY: {"loss": {"name": "nt_xent", "temperature": 0.1}},
         **{f"batch {n}": {"batch_size": n} for n in _BATCHES[scale]},
         **{
@@ -100,6 +106,5 @@ STUDY = Study(
     ),
     verdict=verdict,
     minutes={QUICK: 15, DOCS: 150, FULL: None},
-    deviations="a narrow ResNet and a projector of 512 below full scale; "
-    "normalization over features, and none, are not varied",
+    deviations="a narrow ResNet and a projector of 512 below full scale",
 )

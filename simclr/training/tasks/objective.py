@@ -25,6 +25,7 @@ def objective(task, z1, z2, **more):
         temperature=loss.temperature,
         normalize=loss.normalize,
         trade_off=loss.trade_off,
+        scaled=loss.scaled,
         coefficients=loss.coefficients,
         block=loss.block,
         seed=tf.stack([task.config.seed, step]),
