@@ -18,6 +18,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from simclr.executors import machines
+from simclr.messages import signals
 from simclr.messages.errors import InputError
 from simclr.messages.say import say
 
@@ -59,6 +60,7 @@ class OnRay:
             if not ray.is_initialized():
                 stack.callback(ray.shutdown)
                 _join(self._address)
+                signals.hear_again()  # Ray would end with status 15.
             working = machines.working(
                 [
                     (n["NodeID"], n["NodeManagerHostname"], n["Resources"])

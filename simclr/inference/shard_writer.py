@@ -21,6 +21,7 @@ from simclr.inference.shards import (
     vectors_path,
 )
 from simclr.inference.views import CenterViews
+from simclr.messages import signals
 from simclr.messages.errors import InputError, Stopped
 from simclr.messages.progress import progress_bar
 from simclr.storage import files
@@ -60,7 +61,7 @@ def write_shards(
     workers=None,
     images_per_shard=_SHARD,
     progress=True,
-    asked=lambda: "",
+    asked=signals.asked,
     make=None,
     makers=1,
     beside=lambda index, shard: None,

@@ -52,14 +52,14 @@ def listen():
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    hear()
+    _hear()
     threading.Thread(target=_watch, args=[woken], daemon=True).start()
 
 
-def hear():
-    """Sets the handlers anew, where another library has set its own."""
-    for number in _NUMBERS:
-        signal.signal(number, _on_signal)
+def hear_again():
+    """For a process that listens, after a library has set its own handlers."""
+    if _state.always and _in_main_thread():
+        _hear()
 
 
 @contextlib.contextmanager
@@ -70,9 +70,9 @@ def listening():
     nothing.
     """
     old = {}
-    if threading.current_thread() is threading.main_thread():
+    if _in_main_thread():
         old = {number: signal.getsignal(number) for number in _NUMBERS}
-        hear()
+        _hear()
     try:
         yield
     finally:
@@ -92,8 +92,7 @@ def asked():
 def stop_together():
     """From here on signals are noted, and raised by who asks all processes."""
     _state.together = True
-    if threading.current_thread() is threading.main_thread():
-        hear()  # TensorFlow's cluster takes SIGTERM for itself.
+    hear_again()  # TensorFlow's cluster takes SIGTERM for itself.
 
 
 def unsaved():
@@ -114,6 +113,15 @@ def raise_noted():
     """
     if _state.reason and not (_state.unsaved or _state.together):
         raise Stopped(_state.reason)
+
+
+def _in_main_thread():
+    return threading.current_thread() is threading.main_thread()
+
+
+def _hear():
+    for number in _NUMBERS:
+        signal.signal(number, _on_signal)
 
 
 def _on_signal(number, frame):
