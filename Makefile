@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo quick test slow lint docs clean
+.PHONY: demo quick test slow faults lint docs clean
 
 # One stamp per extra: an install runs again only when setup.py changes. The pip
 # that comes with Python 3.10 finds no versions for these in nine minutes.
@@ -26,6 +26,10 @@ test: $(VENV)/installed-cpu,test
 
 slow: $(VENV)/installed-cpu,test,aot
 	$(BIN)/python -m pytest -m slow
+
+# Commands that are killed at random: a quarter of an hour or more.
+faults: $(VENV)/installed-cpu,test,aot
+	$(BIN)/python -m tests.faults
 
 lint: $(VENV)/installed-cpu,test
 	$(BIN)/ruff check .

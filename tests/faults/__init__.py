@@ -1,0 +1,1 @@
+"""Kills commands at random, and sees that nothing is lost: `make faults`."""
