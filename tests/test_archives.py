@@ -451,3 +451,11 @@ def test_classes_that_are_of_no_image(tmp_path):
     files = {"1.left.png": encoded(1), "1.cls": b"3"}
     source = open_source(write_tar(tmp_path / "a.tar", files))
     assert "no .cls is of an image" in " ".join(source.notes)
+
+
+def test_one_zip_file_at_a_time(tmp_path):
+    write_zip(tmp_path / "a.zip", FILES)
+    assert len(open_source(f"zip:{tmp_path}")) == 8
+    write_zip(tmp_path / "b.zip", FILES)
+    with pytest.raises(InputError, match=rf"2 ZIP .* say zip:{tmp_path}/a.zip"):
+        open_source(f"zip:{tmp_path}/*.zip")

@@ -23,7 +23,8 @@ class ZipSource(Source):
     """The images in a ZIP file; an id is the path within it.
 
     Args:
-        path: of the file, local or remote.
+        path: of the file, local or remote; or a pattern, or a folder, that
+            means one file.
         name: the words of the user.
 
     Raises:
@@ -32,7 +33,12 @@ class ZipSource(Source):
 
     def __init__(self, path, name):
         super().__init__(name)
-        self._path = files.absolute(path)
+        self._path, *others = members.files_of(path, name, ".zip")
+        if others:
+            raise InputError(
+                f"{name} is {len(others) + 1} ZIP files, and one at a time is "
+                f"read: say zip:{self._path}, or another of them."
+            )
         try:
             with files.opened(self._path) as read:
                 size, changed_ns = files.stat(self._path)
