@@ -9,9 +9,9 @@ from simclr.cli.flags import DEBUG
 _BEGIN = """\
 # Commands
 
-Each is a command line and a function in Python with the same arguments, whose
-signature says them once: flags, `simclr NAME --help`, `help(simclr.pretrain)`
-and this page are made of it (`python -m simclr.cli.page > docs/commands.md`).
+Each command is also a function in Python with the same arguments. This page,
+`simclr NAME --help` and `help(simclr.pretrain)` are made of the function's
+signature (`python -m simclr.cli.page > docs/commands.md`).
 """
 _EVERY = f"Every command line takes `--{DEBUG.name}`, too: {DEBUG.help}\n"
 

@@ -100,7 +100,7 @@ MaxHours = Annotated[
     "limit.",
     AtLeast(0),
 ]
-Seed = Annotated[Count, "Of every random choice."]
+Seed = Annotated[Count, "Seed of every random choice."]
 Engine = Annotated[
     Literal[ENGINES],
     "What runs the net: tf.distribute, or jax's devices (the extra [aot]) for "
@@ -121,8 +121,8 @@ On = Annotated[
 ]
 NewImages = Annotated[
     bool,
-    "Go on with a run although its images, or their labels, are others than "
-    "when it stopped: new photos in the folder.",
+    "Resume a run although its images or labels have changed since it "
+    "stopped, such as by new photos in the folder.",
 ]
 Profile = Annotated[
     bool,

@@ -17,11 +17,12 @@ _NEEDED = {"data", "labels"}  # Who takes both takes the following.
 _ADDED = {
     "id_column": Annotated[
         arguments.Text,
-        "What the column of ids is called in the tables of labels, or its "
-        "number; default: found.",
+        "Name or number of the column of ids in a table of labels; "
+        "default: detected.",
     ],
     "label_column": Annotated[
-        arguments.Text, "The same of the column of labels."
+        arguments.Text,
+        "Name or number of the column of labels; default: detected.",
     ],
     "classes": Annotated[
         Literal["auto", "folders"],
@@ -30,10 +31,13 @@ _ADDED = {
     ],
     "image_key": Annotated[
         arguments.Text,
-        "Under which name the records of `data` hold the image; default: found "
-        "in the first record.",
+        "Name of the feature that holds the image in the records of "
+        "`data`; default: detected in the first record.",
     ],
-    "label_key": Annotated[arguments.Text, "The same of the label."],
+    "label_key": Annotated[
+        arguments.Text,
+        "Name of the feature that holds the label; default: detected.",
+    ],
 }
 _DEFAULTS = {"classes": "auto"}
 

@@ -12,19 +12,19 @@ WAYS = ("kmeans", "head", "hdbscan")
 
 K = Annotated[
     arguments.Count,
-    "Clusters; 0: as many as before where a fit of kmeans goes on from these, "
-    "else the number that comes out again, from fits of many numbers and five "
-    "seeds (k.csv, k.png).",
+    "Number of clusters. 0: as many as before, if a fit of kmeans starts "
+    "from the existing ones; else the most stable number, from fits of "
+    "many numbers and five seeds (k.csv, k.png).",
 ]
 Anew = Annotated[
     bool,
-    "Fits from nothing, not on from the clusters that are there, and looks for "
-    "their number again.",
+    "Fit from scratch instead of starting from the existing clusters, and "
+    "choose their number again.",
 ]
 Most = Annotated[
     arguments.Count,
-    "Clusters at most that are proposed, from nothing; 0: the square root of "
-    "the images, at most 700.",
+    "Largest number of clusters that a fit from scratch may choose; 0: the "
+    "square root of the number of images, at most 700.",
 ]
 Way = Annotated[
     Literal[WAYS],
@@ -32,11 +32,14 @@ Way = Annotated[
     "(SCAN). hdbscan: by density; finds the number itself.",
 ]
 Dims = Annotated[
-    int, "Dimensions of the PCA-whitened space, at most.", arguments.AtLeast(1)
+    int,
+    "Maximum number of dimensions after PCA whitening.",
+    arguments.AtLeast(1),
 ]
 Names = Annotated[
     arguments.Path,
-    "A CSV file id,name: names clusters that are there, and fits nothing.",
+    "A CSV file with columns id and name: name existing clusters, and fit "
+    "nothing.",
 ]
 Out = Annotated[
     arguments.Path, "Folder of the report; default: clusters in the store."

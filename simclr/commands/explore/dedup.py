@@ -17,13 +17,14 @@ Against = Annotated[
 ]
 Threshold = Annotated[
     float,
-    "Score from which on a pair is the same picture; 0: chosen by duplicates "
-    "that are made of some images.",
+    "Lowest score of a pair that counts as the same picture; 0: chosen "
+    "with artificial duplicates of some images.",
     arguments.AtLeast(0),
 ]
 Precision = Annotated[
     arguments.Share,
-    "Expected share of duplicates among what is found, for the choice.",
+    "Precision to aim for when the threshold is chosen: the expected share "
+    "of true duplicates among the pairs found.",
 ]
 Out = Annotated[
     arguments.Path, "Folder of the report; default: dedup in the store."

@@ -17,8 +17,7 @@ Out = Annotated[
 ]
 Gone = Annotated[
     bool,
-    "DATA is not there any more: marks all of its images as gone, and embeds "
-    "nothing.",
+    "DATA no longer exists: mark all of its images as gone, and embed nothing.",
 ]
 
 

@@ -19,13 +19,13 @@ Colour = Annotated[
 ]
 NewMap = Annotated[
     bool,
-    "Fit a new map: points move. Without it, images that have a place keep it, "
-    "and new ones are put beside those like them.",
+    "Fit a new map: points move. Without it, images keep their places, and "
+    "new ones are placed next to similar ones.",
 ]
 Serve = Annotated[
     bool,
     "Serve the page until Ctrl-C, and save labels.csv and names.csv in its "
-    "folder as one goes.",
+    "folder after every change.",
 ]
 Host = Annotated[
     arguments.Text,

@@ -21,8 +21,8 @@ Digits = Annotated[
 ]
 Photos = Annotated[
     arguments.Path,
-    "Images to train on, in any words for them. Default: the sample; with "
-    "`full` tfds:imagenet2012.",
+    "Images to train on, in any form (docs/data.md). Default: the sample; "
+    "with `full` tfds:imagenet2012.",
 ]
 EvalPhotos = Annotated[
     arguments.Path,

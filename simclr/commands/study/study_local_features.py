@@ -14,8 +14,15 @@ Runs = Annotated[
     "net of the first is shown untrained, too.",
     arguments.REPEATABLE,
 ]
-Clusters = Annotated[int, "Colours.", arguments.AtLeast(2)]
-Count = Annotated[int, "Photos on the page, the first.", arguments.AtLeast(1)]
+Images = Annotated[arguments.Images, "Required."]
+Clusters = Annotated[
+    int, "Number of clusters, a colour each.", arguments.AtLeast(2)
+]
+Count = Annotated[
+    int,
+    "Number of photos on the page; the first are taken.",
+    arguments.AtLeast(1),
+]
 Size = Annotated[
     arguments.Count, "Side at which they are seen, pixels; 0: the run's."
 ]
@@ -26,7 +33,7 @@ Out = Annotated[arguments.Path, "The PNG."]
 def study_local_features(
     *,
     run: Runs = (),
-    images: arguments.Path = "",
+    images: Images = "",
     clusters: Clusters = 6,
     count: Count = 6,
     image_size: Size = 0,

@@ -9,28 +9,30 @@ from simclr.messages.errors import InputError
 Recipe = Annotated[arguments.Recipe, "Required."]
 Topology = Annotated[
     tuple[str, ...],
-    "The slice, by the name that it is rented under; or several: v5e-8,v3-8.",
+    "The TPU slice, by its rental name, such as v5e-8; or several: v5e-8,v3-8.",
 ]
 Data = Annotated[
     arguments.Path, "Images that the run would train on. Default: the recipe's."
 ]
 Images = Annotated[
-    arguments.Count, "How many images there are, where they are not at hand."
+    arguments.Count,
+    "Number of training images, if they are not available here.",
 ]
 Classes = Annotated[
     int | None,
-    "How many classes their labels name; 0: no labels.",
+    "Number of classes; 0: no labels.",
     arguments.AtLeast(0),
 ]
 Search = Annotated[
     bool,
-    "Search for the largest batch that fits, too: some compilations more, up "
-    "to their buffers.",
+    "Also search for the largest batch that fits: a few more compilations, "
+    "up to the assignment of buffers.",
 ]
 Code = Annotated[
     bool,
-    "Compile to the end. Without: up to the buffers, in a fraction of the time "
-    "and of the host's memory; the size of the program stays unknown.",
+    "Compile completely. Without it, compilation stops after the "
+    "assignment of buffers, in a fraction of the time and of the host's "
+    "memory; the size of the program stays unknown.",
 ]
 Out = Annotated[arguments.Path, "Write the numbers to this JSON file too."]
 

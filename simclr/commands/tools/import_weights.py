@@ -17,7 +17,7 @@ Workdir = Annotated[
 ]
 Set = Annotated[
     tuple[str, ...],
-    "KEY=VALUE that the file does not tell of its net, such as "
+    "KEY=VALUE for what the file does not say about its net, such as "
     "model.normalization=clip; repeatable.",
     arguments.REPEATABLE,
 ]

@@ -8,7 +8,8 @@ from simclr.commands.definition import command
 Data = Annotated[arguments.Data, "Default: the recipe's."]
 EvalData = Annotated[arguments.EvalData, "Default: the recipe's."]
 Recipe = Annotated[
-    arguments.Recipe, "Without one `workdir` holds a run, which goes on."
+    arguments.Recipe,
+    "Without one, `workdir` must hold a run, which is resumed.",
 ]
 Workdir = Annotated[arguments.Workdir, "Default: runs/NAME after the recipe."]
 Replicas = Annotated[

@@ -17,15 +17,16 @@ Format = Annotated[
 ShardMb = Annotated[float, "Size of a shard, MB."]
 Side = Annotated[
     int,
-    "Re-encode images to JPEGs whose shorter side has at most so many pixels, "
-    "320 for training at 224: they decode faster, and what small crops lose is "
-    "told. 0: images stay as they are.",
+    "Re-encode images as JPEGs whose shorter side has at most this many "
+    "pixels, such as 320 for training at 224. They decode faster; the "
+    "command says how much detail small crops lose. 0: images stay as they "
+    "are.",
     arguments.AtLeast(0),
     arguments.AtMost(1024),
 ]
 Quality = Annotated[
     int,
-    "Of those JPEGs, 1 to 100.",
+    "Quality of those JPEGs, 1 to 100.",
     arguments.AtLeast(1),
     arguments.AtMost(100),
 ]

@@ -16,7 +16,7 @@ Out = Annotated[
 ]
 Top = Annotated[
     int,
-    "Name so many classes of an image, the likeliest first.",
+    "Number of classes to write for each image, the likeliest first.",
     arguments.AtLeast(1),
 ]
 Probabilities = Annotated[
