@@ -14,8 +14,9 @@ import json
 
 from simclr.tpu import feeding, slices
 
-# An H100 took 5,756 views a second of ResNet-50 at 224 pixels (docs/tpu.md);
-# eight are taken to be eight times as fast, on a host that is assumed.
+# An H100 took 5,756 views a second of ResNet-50 at 224 pixels
+# (docs/gpu_without_tensorflow.md); eight are taken to be eight times as fast,
+# on a host that is assumed.
 GPUS, VIEWS_PER_SECOND = 8, 5_756
 GPU_HOST = feeding.Machine(vcpus=96, gigabits=100)
 
