@@ -64,7 +64,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             is_training=True,
         )
         # The kernel reports the unbiased variance; m values made it.
-        m = tf.cast(tf.size(inputs), variance.dtype) / channels
+        m = inputs.shape.num_elements()  # None where n is not known yet.
+        m = (m or tf.cast(tf.size(inputs), variance.dtype)) / channels
         variance *= (m - 1) / m
         for average, value in (
             (self.moving_mean, mean),
@@ -73,4 +74,4 @@ class BatchNorm(keras.layers.BatchNormalization):
             average.assign(
                 average * self.momentum + value * (1 - self.momentum)
             )
-        return tf.reshape(outputs, tf.shape(inputs))
+        return outputs if images is inputs else outputs[:, 0, 0, :]

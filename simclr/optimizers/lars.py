@@ -132,20 +132,22 @@ class LARS(keras.optimizers.Optimizer):
         weight = tf.convert_to_tensor(variable)
         gradient = tf.cast(gradient, weight.dtype)
         rate = tf.cast(learning_rate, weight.dtype)
-        if self._plain[index]:
-            rate *= self.excluded_lr_factor
-        else:
+        # Each operation is traced once for every variable: none for nothing.
+        plain = self._plain[index]
+        if not plain:
             gradient += self.gradient_decay * weight
+        elif self.excluded_lr_factor != 1:
+            rate *= self.excluded_lr_factor
 
-        if self.variant != "popular":
-            gradient *= self._trust(index, weight, gradient)
+        if self.variant != "popular" and not plain:
+            gradient *= self._trust(weight, gradient)
         if self.variant == "classic":
             gradient *= rate
         update = kept = self.momentum * velocity + gradient
         if self.nesterov:
             update = self.momentum * kept + gradient
-        if self.variant == "popular":
-            update *= self._trust(index, weight, update)
+        if self.variant == "popular" and not plain:
+            update *= self._trust(weight, update)
         if self.variant != "classic":
             update *= rate
         self.assign(velocity, kept)
@@ -186,11 +188,9 @@ class LARS(keras.optimizers.Optimizer):
             )
         return [path in set(self.excluded) for path in paths]
 
-    def _trust(self, index, weight, update):
+    def _trust(self, weight, update):
         """q, the layer's own learning rate."""
-        if self._plain[index]:
-            return tf.ones([], weight.dtype)
-        w, g = tf.norm(weight), tf.norm(update)
+        w, g = (tf.sqrt(2 * tf.nn.l2_loss(x)) for x in (weight, update))
         return tf.where(
             (w > 0) & (g > 0),
             self.trust_coefficient * tf.math.divide_no_nan(w, g),

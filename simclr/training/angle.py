@@ -19,12 +19,20 @@ def mean_angle(before, after):
     Returns:
         scalar. A kernel that is all 0 turns by 0.
     """
+    before, after = (
+        [tf.convert_to_tensor(x) for x in y] for y in (before, after)
+    )
     apart, along = [], []
-    for old, new in zip(before, after, strict=True):
-        old, new = (tf.convert_to_tensor(x) for x in (old, new))
-        old, new = _norms([new]) * old, _norms([old]) * new
-        apart.append(old - new)
-        along.append(old + new)
+    for a, b, length_a, length_b in zip(
+        before,
+        after,
+        tf.unstack(_norms(before)),
+        tf.unstack(_norms(after)),
+        strict=True,
+    ):
+        a, b = length_b * a, length_a * b
+        apart.append(a - b)
+        along.append(a + b)
     return tf.reduce_mean(2 * tf.atan2(_norms(apart), _norms(along)))
 
 
