@@ -15,7 +15,8 @@ from simclr.config import Train
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.training import loop
-from tests import killed, tiny
+from simclr.training.tasks import pretrain
+from tests import killed, tiny, tiny_step
 from tests.test_archives import HF, own_cache
 from tests.test_batches import assert_equal, steps
 from tests.test_training import final_arrays, rows
@@ -83,7 +84,8 @@ def test_any_step_can_be_the_first(packed, tmp_path):
 @pytest.mark.parametrize(
     "packed", [in_table, pytest.param(zipped, marks=pytest.mark.slow)]
 )
-def test_stops_and_resumes_to_the_same_bits(packed, tmp_path):
+def test_stops_and_resumes_to_the_same_bits(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "build_encoder", tiny_step.build_encoder)
     spec = spec_of(packed, tmp_path)
     config = tiny.config(
         spec, epochs=2, train=Train(log_steps=2, eval_epochs=0)

@@ -268,6 +268,7 @@ def test_from_a_folder_to_a_picture(tmp_path, capsys, monkeypatch):
         "pretrain",
         f"--data={photos}",
         f"--workdir={run}",
+        "--set=model.depth=10",
         "--set=model.width=0.125",
         "--set=epochs=1",
         "--set=epochs=2",

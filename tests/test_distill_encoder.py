@@ -24,9 +24,16 @@ from simclr.runs import checkpoint, weights
 from simclr.runs import folder as run_folder
 from simclr.runs.stopping import Stopper
 from simclr.training import loop
-from simclr.training.tasks import DistillEncoder
+from simclr.training.tasks import DistillEncoder, distill_encoder
 from simclr.training.teachers import features as teacher_features
-from tests import killed, tiny, tiny_classifier, tiny_encoder, weight_files
+from tests import (
+    killed,
+    tiny,
+    tiny_classifier,
+    tiny_encoder,
+    tiny_step,
+    weight_files,
+)
 from tests.conftest import four_replicas
 from tests.test_lower import run_pyz
 from tests.test_pjrt import assert_same_run, train
@@ -219,6 +226,13 @@ def test_the_queue_is_each_image_once(photos, teacher, tmp_path):
     }
 
 
+@pytest.fixture
+def small_encoder(monkeypatch):
+    monkeypatch.setattr(
+        distill_encoder, "build_encoder", tiny_step.build_encoder
+    )
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -227,7 +241,9 @@ def test_the_queue_is_each_image_once(photos, teacher, tmp_path):
         pytest.param({"target": "features"}, marks=pytest.mark.slow),
     ],
 )
-def test_four_replicas_follow_one(photos, teacher, tmp_path, changes):
+def test_four_replicas_follow_one(
+    photos, teacher, tmp_path, small_encoder, changes
+):
     """In float64: the gradient is that of one big batch."""
     config = student(
         photos,
@@ -246,7 +262,7 @@ def test_four_replicas_follow_one(photos, teacher, tmp_path, changes):
             np.testing.assert_allclose(one[key], four[key], rtol=1e-8)
 
 
-def test_goes_on_to_the_same_bits(photos, teacher, tmp_path):
+def test_goes_on_to_the_same_bits(photos, teacher, tmp_path, small_encoder):
     """The queue is in the checkpoint, the targets beside the runs."""
     config = student(photos, teacher)
     at_6 = killed.copied(tmp_path / "whole", 6, tmp_path / "run")

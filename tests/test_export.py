@@ -39,6 +39,7 @@ BACKBONES = {
         name="vit_small", position_grid=7, layer_scale=True, patch=16
     ),
 }
+LARGE = ("convnext_tiny", "efficientnet_v2_b0")  # As in test_encoders.py.
 
 
 def images(*shapes, seed=0):
@@ -84,7 +85,13 @@ def test_the_preprocessing_is_evaluations(size):
         )
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n in LARGE else [])
+        for n in BACKBONES
+    ],
+)
 def test_a_net_of_keras_alone_is_ours(name, tmp_path):
     run = tiny_pretrained.write(tmp_path, BACKBONES[name])
     net = nets.build(weights.load_parts(run))

@@ -36,7 +36,7 @@ from tests import conftest, tiny, tiny_classifier, tiny_encoder
 TINY = {
     "epochs": 2,
     "batch_size": 16,
-    "model": {"width": 0.125, "stem": "imagenet"},
+    "model": {"depth": 10, "width": 0.125, "stem": "imagenet"},
     "set": {"data.image_size": 16, "train.log_steps": 1},
     "strategy": "cpu",
 }

@@ -70,14 +70,17 @@ def test_fit_on_replicas_is_one_big_batch(name, optimizer):
         two_views(lambda: Objective(name), optimizer, strategy)
         for strategy in (None, four_replicas())
     )
-    histories = [
-        model.fit(pairs(), epochs=2, verbose=0).history["loss"]
+    before = one.get_weights()
+    # One epoch, of four steps: an iterator of tf.distribute that ends may wait
+    # for its tuning thread, up to a minute (BUILD_NOTES.md).
+    losses = [
+        model.fit(pairs().repeat(2), epochs=1, verbose=0).history["loss"]
         for model in (one, four)
     ]
-    np.testing.assert_allclose(*histories, rtol=1e-5)
-    assert histories[0][0] != histories[0][1]
-    for a, b in zip(one.get_weights(), four.get_weights()):
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    for a, b, old in zip(one.get_weights(), four.get_weights(), before):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        assert np.abs(a - old).max() > 1e-3
 
 
 def test_the_value_is_the_objectives():

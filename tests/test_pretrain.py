@@ -20,6 +20,7 @@ from tests import tiny
 from tests.images import ListSource, encoded
 
 TINY = [
+    "--set=model.depth=10",
     "--set=model.width=0.125",
     "--set=data.image_size=16",
     "--set=train.eval_epochs=0",

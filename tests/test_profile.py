@@ -16,7 +16,8 @@ from simclr.config import Train
 from simclr.engines.profiling import profiled, trace
 from simclr.runs import metrics
 from simclr.training import loop
-from tests import tiny
+from simclr.training.tasks import pretrain as task
+from tests import tiny, tiny_step
 from tests.conftest import four_replicas
 
 
@@ -162,7 +163,10 @@ def rows(workdir):
 @pytest.mark.parametrize(
     "replicas", [1, pytest.param(4, marks=pytest.mark.slow)]
 )
-def test_a_profiled_run_is_the_same_run(photos, tmp_path, capsys, replicas):
+def test_a_profiled_run_is_the_same_run(
+    photos, tmp_path, capsys, monkeypatch, replicas
+):
+    monkeypatch.setattr(task, "build_encoder", tiny_step.build_encoder)
     config = tiny.config(photos, train=Train(log_steps=2, eval_epochs=0.0))
     for name in ("plain", "profiled"):
         strategy = (

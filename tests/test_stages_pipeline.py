@@ -38,7 +38,7 @@ pipeline = Pipeline(
         "student": dataclasses.replace(
             teacher, task="distill", init="", epochs=1,
             classifier=Classifier(), distill=Distill(teachers=("teacher",)),
-            model=dataclasses.replace(pretrain.model, depth=18),
+            model=dataclasses.replace(pretrain.model, width=0.25),
         ),
     },
 )

@@ -19,7 +19,8 @@ from simclr.engines.stored_images import StoredImages
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from simclr.training import loop
-from tests import killed, tiny
+from simclr.training.tasks import pretrain
+from tests import killed, tiny, tiny_step
 from tests.conftest import four_replicas
 from tests.images import ListSource, encoded, write
 from tests.test_training import final_arrays, losses, rows
@@ -263,13 +264,20 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def small_encoder(monkeypatch):
+    monkeypatch.setattr(pretrain, "build_encoder", tiny_step.build_encoder)
+
+
 def run_config(photos, **changes):
     return dataclasses.replace(
         photos_of(photos, place="device", max_bad_share=0.1), **changes
     )
 
 
-def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, capsys):
+def test_stops_and_resumes_to_the_same_bits(
+    photos, tmp_path, capsys, small_encoder
+):
     config = run_config(
         photos,
         epochs=2,
@@ -294,7 +302,7 @@ def test_stops_and_resumes_to_the_same_bits(photos, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_four_replicas_follow_one(photos, tmp_path):
+def test_four_replicas_follow_one(photos, tmp_path, small_encoder):
     config = run_config(
         photos,
         train=Train(precision="float64", log_steps=1, eval_epochs=0),

@@ -13,7 +13,7 @@ from simclr.runs import folder as run_folder
 from tests import tiny
 
 
-def write(workdir, model, size=32, precision="float32"):
+def write(workdir, model, size=32, precision="float32", source="photos"):
     """A run as pretrain leaves it, with random weights and statistics.
 
     Args:
@@ -21,11 +21,12 @@ def write(workdir, model, size=32, precision="float32"):
         model: config.Model.
         size: of the views, pixels.
         precision: config's train.precision.
+        source: of its images.
 
     Returns:
         The run folder, a str.
     """
-    config = tiny.config("photos", model=model)
+    config = tiny.config(source, model=model)
     config = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, image_size=size),
