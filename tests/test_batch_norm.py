@@ -63,6 +63,22 @@ def test_moving_variance_is_the_biased_one():
     )
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=["images", "rows"])
+def test_how_many_images_may_be_unknown(shape):
+    """Until the step runs, as in `fit`."""
+    known, unknown = BatchNorm(), BatchNorm()
+    unknown.build(shape)
+    spec = tf.TensorSpec([None, *shape[1:]])
+    train = tf.function(
+        lambda x: unknown(x, training=True), input_signature=[spec]
+    )
+    x = values(shape)
+    np.testing.assert_allclose(train(x), known(x, training=True), atol=1e-6)
+    np.testing.assert_allclose(
+        unknown.moving_variance, known.moving_variance, rtol=1e-6
+    )
+
+
 def test_one_value_per_channel_is_finite():
     layer = BatchNorm()
     y = layer(values((1, 3)), training=True)
