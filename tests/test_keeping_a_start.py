@@ -1,6 +1,7 @@
 """Pretraining from weights: what keeps a run near them (config.Start)."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -105,26 +106,37 @@ def test_heads_alone_see_the_start_s_features(small_encoder):
     assert np.abs(task.encode(views)[0] - expected).max() > 1e-3
 
 
+def all_of_it(optimizer):
+    """Changes that make a microbatch see what the whole batch does.
+
+    The head has no batch norm, and the encoder's is frozen.
+    """
+    return {
+        "model": dataclasses.replace(
+            tiny.CONFIG.model, head_layers=1, head_norm=False
+        ),
+        "optimizer": {
+            "name": optimizer,
+            "weight_decay": 0.1,
+            "layer_decay": 0.5,
+            "base_lr": 0.1,
+        },
+    }
+
+
+@functools.cache
+def big_steps(optimizer):
+    """Two steps of the heads and two of all, on one replica."""
+    return run(build(ALL, **all_of_it(optimizer)), ONE(), steps=4)
+
+
 @pytest.mark.parametrize(
     "name", ["sgd", pytest.param("lars", marks=pytest.mark.slow)]
 )
 def test_replicas_and_microbatches_are_one_big_step(
     small_encoder, strategy, name
 ):
-    """Two steps of the heads and two of all. Without batch norm in the head a
-    microbatch sees what the whole batch does: the encoder's is frozen."""
-    changes = {
-        "model": dataclasses.replace(
-            tiny.CONFIG.model, head_layers=1, head_norm=False
-        ),
-        "optimizer": {
-            "name": name,
-            "weight_decay": 0.1,
-            "layer_decay": 0.5,
-            "base_lr": 0.1,
-        },
-    }
-    expected = run(build(ALL, **changes), ONE(), steps=4)
+    expected, changes = big_steps(name), all_of_it(name)
     assert 0 < expected[0][3]["anchor"] < 2
     if strategy is not ONE():
         assert_same(run(build(ALL, strategy, **changes), strategy, 4), expected)
