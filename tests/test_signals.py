@@ -80,7 +80,7 @@ import os, sys, time, hashlib
 from simclr import __main__
 from simclr.messages import signals
 from simclr.runs.stopping import Stopper
-signals._MOST_S, signals._GRACE_S = 0.5, 0.1
+signals._MOST_S, signals._GRACE_S = float(sys.argv[2]), 0.1
 
 def in_python():
     print("here", flush=True)
@@ -124,8 +124,10 @@ __main__.run()
     ],
 )
 def test_a_command_is_gone_with_its_status(phase, sent, status):
+    # A second signal is to come before the limit, on a slow machine, too.
+    limit = "0.5" if status == 75 else "60"
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, phase],
+        [sys.executable, "-c", COMMAND, phase, limit],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -136,7 +138,7 @@ def test_a_command_is_gone_with_its_status(phase, sent, status):
         process.send_signal(signal.Signals[name])
         time.sleep(0.3)
     try:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=50)
     finally:
         process.kill()
     assert process.returncode == status, said
@@ -153,7 +155,7 @@ def test_a_command_is_gone_with_its_status(phase, sent, status):
 def test_what_is_not_saved_is_waited_for():
     """The limit is for those who have nothing to save."""
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "unsaved_in_c"],
+        [sys.executable, "-c", COMMAND, "unsaved_in_c", "0.5"],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

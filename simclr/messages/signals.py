@@ -148,12 +148,15 @@ def _watch(woken):
     """A thread that ends the process where the main one does not."""
     first = os.read(woken, 1)[0]
     deadline = time.monotonic() + _MOST_S
-    if not _heard(woken, _GRACE_S):
-        _note(first)
-    while _state.unsaved or time.monotonic() < deadline:
-        if _heard(woken, _GRACE_S) == signal.SIGINT:
-            time.sleep(_GRACE_S)
-            os._exit(EXIT_INTERRUPTED)
+    again = _heard(woken, _GRACE_S)
+    _note(first)  # Where the main thread could not.
+    while again != signal.SIGINT and (
+        _state.unsaved or time.monotonic() < deadline
+    ):
+        again = _heard(woken, _GRACE_S)
+    if again == signal.SIGINT:
+        time.sleep(_GRACE_S)
+        os._exit(EXIT_INTERRUPTED)
     os.write(2, f"simclr: {stopped_by(_state.reason)}\n".encode())
     os._exit(EXIT_STOPPED)
 
