@@ -11,7 +11,7 @@ import pytest
 
 import simclr
 from simclr.config import suggest as suggestions
-from tests import tiny
+from tests import made_store, tiny
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
@@ -98,10 +98,20 @@ def test_start(here, name, vectors):
     assert len(names["labels"]) == 12
 
 
-def test_coming_from_lightly():
+def test_a_store_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vectors, _ = made_store.mixture(20, 2, 8)
+    made_store.begin(tmp_path / "store", vectors)
     names = {}
-    exec(code("coming_from_lightly.md"), names)
-    assert float(names["loss"]) > 0
+    exec(code("embedding.md"), names)
+    assert names["batch"].num_rows == 20
+
+
+@pytest.mark.parametrize(
+    "name", ["coming_from_lightly.md", "studies.md", "views.md"]
+)
+def test_short_examples(name):
+    exec(compile(code(name), name, "exec"), {})
 
 
 @pytest.mark.slow
