@@ -72,7 +72,7 @@ def test_fit_on_replicas_is_one_big_batch(name, optimizer):
     )
     before = one.get_weights()
     # One epoch, of four steps: an iterator of tf.distribute that ends may wait
-    # for its tuning thread, up to a minute (BUILD_NOTES.md).
+    # for its tuning thread, up to a minute (docs/design.md).
     losses = [
         model.fit(pairs().repeat(2), epochs=1, verbose=0).history["loss"]
         for model in (one, four)
