@@ -23,7 +23,10 @@ SIZE = 32
 
 
 def tiny(config):
-    """The recipe with narrow layers, small views and 4 images in a batch."""
+    """The recipe with narrow layers, small views and 4 images in a batch.
+
+    ResNet-18 has two blocks in a group where ResNet-10 has one of them.
+    """
     size = SIZE - SIZE % (config.model.patch or 1)  # Patches fill a view.
     return dataclasses.replace(
         config,
@@ -31,6 +34,7 @@ def tiny(config):
         data=dataclasses.replace(config.data, image_size=size),
         model=dataclasses.replace(
             config.model,
+            depth=10 if config.model.depth == 18 else config.model.depth,
             width=0.125,
             head_dim=8,
             head_hidden=min(config.model.head_hidden, 16),
