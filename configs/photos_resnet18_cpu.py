@@ -2,7 +2,7 @@
 
 Paper: Chen et al. 2020, arxiv.org/abs/2002.05709.
 Command:
-    simclr pretrain --config=photos_resnet18_cpu --data=PHOTOS
+    simclr pretrain --config=configs/photos_resnet18_cpu.py --data=PHOTOS
     It is what `simclr pretrain --data=PHOTOS` chooses for 4,000 photos of 128
     pixels, in float32.
 Hardware: 2 CPU cores; a quarter of an hour for 4,000 photos in bfloat16.
