@@ -92,8 +92,8 @@ def test_stops_and_resumes_to_the_same_bits(packed, tmp_path, monkeypatch):
     )
     whole, run = (str(tmp_path / name) for name in ("whole", "run"))
     strategy = tf.distribute.get_strategy()
-    at_4 = killed.copied(whole, 4, run)
-    assert loop.train(config, whole, strategy, callbacks=at_4) == ""
+    at_6 = killed.copied(whole, 6, run)
+    assert loop.train(config, whole, strategy, callbacks=at_6) == ""
     assert loop.train(config, run, strategy) == ""
     assert rows(run) == rows(whole)
     for name, array in final_arrays(whole).items():
