@@ -22,6 +22,7 @@ _EVERY_S = 60.0
 _PAUSE_S = 0.2
 _ANSWER_S = 2.0
 _MOST_ASKED = 32  # At a time.
+_STATUS = re.compile(r"[A-Z_]+: ")  # "UNKNOWN: Gloo AllGather failed: ..."
 # What TensorFlow says of processes whose ports still answer.
 _SILENT = "stopped sending heartbeats"
 _TASK = re.compile(r"/job:(\w+)/replica:\d+/task:(\d+)")
@@ -122,8 +123,7 @@ def lost(error):
         str, one line: which process is gone; "" where the error has another
         reason, or this process has met no others.
     """
-    library = type(error).__module__.startswith(("tensorflow.", "jax"))
-    if not library or is_bad_input(error):
+    if not _is_of_library(error) or is_bad_input(error):
         return ""
     if found := gone():
         what = "is gone" if len(found) == 1 else "are gone"
@@ -135,6 +135,13 @@ def lost(error):
         f"{_several(found)} {what}; start the same command on all machines "
         "again."
     )
+
+
+def _is_of_library(error):
+    """jax gives some of its errors Python's own kinds, not one of its own."""
+    if type(error) in (ValueError, RuntimeError):
+        return bool(_STATUS.match(str(error)))
+    return type(error).__module__.startswith(("tensorflow.", "jax"))
 
 
 def _silent(text):
