@@ -11,16 +11,14 @@ import time
 
 import pytest
 
-from simclr.optimizers.schedules import total_steps
-from tests import tiny
-
 SCRIPTS = os.path.abspath("tpu_scripts")
 # Notes each call. Of a slice it tells the states in the file "states", one a
 # call; what is to run on a worker runs in the folder "worker", on all of them
-# in "worker1", ..., too. While there is a file "offline", no bucket answers.
+# in "worker1", ..., too, and ends with the slice. While there is a file
+# "offline", no bucket answers.
 GCLOUD = """\
 #!{python} -SE
-import json, os, re, shutil, subprocess, sys
+import glob, json, os, re, shutil, subprocess, sys
 
 home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 words = sys.argv[1:]
@@ -38,6 +36,10 @@ elif verb == "describe":
     if first == "NONE":
         sys.exit("NOT_FOUND")
     print(first)
+if verb == "delete":
+    for lock in glob.glob(f"{{home}}/worker*/simclr/run.status.lock"):
+        with open(lock) as file:
+            os.killpg(int(file.read()), 9)
 if verb == "scp" and words[4].endswith(".tar.gz"):
     shutil.copy(words[4], f"{{home}}/worker/simclr.tar.gz")
 if verb == "ssh":
@@ -137,7 +139,7 @@ class Cloud:
             env=self.environ(**settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=400,
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -263,7 +265,7 @@ def test_a_tensorflow_without_its_libtpu_is_refused(cloud):
 
 def wait_for(path, text):
     """Until a file holds a text."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if path.exists() and text in path.read_text():
             return
@@ -325,7 +327,7 @@ def test_one_host_of_a_pod_is_stopped(cloud):
         # As a run: whoever hears the signal, all save and stop.
         "trap 'touch \"$HOME/heard\"' TERM\n"
         "[[ ! -e $HOME/heard ]] || again=again\n"
-        'touch "$HOME/there$HOST$again"\n'
+        'touch "$HOME/there$HOST_INDEX$again"\n'
         "[[ -n $again ]] || { wait_for heard; exit 75; }\n"
         "wait_for there0again; wait_for there1again"
     )
@@ -358,12 +360,11 @@ def test_a_slice_that_is_taken_is_asked_for_again(cloud):
     """keep_running: none, one, taken away, another, done."""
     root = cloud.program(
         '[[ $1 == pretrain ]] || exit 0; echo x >> "$HOME/runs"; '
-        '(($(wc -l < "$HOME/runs") >= 2)) || sleep 5'
+        '(($(wc -l < "$HOME/runs") >= 2)) || sleep 1000'
     )
     states = ["NONE", "NONE", "PROVISIONING", "ACTIVE", "ACTIVE"]
     states += ["SUSPENDED", "SUSPENDED", "ACTIVE", "ACTIVE"]
     cloud.states(*states)
-    started = time.monotonic()
     said = cloud.run(
         "keep_running.sh",
         "pretrain",
@@ -371,11 +372,11 @@ def test_a_slice_that_is_taken_is_asked_for_again(cloud):
         HOME=str(cloud.home),
         SECONDS_BETWEEN="0.2",
     )
-    assert time.monotonic() - started < 60
     verbs = cloud.verbs()
     slices = [v for v in verbs if v in ("create", "delete")]
     assert slices == ["create", "delete", "create"]
     assert "No TPU; asking for one" in said and "finished" in said
+    assert (cloud.home / "runs").read_text() == "x\nx\n"
     assert (root / "run.status").read_text() == "finished\n"
 
 
@@ -392,7 +393,7 @@ def worker(cloud, program, *, status, **settings):
         env=cloud.environ(**settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=400,
     )
     assert done.returncode == status, done.stderr
     calls = cloud.home / "n"
@@ -478,7 +479,7 @@ def test_an_unreachable_bucket_is_no_empty_one(cloud):
         env=cloud.environ(**settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=400,
     )
     assert process.returncode == 1
     assert process.stderr.count("cannot be reached; once more") == 2
@@ -496,7 +497,7 @@ def test_an_unreachable_bucket_is_no_empty_one(cloud):
     while "once more" not in process.stderr.readline():
         assert process.poll() is None
     (cloud.home / "offline").unlink()
-    process.communicate(timeout=60)
+    process.communicate(timeout=400)
     assert process.returncode == 0
     assert (cloud.home / "began").read_text() == "9"
 
@@ -538,7 +539,7 @@ def test_worker_is_not_started_twice(cloud):
     process = subprocess.Popen(command, **options)
     wait_for(cloud.home / "up", "up")
     other = subprocess.run(
-        command, **options, capture_output=True, text=True, timeout=60
+        command, **options, capture_output=True, text=True, timeout=400
     )
     assert other.returncode == 0 and "goes on here already" in other.stderr
     assert (cloud.home / "run.status").read_text() == "running\n"
@@ -559,14 +560,25 @@ def test_worker_passes_a_preemption_on(cloud):
     )
     wait_for(cloud.home / "run/up", "up")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 75
+    assert process.wait(120) == 75
     assert (cloud.home / "bucket/b/run/saved").exists()
     assert (cloud.home / "run.status").read_text() == "stopped\n"
 
 
 @pytest.mark.slow
-def test_two_workers_are_preempted_and_go_on(tmp_path):
-    """Two real workers; one gets a SIGTERM, both save, both end well."""
+@pytest.mark.parametrize(
+    "victim, number, words",
+    [
+        (1, signal.SIGTERM, "Stopped and saved; going on"),
+        (0, signal.SIGKILL, "; trying again"),
+    ],
+    ids=["one is stopped", "the first is killed"],
+)
+def test_two_workers_go_on(tmp_path, victim, number, words):
+    """Two real workers, of which one gets a signal; both end well."""
+    # They import TensorFlow, which the other tests do without.
+    from simclr.optimizers.schedules import total_steps
+    from tests import tiny
     from tests.test_process import RECIPE, free_port, rows, wait_for_step
 
     photos = tiny.write_photos(tmp_path / "photos")
@@ -596,16 +608,16 @@ def test_two_workers_are_preempted_and_go_on(tmp_path):
             )
         )
     wait_for_step(workdir, 6)
-    # The training itself, as when a container is stopped; worker.sh stays.
+    # The training itself, as when a container ends; worker.sh stays.
     found = subprocess.run(
-        ["pgrep", "-P", str(workers[1].pid), "-f", "simclr pretrain"],
+        ["pgrep", "-P", str(workers[victim].pid), "-f", "simclr pretrain"],
         capture_output=True,
         text=True,
         check=True,
     )
-    os.kill(int(found.stdout.split()[0]), signal.SIGTERM)
+    os.kill(int(found.stdout.split()[0]), number)
     said = [process.communicate(timeout=400)[1] for process in workers]
     assert [process.returncode for process in workers] == [0, 0], said
-    assert all("Stopped and saved; going on" in text for text in said)
+    assert all(words in text for text in said)
     steps = [row["step"] for row in rows(workdir)]
     assert steps[-1] == total_steps(10, 64, 16) and steps == sorted(steps)

@@ -37,8 +37,8 @@ fi
 command=$(printf ' %q' .venv/bin/simclr "$@" --workdir="$WORKDIR" \
   "${options[@]}")
 on "$where" "cd simclr
-HOST=$host || exit
+HOST_INDEX=$host || exit
 $(printf '%q ' env BUCKET="$BUCKET" SLICE="$slice" \
-  SECONDS_BETWEEN_COPIES="$SECONDS_BETWEEN_COPIES")HOST=\"\$HOST\" \
+  SECONDS_BETWEEN_COPIES="$SECONDS_BETWEEN_COPIES")HOST_INDEX=\"\$HOST_INDEX\" \
 setsid nohup tpu_scripts/worker.sh $(printf '%q' "$WORKDIR")$command \
 </dev/null >>run.log 2>&1 &"

@@ -11,14 +11,14 @@
 #
 # With BUCKET the run folder comes from there before, and is copied there when
 # a checkpoint is written and after each end. Of several hosts the first one
-# (HOST=0) does that; the others wait until it is about to start, and bring
-# what it has: they write nothing that counts.
+# does that (HOST_INDEX=0); the others wait until it is about to start, and
+# bring what it has: they write nothing that counts.
 set -uo pipefail
 
 workdir=$1
 shift
 : "${BUCKET:=}"
-: "${HOST:=0}"
+: "${HOST_INDEX:=0}"
 : "${SLICE:=}"  # Of several hosts, which one it is: not that of before.
 : "${TRIES:=3}"
 : "${SECONDS_BETWEEN_COPIES:=600}"
@@ -73,7 +73,7 @@ rsync() {
 # One copy at a time; its mark tells which checkpoints are new. Those that the
 # run has removed go last.
 copy_there() {
-  [[ -n $BUCKET && $HOST == 0 ]] || return 0
+  [[ -n $BUCKET && $HOST_INDEX == 0 ]] || return 0
   (
     flock 8
     touch "$status_file.copying"
@@ -105,7 +105,7 @@ follow_first() {
 # So that all hosts begin with the same checkpoint.
 prepare() {
   mkdir -p "$workdir"
-  if [[ $HOST != 0 ]]; then
+  if [[ $HOST_INDEX != 0 ]]; then
     say "Waiting for the first host's start."
     until follow_first; do
       [[ $leaving == no ]] || return 1
@@ -192,7 +192,7 @@ while :; do
       [[ $(checkpoints) == "$before" ]] || failures=0
       failures=$((failures + 1))
       # Only the first host sees whether a run gets on: it gives up for all.
-      if ((status == 2 || (HOST == 0 && failures >= TRIES))); then
+      if ((status == 2 || (HOST_INDEX == 0 && failures >= TRIES))); then
         ended "failed with status $status" "$status"
       fi
       say "Failed with status $status; trying again."
