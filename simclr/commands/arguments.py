@@ -108,7 +108,8 @@ Engine = Annotated[
 ]
 Strategy = Annotated[
     Literal[KINDS],
-    "Devices to use; auto takes the best that is there.",
+    "Devices to use; auto takes the best that is there, and trains on all "
+    "machines that TF_CONFIG names.",
 ]
 Replicas = Annotated[
     Count,
