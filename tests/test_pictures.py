@@ -203,6 +203,7 @@ def test_stages_say_of_how_many_images(counts, tmp_path, monkeypatch):
     rows = [
         {"name": f"s{i}", "kind": "distilled", "net": "n", "images": count}
         | {"top1": None if count is None else 0.5}
+        | {"gain": 0.069, "parameters": 23_500_000, "images_per_second": 14361}
         for i, count in enumerate(counts)
     ]
     stages.draw(tmp_path / "s.png", title="run", rows=rows)

@@ -16,7 +16,7 @@ from simclr.pictures.page import (
 
 # Inches.
 _WIDTH, _MARGIN, _TOP, _ROW = 10.0, 0.5, 1.25, 0.52
-_NAMES, _BARS = 3.1, 4.4
+_NAMES, _BARS = 3.1, 3.6
 
 
 def draw(path, *, title, rows):
