@@ -30,13 +30,15 @@ def draw(path, *, title, rows):
     """
     counts = {row["images"] for row in rows if row.get("images")}
     same = f"{max(counts):,} " if len(counts) == 1 else ""
+    gains = any("gain" in row for row in rows)
     page = Page(_WIDTH, _TOP + _ROW * len(rows) + 0.45)
     page.text(_MARGIN, 0.35, shorten(title, 60), size=TITLE, bold=True)
     page.text(
         _MARGIN,
         0.8,
-        f"top-1 accuracy on {same}held-out images, points over the labels "
-        "alone, and the size of the net",
+        f"top-1 accuracy on {same}held-out images"
+        f"{', points over the labels alone' if gains else ''}, "
+        "and the size of the net",
         size=BODY,
         color=MUTED,
     )
