@@ -61,12 +61,16 @@ def opened(tab, page):
 
 
 @contextlib.contextmanager
-def serving(path):
-    """A Server of a page, in a thread."""
+def serving(path, tab):
+    """A Server of a page, in a thread; the tab leaves before it goes.
+
+    What the page still asked for then would be the next test's error.
+    """
     with serve.Server(path) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server
+            tab.call("Page.navigate", url="about:blank")
         finally:
             server.shutdown()
 
@@ -189,7 +193,7 @@ def test_tiles(made, tab, tmp_path, served, monkeypatch):
         tab.open(f"file://{page.path}")
         count_all(tab)
         return
-    with serving(page.path) as server:
+    with serving(page.path, tab) as server:
         tab.open(server.address)
         count_all(tab)
 
@@ -206,7 +210,7 @@ def count_all(tab):
 
 def test_served_labels_and_names_are_saved_and_taken(made, tab, tmp_path):
     page = made_page.page(made, tmp_path, connect=True)
-    with serving(page.path) as server:
+    with serving(page.path, tab) as server:
         tab.open(server.address)
         tab.key("v")
         count = int(tab.text("said").split()[0])

@@ -48,6 +48,6 @@ def test_a_folder_of_any_name(name, tmp_path, capsys):
         said = simclr("embed", run, photos, f"--out={place}/store", cpu)
     assert "32 images; nothing new" in said.out
     [*_, newest] = checkpoint.paths(run_folder.checkpoints(run))
-    assert os.path.basename(newest) == "step_000000002.npz"
+    assert os.path.basename(newest) == "step_000000003.npz"
     made = {"photos", "recipe.py", "shards", "run", "store"}
     assert set(os.listdir(place)) == made

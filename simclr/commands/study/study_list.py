@@ -45,7 +45,9 @@ def study_list(*, quiet: arguments.Quiet = False):
 
 def _line(row):
     times = ", ".join(
-        f"--{scale} {minutes} min" if scale == "quick" else f"{minutes} min"
+        f"--{scale} {minutes} min"
+        if scale == "quick"
+        else f"without it {minutes} min"
         for scale, minutes in row["minutes"].items()
         if minutes is not None
     )
