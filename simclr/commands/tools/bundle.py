@@ -12,6 +12,7 @@ _BUNDLED = (
     "config/__init__",
     "config/augmentations",
     "config/load",
+    "config/recipes",
     "config/rules",
     "config/schema",
     "config/values",
