@@ -248,8 +248,9 @@ def test_cores_that_share_an_operation_are_set_once_a_process():
     python(
         """
 import tensorflow as tf
+from simclr.commands.devices import take_devices
 from simclr.engines import strategies
-strategies.make_strategy("cpu")
+take_devices("cpu")  # Which does not start it yet.
 assert strategies.share_operations(0) == 0  # All, as TensorFlow has it.
 assert strategies.share_operations(1) == 1
 tf.zeros(3) + 1.0

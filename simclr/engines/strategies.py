@@ -91,7 +91,8 @@ def is_accelerator(strategy):
         return True
     if isinstance(strategy, tf.distribute.OneDeviceStrategy):
         return "GPU" in strategy.extended.worker_devices[0]
-    return bool(tf.config.list_logical_devices("GPU"))
+    # Not the logical ones: that would start TensorFlow (share_operations).
+    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def is_chief(strategy):
