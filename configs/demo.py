@@ -23,10 +23,6 @@ config = Config(
         name="sgd", base_lr=0.12, weight_decay=5e-4, warmup_epochs=1
     ),
     train=Train(
-        cpu_threads=1,
-        log_steps=5,
-        eval_epochs=4.0,
-        checkpoint_epochs=1.0,
-        eval_images=2000,
+        log_steps=5, eval_epochs=4.0, checkpoint_epochs=1.0, eval_images=2000
     ),
 )

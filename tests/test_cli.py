@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from simclr import __main__ as cli
-from simclr.cli.commands import COMMANDS
 from simclr.cli.page import page
-from simclr.engines import startup, strategies
+from simclr.engines import startup
 from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier
 
@@ -37,23 +36,23 @@ def test_help_is_of_the_command_line(name, text, capsys):
     assert text in capsys.readouterr().out.replace("\n      ", " ")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_has_help(name, capsys):
     assert cli.main([name, "-h"]) == 0
-    assert capsys.readouterr().out.startswith(COMMANDS[name].summary)
+    assert capsys.readouterr().out.startswith(cli.COMMANDS[name].summary)
 
 
 def test_the_page_of_commands_is_up_to_date():
     """`python -m simclr.cli.page > docs/commands.md` makes it so."""
     with open("docs/commands.md") as file:
         text = file.read()
-    assert text == page(COMMANDS) and "`--debug`" in text
+    assert text == page(cli.COMMANDS) and "`--debug`" in text
 
 
 def test_overview(capsys):
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name, command in COMMANDS.items():
+    for name, command in cli.COMMANDS.items():
         call = " ".join(["simclr", name, *command.words])
         assert f"\n  {call} " in shown, "with a space before its words"
 
@@ -244,24 +243,8 @@ assert "keras" not in sys.modules
     )
 
 
-def test_cores_that_share_an_operation_are_set_once_a_process():
-    python(
-        """
-import tensorflow as tf
-from simclr.commands.devices import take_devices
-from simclr.engines import strategies
-take_devices("cpu")  # Which does not start it yet.
-assert strategies.share_operations(0) == 0  # All, as TensorFlow has it.
-assert strategies.share_operations(1) == 1
-tf.zeros(3) + 1.0
-assert strategies.share_operations(2) == 1
-"""
-    )
-
-
-def test_from_a_folder_to_a_picture(tmp_path, capsys, monkeypatch):
+def test_from_a_folder_to_a_picture(tmp_path, capsys):
     """The whole way: check, pretrain with a suggested recipe, evaluate."""
-    monkeypatch.setattr(strategies, "share_operations", lambda threads: 0)
     photos = tiny.write_photos(tmp_path / "photos", count=80)
     assert cli.main(["check", str(photos)]) == 0
     run = str(tmp_path / "run")
@@ -275,14 +258,9 @@ def test_from_a_folder_to_a_picture(tmp_path, capsys, monkeypatch):
         "--set=epochs=2",
         "--set=data.image_size=16",
         "--set=model.stem=imagenet",
-        "--set=train.cpu_threads=3",
     ]
     assert cli.main(arguments) == 0
     said = capsys.readouterr().err
-    assert (
-        "Threads   all cores for each operation, not 3: TensorFlow runs already"
-        in said
-    )
     assert "Recipe    80 images, short side 24 pixels" in said
     assert "Set       epochs=2" in said and "views of" not in said
     assert "epochs=1" not in said, "a setting that another one replaced"

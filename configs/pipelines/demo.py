@@ -36,7 +36,7 @@ teacher = Config(
     optimizer=Optimizer(
         name="sgd", base_lr=0.05, weight_decay=0.0, warmup_epochs=0
     ),
-    train=Train(cpu_threads=1, eval_epochs=100.0, checkpoint_epochs=50.0),
+    train=Train(eval_epochs=100.0, checkpoint_epochs=50.0),
 )
 supervised = dataclasses.replace(
     teacher,
@@ -55,7 +55,7 @@ self_distilled = dataclasses.replace(
     optimizer=Optimizer(
         name="sgd", base_lr=0.03, weight_decay=5e-4, warmup_epochs=0.5
     ),
-    train=Train(cpu_threads=1, eval_epochs=2.0, checkpoint_epochs=1.0),
+    train=Train(eval_epochs=2.0, checkpoint_epochs=1.0),
 )
 student = dataclasses.replace(
     self_distilled,

@@ -63,7 +63,6 @@ _NOT_NEGATIVE = (
     "loss.trade_off",
     "loss.coefficients",
     "train.microbatch",
-    "train.cpu_threads",
     "train.eval_epochs",
     "data.eval_image_size",
     "distill_encoder.teacher_size",

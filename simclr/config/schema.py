@@ -251,9 +251,6 @@ class Train(Typed, prefix="train."):
     # Images that pass the nets at a time, in pretraining; the gradient is that
     # of batch_size all the same (gradient caching). 0: all at once.
     microbatch: int = 0
-    # Cores of a CPU that share the work of one operation; 0: all. Nets of
-    # small operations train faster on 1: the others do other operations then.
-    cpu_threads: int = 0
     log_steps: int = 20  # One row of metrics, and one device call, per this.
     checkpoint_epochs: float = 1.0
     keep_checkpoints: int = 3

@@ -66,23 +66,6 @@ def make_strategy(
     return {"tpu": _tpu, "gpu": _gpu, "cpu": _cpu}[kind](replicas)
 
 
-def share_operations(threads):
-    """How many of the CPU's cores share the work of one operation.
-
-    TensorFlow asks once a process, before its first operation.
-
-    Args:
-        threads: int; 0: all.
-
-    Returns:
-        int, the number in force.
-    """
-    threading = tf.config.threading
-    if threads:
-        _configured(threading.set_intra_op_parallelism_threads, threads)
-    return threading.get_intra_op_parallelism_threads()
-
-
 def is_accelerator(strategy):
     """Whether the step runs on a GPU or TPU."""
     if isinstance(strategy, PjrtDevices):
@@ -91,8 +74,7 @@ def is_accelerator(strategy):
         return True
     if isinstance(strategy, tf.distribute.OneDeviceStrategy):
         return "GPU" in strategy.extended.worker_devices[0]
-    # Not the logical ones: that would start TensorFlow (share_operations).
-    return bool(tf.config.get_visible_devices("GPU"))
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def is_chief(strategy):

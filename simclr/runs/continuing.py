@@ -15,7 +15,6 @@ FREE = frozenset(
         "data.eval_source",
         "data.max_bad_share",
         "train.checkpoint_epochs",
-        "train.cpu_threads",
         "train.eval_epochs",
         "train.eval_images",
         "train.keep_checkpoints",

@@ -240,19 +240,12 @@ def train(
     Returns:
         Run.
     """
-    from simclr.engines import strategies
     from simclr.training import loop
 
     notes = [*notes, *overruled(recipe, config, overrides)]
     say = speaker(devices)
     say(f"Images    {config.data.source}")
     say(f"Devices   {devices.words}")
-    threads = config.train.cpu_threads
-    if threads and not devices.accelerator:
-        found = strategies.share_operations(threads)
-        words = counted(found, "core") if found else "all cores"
-        late = f", not {threads}: TensorFlow runs already"
-        say(f"Threads   {words} for each operation{late * (found != threads)}")
     for note in notes:
         say(f"Recipe    {note}")
     for override in in_force(overrides).values():
