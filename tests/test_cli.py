@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from simclr import __main__ as cli
+from simclr.cli.commands import COMMANDS
 from simclr.cli.page import page
 from simclr.engines import startup
 from simclr.runs import folder as run_folder
@@ -36,23 +37,23 @@ def test_help_is_of_the_command_line(name, text, capsys):
     assert text in capsys.readouterr().out.replace("\n      ", " ")
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name, capsys):
     assert cli.main([name, "-h"]) == 0
-    assert capsys.readouterr().out.startswith(cli.COMMANDS[name].summary)
+    assert capsys.readouterr().out.startswith(COMMANDS[name].summary)
 
 
 def test_the_page_of_commands_is_up_to_date():
     """`python -m simclr.cli.page > docs/commands.md` makes it so."""
     with open("docs/commands.md") as file:
         text = file.read()
-    assert text == page(cli.COMMANDS) and "`--debug`" in text
+    assert text == page(COMMANDS) and "`--debug`" in text
 
 
 def test_overview(capsys):
     assert cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name, command in cli.COMMANDS.items():
+    for name, command in COMMANDS.items():
         call = " ".join(["simclr", name, *command.words])
         assert f"\n  {call} " in shown, "with a space before its words"
 
