@@ -1,15 +1,13 @@
 """The Kaggle notebooks, from top to bottom, on this machine's CPU."""
 
-import os
 import shutil
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from simclr.optimizers.schedules import total_steps
 from simclr.runs import metrics
-from tests import tiny
+from tests import notebooks, tiny
 
 TINY = {
     "strategy": "cpu",
@@ -42,17 +40,7 @@ def execute(kind, folder, photos, max_hours):
             "SOURCE = '/not/needed/here'",
         ]
     )
-    client = NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": os.getcwd()}},
-    )
-    client.execute()
-    outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
-    said = "".join(o.get("text", "") for o in outputs)
-    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    return said, pictures
+    return notebooks.run(notebook)
 
 
 @pytest.fixture

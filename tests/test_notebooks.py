@@ -1,13 +1,11 @@
 """The notebooks, from top to bottom, with small settings on a CPU."""
 
-import os
 import pathlib
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from tests import tiny
+from tests import notebooks, tiny
 
 FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -70,16 +68,7 @@ def test_it_runs(name, tmp_path):
         f"\n{key} = {value!r}"
         for key, value in {**values, **SMALL[name]}.items()
     )
-    client = NotebookClient(
-        notebook,
-        timeout=600,
-        kernel_name="python3",
-        resources={"metadata": {"path": os.getcwd()}},
-    )
-    client.execute()
-    outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
-    said = "".join(o.get("text", "") for o in outputs)
-    drawn = [o for o in outputs if "image/png" in o.get("data", {})]
+    said, drawn = notebooks.run(notebook)
     assert len(drawn) == {"quick_start": 2, "studies": 1}.get(name, 0)
     if name == "few_labels":
         assert "student" in said and "from scratch" in said
