@@ -29,7 +29,6 @@ from simclr.studies.study import (
     FULL,
     QUICK,
     SCALES,
-    SEEDS,
     Images,
 )
 from tests.test_pictures import pixels
@@ -40,14 +39,14 @@ ALL = list(itertools.product(STUDIES, SCALES))
 
 def images(name, scale):
     """Those of a scale, with the files of few labels that it asks for."""
-    files = given.labels(registry.get(name), scale, "/w")
+    files = given.labels(registry.get(name), given.seeds(scale, 0), "/w")
     return given.images(scale, "", "", "", files)
 
 
 @pytest.mark.parametrize(("name", "scale"), ALL)
 def test_cells_are_valid_runs_that_build_on_those_before_them(name, scale):
     study, material = registry.get(name), images(name, scale)
-    cells = study.cells(scale, material)
+    cells = given.cells(study, scale, material, given.seeds(scale, 0))
     assert 3 <= len(cells) <= 100
     before, configs = [], set()
     for label, cell in cells.items():
@@ -56,7 +55,7 @@ def test_cells_are_valid_runs_that_build_on_those_before_them(name, scale):
         assert again == cell.config
         assert set(cell.config.origins) <= set(before)
         assert "/" not in label and len(label) < 100
-        assert cell.place["seed" if "seed" in cell.place else "bits"] >= 0
+        assert cell.place["seed"] == cell.config.seed
         before.append(label)
         configs.add(cell.config)
         for score in study.scores(cell, material).values():
@@ -69,14 +68,17 @@ def test_cells_are_valid_runs_that_build_on_those_before_them(name, scale):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_docs_claim_no_difference_of_one_seed(name):
-    if name != "randbits":  # Its published numbers are of one seed each.
-        seeds = {place["seed"] for _, place, _ in columns(name, DOCS)}
-        assert seeds == set(SEEDS[DOCS])
-        assert {p["seed"] for _, p, _ in columns(name, QUICK)} == {0}
+    seeds = [place["seed"] for _, place, _ in columns(name, DOCS)]
+    assert seeds == sorted(seeds) and set(seeds) == {0, 1, 2}
+    assert {p["seed"] for _, p, _ in columns(name, QUICK)} == {0}
+    material = Images()
+    assert set(given.cells(registry.get(name), QUICK, material, [0])) <= set(
+        given.cells(registry.get(name), QUICK, material, [0, 1])
+    )
 
 
 def test_full_scale_is_the_papers():
-    cells = registry.get("batch").cells(FULL, Images.at(FULL))
+    cells = registry.get("batch").cells(FULL, Images.at(FULL), [0])
     config = cells["epochs_100-batch_size_4096-seed_0"].config
     recipe = config_lib.load("configs/imagenet_resnet50.py")
     differences = config_lib.differences(recipe, config)
@@ -84,7 +86,7 @@ def test_full_scale_is_the_papers():
         "train.log_steps",
         "train.eval_epochs",
     ]
-    twins = registry.get("barlow").cells(FULL, Images.at(FULL))
+    twins = registry.get("barlow").cells(FULL, Images.at(FULL), [0])
     config = twins["what_as_published-seed_0"].config
     recipe = config_lib.load("configs/barlow_twins_r50.py")
     differences = config_lib.differences(recipe, config)
@@ -108,7 +110,7 @@ def test_images_that_the_user_names(tmp_path, monkeypatch):
     assert found.digits == f"idx:{tmp_path}/mnist/train-images-idx3-ubyte"
     assert found.test_digits.endswith("t10k-images-idx3-ubyte")
     for name in STUDIES:
-        for cell in registry.get(name).cells(QUICK, found).values():
+        for cell in registry.get(name).cells(QUICK, found, [0]).values():
             source = cell.config.data.source
             assert "sample" not in source and absolute(source) == source
     for some in (("photos", ""), ("", "photos")):
@@ -128,7 +130,9 @@ def columns(name, scale):
     study, material = registry.get(name), images(name, scale)
     return [
         (label, cell.place, list(study.scores(cell, material)))
-        for label, cell in study.cells(scale, material).items()
+        for label, cell in given.cells(
+            study, scale, material, given.seeds(scale, 0)
+        ).items()
     ]
 
 

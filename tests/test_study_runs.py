@@ -197,7 +197,7 @@ FULL_RUNS = (
 @pytest.mark.parametrize(("name", "cell", "topology"), FULL_RUNS)
 def test_compile_takes_the_full_runs(name, cell, topology):
     pytest.importorskip("libtpu")
-    cells = registry.get(name).cells(FULL, Images.at(FULL))
+    cells = registry.get(name).cells(FULL, Images.at(FULL), [0])
     [facts] = compile_step(
         cells[cell].config,
         topology=(topology,),

@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     probe,
@@ -63,7 +62,7 @@ def variants(scale):
     }
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     changes = variants(scale)
 
     def config(what, seed):
@@ -74,7 +73,7 @@ def cells(scale, images):
             return changed(config, loss={"weight": weight * config.loss.weight})
         return config
 
-    return table({"what": list(changes), "seed": SEEDS[scale]}, config)
+    return table({"what": list(changes), "seed": seeds}, config)
 
 
 def verdict(rows):

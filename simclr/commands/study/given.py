@@ -25,17 +25,27 @@ def scale(quick, full):
     return QUICK if quick else FULL if full else DOCS
 
 
+def seeds(scale, count):
+    """The seeds of a study, list of int.
+
+    Args:
+        scale: of SCALES.
+        count: how many, int >= 0; 0: as many as the scale's.
+    """
+    return list(range(count or SEEDS[scale]))
+
+
 def workdir(name, scale):
     """Where a study's runs lie where the user says nothing."""
     return os.path.join("runs", f"study_{name}_{scale}")
 
 
-def labels(study, scale, workdir):
+def labels(study, seeds, workdir):
     """The files of few labels that a study needs.
 
     Args:
         study: Study.
-        scale: of SCALES.
+        seeds: list of int.
         workdir: absolute folder.
 
     Returns:
@@ -46,8 +56,19 @@ def labels(study, scale, workdir):
             workdir, f"labels-{share:g}-seed_{seed}", "labels.csv"
         )
         for share in study.shares
-        for seed in SEEDS[scale]
+        for seed in seeds
     }
+
+
+def cells(study, scale, images, seeds):
+    """Its cells, dict of name -> Cell, those of one seed after another.
+
+    So a study that stops early, or takes more seeds, has whole seeds.
+    """
+    found = study.cells(scale, images, seeds)
+    return dict(
+        sorted(found.items(), key=lambda item: item[1].place["seed"])
+    )
 
 
 def images(scale, digits, photos, eval_photos, labels):

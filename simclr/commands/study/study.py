@@ -14,6 +14,11 @@ Quick = Annotated[
     bool, "Small nets, few runs, one seed: half an hour of 2 cores at most."
 ]
 Full = Annotated[bool, "The paper's settings, for an accelerator."]
+Seeds = Annotated[
+    arguments.Count,
+    "How many seeds. Default: 1 with `quick` and `full`, else 3. More of them "
+    "later add their runs to those that are there.",
+]
 Digits = Annotated[
     arguments.Path,
     "A folder of MNIST's four IDX files, or others like them. Default: the "
@@ -46,6 +51,7 @@ def study(
     *,
     quick: Quick = False,
     full: Full = False,
+    seeds: Seeds = 0,
     digits: Digits = "",
     images: Photos = "",
     eval_images: EvalPhotos = "",
@@ -75,9 +81,10 @@ def study(
     wanted = registry.get(name)
     scale = given.scale(quick, full)
     workdir = os.path.abspath(workdir or given.workdir(name, scale))
-    labels = given.labels(wanted, scale, workdir)
+    seeds = given.seeds(scale, seeds)
+    labels = given.labels(wanted, seeds, workdir)
     material = given.images(scale, digits, images, eval_images, labels)
-    cells = wanted.cells(scale, material)
+    cells = given.cells(wanted, scale, material, seeds)
     from simclr.commands.devices import take_devices
 
     devices = take_devices(strategy, replicas, engine, together=True)

@@ -10,7 +10,6 @@ from simclr.studies.study import (
     FEATURES,
     FULL,
     QUICK,
-    SEEDS,
     Score,
     Study,
     changed,
@@ -37,7 +36,7 @@ def words(digits, photos, unique, label, scale):
     )
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def base(unique, seed, **more):
         return bases.digits(
             scale,
@@ -54,7 +53,7 @@ def cells(scale, images):
     def supervised(method, unique, seed):
         return bases.by_labels(base(unique, seed))
 
-    last = {"unique": UNIQUE[scale], "seed": SEEDS[scale]}
+    last = {"unique": UNIQUE[scale], "seed": seeds}
     return table(
         {"method": ["SimCLR"], "temperature": TEMPERATURES[scale], **last},
         contrastive,

@@ -10,7 +10,6 @@ from simclr.studies.study import (
     FEATURES,
     FULL,
     QUICK,
-    SEEDS,
     Score,
     Study,
     changed,
@@ -36,7 +35,7 @@ def words(digits, size, label, scale):
     )
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def base(size, seed, label, **more):
         return bases.digits(
             scale,
@@ -53,7 +52,7 @@ def cells(scale, images):
     def supervised(method, label, size, seed):
         return bases.by_labels(base(size, seed, label))
 
-    last = {"size": SIZES[scale], "seed": SEEDS[scale]}
+    last = {"size": SIZES[scale], "seed": seeds}
     return table(
         {"method": ["SimCLR"], "temperature": TEMPERATURES, **last}, contrastive
     ) | table(

@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     probe,
@@ -32,7 +31,7 @@ _LOSSES = {
 _BATCHES = {QUICK: (128,), DOCS: (128, 256), FULL: (512, 1024, 2048)}
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(loss, batch_size, head_layers, seed):
         return changed(
             bases.simclr(scale, images, seed),
@@ -46,7 +45,7 @@ def cells(scale, images):
             "loss": _LOSSES[scale],
             "batch_size": _BATCHES[scale],
             "head_layers": LAYERS,
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         config,
     )

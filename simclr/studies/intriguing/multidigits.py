@@ -10,7 +10,6 @@ from simclr.studies.study import (
     FEATURES,
     FULL,
     QUICK,
-    SEEDS,
     Score,
     Study,
     table,
@@ -29,7 +28,7 @@ def words(digits, number, overlap, scale):
     )
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(method, overlap, number, seed):
         if number == 1 and overlap == "yes":
             return None
@@ -47,7 +46,7 @@ def cells(scale, images):
             "method": ["SimCLR", "supervised"],
             "overlap": ["no", "yes"],
             "number": NUMBERS[scale],
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         config,
     )

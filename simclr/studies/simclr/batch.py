@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     probe,
@@ -23,7 +22,7 @@ _BATCHES = {
 _EPOCHS = {QUICK: (1, 4), DOCS: (2, 5, 15), FULL: (100, 200, 400, 800)}
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(epochs, batch_size, seed):
         base = bases.simclr(scale, images, seed)
         return changed(
@@ -37,7 +36,7 @@ def cells(scale, images):
         {
             "epochs": _EPOCHS[scale],
             "batch_size": _BATCHES[scale],
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         config,
     )

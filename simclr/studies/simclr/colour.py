@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     own,
@@ -18,7 +17,7 @@ from simclr.studies.study import (
 STRENGTHS = (0.125, 0.25, 0.5, 1.0)
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(method, strength, seed):
         augment = {"color_strength": strength, "blur_probs": (0.0, 0.0)}
         if method == "SimCLR":
@@ -31,7 +30,7 @@ def cells(scale, images):
         {
             "method": ["SimCLR", "supervised"],
             "strength": STRENGTHS,
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         config,
     )

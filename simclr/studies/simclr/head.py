@@ -10,7 +10,6 @@ from simclr.studies.study import (
     FULL,
     PROJECTION,
     QUICK,
-    SEEDS,
     Score,
     Study,
     changed,
@@ -25,7 +24,7 @@ _DIMS = {
 }
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     """Without a head there is one run, for z is then h."""
 
     def config(head, dim, seed):
@@ -36,7 +35,7 @@ def cells(scale, images):
             model={"head_layers": HEADS[head], "head_dim": dim},
         )
 
-    axes = {"head": list(HEADS), "dim": _DIMS[scale], "seed": SEEDS[scale]}
+    axes = {"head": list(HEADS), "dim": _DIMS[scale], "seed": seeds}
     return table(axes, config)
 
 

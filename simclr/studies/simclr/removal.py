@@ -9,7 +9,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     Verdict,
     changed,
@@ -45,7 +44,7 @@ def augment(whole, removed):
     return Augment(**kept)
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(method, removed, seed):
         base = _METHODS[method](scale, images, seed)
         if scale != FULL:  # Blur is one of those that are taken away.
@@ -53,7 +52,7 @@ def cells(scale, images):
         return changed(base, augment=augment(base.augment, removed))
 
     axes = {"method": list(_METHODS), "removed": [*REMOVED, LAST]}
-    return table({**axes, "seed": SEEDS[scale]}, config)
+    return table({**axes, "seed": seeds}, config)
 
 
 def verdict(rows):

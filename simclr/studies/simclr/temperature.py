@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     probe,
@@ -19,7 +18,7 @@ NORMALIZED, PLAIN = (0.05, 0.1, 0.2, 0.5, 1.0), (10.0, 100.0)
 COSINE, PRODUCT = "cosine", "product"
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(similarity, temperature, seed):
         return changed(
             bases.simclr(scale, images, seed),
@@ -29,10 +28,10 @@ def cells(scale, images):
             },
         )
 
-    seeds = {"seed": SEEDS[scale]}
+    last = {"seed": seeds}
     return table(
-        {"similarity": [COSINE], "temperature": NORMALIZED, **seeds}, config
-    ) | table({"similarity": [PRODUCT], "temperature": PLAIN, **seeds}, config)
+        {"similarity": [COSINE], "temperature": NORMALIZED, **last}, config
+    ) | table({"similarity": [PRODUCT], "temperature": PLAIN, **last}, config)
 
 
 def verdict(rows):

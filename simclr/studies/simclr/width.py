@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     own,
@@ -24,7 +23,7 @@ _DEPTHS = {QUICK: (10,), DOCS: (10, 18), FULL: (18, 34, 50, 101, 152)}
 _METHODS = {"SimCLR": bases.simclr, "supervised": bases.supervised}
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def config(method, depth, width, seed):
         base = _METHODS[method](scale, images, seed)
         return changed(base, model={"depth": depth, "width": width})
@@ -34,7 +33,7 @@ def cells(scale, images):
             "method": list(_METHODS),
             "depth": _DEPTHS[scale],
             "width": _WIDTHS[scale],
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         config,
     )

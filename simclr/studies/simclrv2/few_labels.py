@@ -8,7 +8,6 @@ from simclr.studies.study import (
     DOCS,
     FULL,
     QUICK,
-    SEEDS,
     Study,
     changed,
     own,
@@ -19,7 +18,7 @@ SHARES, LAYERS = (0.01, 0.1), (0, 1, 2)
 _WIDTHS = {QUICK: (0.125, 0.5), DOCS: (0.125, 0.25, 0.5), FULL: (1.0, 2.0)}
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     def encoder(width, seed):
         base = bases.simclr(scale, images, seed)
         return changed(base, model={"width": width, "head_layers": 3})
@@ -43,14 +42,14 @@ def cells(scale, images):
             settled(encoder(width, seed)), {"width": width, "seed": seed}
         )
         for width in _WIDTHS[scale]
-        for seed in SEEDS[scale]
+        for seed in seeds
     }
     return encoders | table(
         {
             "share": SHARES,
             "layer": LAYERS,
             "width": _WIDTHS[scale],
-            "seed": SEEDS[scale],
+            "seed": seeds,
         },
         tuned,
     )

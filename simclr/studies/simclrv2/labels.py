@@ -12,7 +12,6 @@ from simclr.studies.study import (
     FEATURES,
     FULL,
     QUICK,
-    SEEDS,
     Score,
     Study,
     changed,
@@ -43,11 +42,11 @@ def column(share):
     return f"top1_{share:g}"
 
 
-def cells(scale, images):
+def cells(scale, images, seeds):
     """For each seed the two encoders, then what is made of them."""
     return {
         name: cell
-        for seed in SEEDS[scale]
+        for seed in seeds
         for name, cell in _of_seed(scale, images, seed).items()
     }
 
