@@ -112,7 +112,7 @@ def test_more_epochs(photos, whole_run, tmp_path, capsys):  # noqa: F811
     assert loop.train(config, run, ONE()) == ""
     said = capsys.readouterr().err
     assert "Changed   epochs: 4.0 -> 6.0" in said
-    assert "at step 17: the cosine now ends at step 25, not 17" in said
+    assert "at step 17: the decay now ends at step 25, not 17" in said
     folder = run_folder.checkpoints(run)
     assert checkpoint.step_of(checkpoint.paths(folder)[-1]) == 25
     before, after = rows(whole_run), rows(run)

@@ -1,3 +1,4 @@
+import math
 import pathlib
 
 import keras
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.models.heads import linear_probe, projection_head
+from simclr.config import Model
+from simclr.models.heads import build_head, linear_probe, projection_head
 from tests import published
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "model.npz")
@@ -48,6 +50,18 @@ def test_number_of_layers(num_layers, weights):
 def test_no_layers_leave_h_as_it_is():
     h = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)
     np.testing.assert_array_equal(projection_head(16, 4, 0)(h)["z"], h)
+
+
+@pytest.mark.parametrize(
+    ("init", "deviation"),
+    [("normal", 0.01), ("glorot", math.sqrt(2 / (256 + 256)))],
+)
+def test_how_the_kernels_start(init, deviation):
+    head = build_head(Model(head_dim=256, head_layers=2, head_init=init), 256)
+    kernels = [v for v in head.variables if v.name == "kernel"]
+    for kernel in kernels:
+        assert np.std(kernel) == pytest.approx(deviation, rel=0.03)
+    assert len(kernels) == 2
 
 
 @pytest.mark.parametrize(

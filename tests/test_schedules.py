@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.config import Config, Optimizer
 from simclr.optimizers.schedules import (
     WarmupCosine,
+    WarmupLinear,
     scaled_lr,
     total_steps,
     warmup_steps,
 )
+from simclr.training.tasks import optimizing
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "lr_schedule.npz")
 BARLOW = np.load(pathlib.Path(__file__).parent / "golden" / "barlow.npz")
@@ -83,6 +86,31 @@ def test_starts_at_zero_peaks_and_ends_at_zero(dtype):
     np.testing.assert_allclose(rates[8], 1, rtol=1e-6)
     assert rates[12:] == [0, 0]
     assert all(a > b for a, b in itertools.pairwise(rates[4:13]))
+
+
+def test_linear_decay():
+    schedule = WarmupLinear(2.0, 4, 12, final_share=0.1)
+    rates = [float(schedule(tf.constant(i))) for i in range(14)]
+    falling = [2 * (0.1 + 0.9 * (12 - i) / 8) for i in range(4, 13)]
+    expected = [0, 0.5, 1, 1.5, *falling, falling[-1]]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+def test_the_decay_of_a_config(decay):
+    config = Config(
+        batch_size=32,
+        optimizer=Optimizer(
+            base_lr=1.0,
+            lr_scaling="none",
+            lr_decay=decay,
+            warmup_epochs=0.0,
+        ),
+    )
+    schedule = optimizing.schedule(config, 320, 40)
+    assert float(schedule(20)) == pytest.approx(0.5)
+    quarter = {"cosine": 0.5 + 0.5**1.5, "linear": 0.75}
+    assert float(schedule(10)) == pytest.approx(quarter[decay])
 
 
 @pytest.mark.parametrize(

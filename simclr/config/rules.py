@@ -17,6 +17,8 @@ _CHOICES = {
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "loss.scaled": ("images", "features", "none"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
+    "optimizer.lr_decay": ("cosine", "linear"),
+    "model.head_init": ("normal", "glorot"),
     "train.precision": (
         "float32",
         "mixed_bfloat16",

@@ -125,6 +125,8 @@ class Model(Typed, prefix="model."):
     head_dim: int = 128  # d, length of a projection z.
     head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
     head_hidden_norm: bool = True  # Batch norm after the layers before it.
+    # How its kernels start: "normal" of deviation 0.01, SimCLR's; or "glorot".
+    head_init: str = "normal"
     # Batch norm's statistics are of both views; False: each view's own, as in
     # Barlow Twins.
     joint_views: bool = True
@@ -223,7 +225,7 @@ class Negatives(Typed, prefix="negatives."):
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer(Typed, prefix="optimizer."):
-    """Update rule and learning-rate schedule (warm-up, then cosine)."""
+    """Update rule and learning-rate schedule (warm-up, then decay)."""
 
     name: str = "lars"  # "lars", "sgd" (Nesterov), "adam" or "adamw".
     lars_variant: str = "classic"  # SimCLR's; or "popular", "barlow".
@@ -233,7 +235,8 @@ class Optimizer(Typed, prefix="optimizer."):
     momentum: float = 0.9
     weight_decay: float = 1e-6
     warmup_epochs: float = 10.0
-    final_lr_share: float = 0.0  # Where the cosine ends, of the peak.
+    lr_decay: str = "cosine"  # From the warm-up to the end; or "linear".
+    final_lr_share: float = 0.0  # Where the decay ends, of the peak.
     # Of LARS: learning rate of biases and batch norm, times the others'.
     bias_lr_factor: float = 1.0
     # Learning rate of a part of the backbone, times that of the part above it;

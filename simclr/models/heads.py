@@ -3,12 +3,19 @@
 Letters: n rows, f features, d projection dimensions, k classes.
 """
 
+import functools
+
 import keras
 from keras import layers
 
 from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 from simclr.models.dtypes import float32_or_wider
+
+_INITS = {
+    "normal": functools.partial(keras.initializers.RandomNormal, stddev=0.01),
+    "glorot": keras.initializers.GlorotUniform,
+}
 
 
 def build_head(model, features):
@@ -20,6 +27,7 @@ def build_head(model, features):
         hidden_dim=model.head_hidden,
         last_norm=model.head_norm,
         hidden_norm=model.head_hidden_norm,
+        init=model.head_init,
     )
 
 
@@ -48,6 +56,7 @@ def projection_head(
     hidden_dim=0,
     last_norm=True,
     hidden_norm=True,
+    init="normal",
 ):
     """The projection head g, z = g(h).
 
@@ -64,6 +73,8 @@ def projection_head(
         hidden_dim: width of the hidden layers; 0: f.
         last_norm: batch norm after the last layer.
         hidden_norm: batch norm after each hidden layer.
+        init: of the kernels, of _INITS: "normal" with deviation 0.01
+            (SimCLR's code) or "glorot" (the RandBits notebook's).
 
     Returns:
         A functional keras.Model from [n, f] to a dict of "layer0" (the input),
@@ -83,13 +94,13 @@ def projection_head(
     x = keras.Input((in_dim,), dtype=wide, name="layer0")
     inputs, ends = x, {"layer0": x}
     for i in range(1, num_layers):
-        x = _dense(x, hidden_dim or in_dim, name=f"layer{i}_dense")
+        x = _dense(x, hidden_dim or in_dim, init, f"layer{i}_dense")
         if hidden_norm:
             x = BatchNorm(name=f"layer{i}_bn")(x)
         x = layers.ReLU(name=f"layer{i}_relu")(x)
         ends[f"layer{i}"] = x
     if num_layers:
-        x = _dense(x, out_dim, name="z_dense")
+        x = _dense(x, out_dim, init, "z_dense")
     if num_layers and last_norm:
         ends["z"] = BatchNorm(center=False, dtype=wide, name="z_bn")(x)
     else:
@@ -101,9 +112,7 @@ def linear_probe(in_dim, num_classes, *, zero_init=False, name="probe"):
     """A linear classifier, built: [n, f] to logits [n, k], at least float32."""
     probe = layers.Dense(
         num_classes,
-        kernel_initializer="zeros"
-        if zero_init
-        else keras.initializers.RandomNormal(stddev=0.01),
+        kernel_initializer="zeros" if zero_init else _INITS["normal"](),
         dtype=float32_or_wider(),
         name=name,
     )
@@ -111,10 +120,7 @@ def linear_probe(in_dim, num_classes, *, zero_init=False, name="probe"):
     return probe
 
 
-def _dense(x, units, name):
+def _dense(x, units, init, name):
     return layers.Dense(
-        units,
-        use_bias=False,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-        name=name,
+        units, use_bias=False, kernel_initializer=_INITS[init](), name=name
     )(x)

@@ -89,10 +89,18 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         left = (self.total_steps - step) / max(
             self.total_steps - self.warmup_steps, 1
         )
+        share = self.share(tf.clip_by_value(left, 0.0, 1.0))
+        share = self.final_share + (1 - self.final_share) * share
+        return self.peak_lr * tf.where(step < self.warmup_steps, warm, share)
+
+    def share(self, left):
+        """What is left of the peak after the warm-up, a scalar in [0, 1].
+
+        Args:
+            left: scalar in [0, 1], the share of those steps that is left.
+        """
         # (1 + cos(pi * (1 - left))) / 2, exact to the end, where it nears 0.
-        cosine = tf.sin(math.pi / 2 * tf.clip_by_value(left, 0.0, 1.0)) ** 2
-        cosine = self.final_share + (1 - self.final_share) * cosine
-        return self.peak_lr * tf.where(step < self.warmup_steps, warm, cosine)
+        return tf.sin(math.pi / 2 * left) ** 2
 
     def get_config(self):
         """Arguments of the constructor."""
@@ -102,3 +110,19 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "total_steps": self.total_steps,
             "final_share": self.final_share,
         }
+
+
+@keras.saving.register_keras_serializable(package="simclr")
+class WarmupLinear(WarmupCosine):
+    """Linear warm-up from 0 to the peak, then a straight line to the end.
+
+    Arguments and errors are those of WarmupCosine.
+    """
+
+    def share(self, left):
+        """What is left of the peak after the warm-up: as much as of the steps.
+
+        Args:
+            left: scalar in [0, 1], the share of those steps that is left.
+        """
+        return left

@@ -52,6 +52,6 @@ def tell_changes(change, task, step):
     old = optimizing.schedule(change.config, change.images, before)
     say(
         f"Rate      {float(old(min(step, before - 1))):.4g} -> "
-        f"{float(task.schedule(step)):.4g} at step {step}: the cosine now ends "
+        f"{float(task.schedule(step)):.4g} at step {step}: the decay now ends "
         f"at step {task.total_steps}, not {before}"
     )

@@ -66,9 +66,7 @@ def cells(study, scale, images, seeds):
     So a study that stops early, or takes more seeds, has whole seeds.
     """
     found = study.cells(scale, images, seeds)
-    return dict(
-        sorted(found.items(), key=lambda item: item[1].place["seed"])
-    )
+    return dict(sorted(found.items(), key=lambda item: item[1].place["seed"]))
 
 
 def images(scale, digits, photos, eval_photos, labels):

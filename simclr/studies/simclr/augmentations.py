@@ -62,9 +62,7 @@ def cells(scale, images, seeds):
         area = base.augment.crop_area
         return changed(base, augment=augment(first, second, area))
 
-    return table(
-        {"first": tried, "second": tried, "seed": seeds}, config
-    )
+    return table({"first": tried, "second": tried, "seed": seeds}, config)
 
 
 def mirrored(rows):

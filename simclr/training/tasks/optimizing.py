@@ -6,13 +6,16 @@ from simclr.optimizers import decayed_by_loss as decayed_kernels
 from simclr.optimizers.decay import kind
 from simclr.optimizers.schedules import (
     WarmupCosine,
+    WarmupLinear,
     scaled_lr,
     warmup_steps,
 )
 
+_SCHEDULES = {"cosine": WarmupCosine, "linear": WarmupLinear}
+
 
 def schedule(config, num_examples, total_steps):
-    """The learning rate of each step of a run, WarmupCosine.
+    """The learning rate of each step of a run, one of _SCHEDULES.
 
     Args:
         config: the Config.
@@ -20,7 +23,7 @@ def schedule(config, num_examples, total_steps):
         total_steps: int.
     """
     wanted = config.optimizer
-    return WarmupCosine(
+    return _SCHEDULES[wanted.lr_decay](
         peak_lr=scaled_lr(wanted.base_lr, config.batch_size, wanted.lr_scaling),
         warmup_steps=warmup_steps(
             wanted.warmup_epochs, num_examples, config.batch_size
