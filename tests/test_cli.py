@@ -90,6 +90,16 @@ def test_bad_input_is_one_line_and_status_2(line, message, capsys):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("line", ["--help", "study --list"])
+def test_a_reader_that_leaves_is_no_fault(line, monkeypatch):
+    def gone(*args, **kwargs):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", gone)
+    with pytest.raises(BrokenPipeError):
+        cli.main(line.split())
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(ValueError, match="No recipe"):
         cli.main(["pretrain", "--config=nowhere.py", "--debug"])

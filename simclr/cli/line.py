@@ -34,6 +34,7 @@ def main(argv, commands, usage):
 
     Raises:
         KeyboardInterrupt: by Ctrl-C; Stopped, by a signal that was heard.
+        BrokenPipeError: nobody reads what is said.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         show(usage())
@@ -55,6 +56,8 @@ def main(argv, commands, usage):
     try:
         call = call_of(command.arguments, words, values)
         return command.status(command.function(**call))
+    except BrokenPipeError:  # Nobody reads on, which is no fault.
+        raise
     except Exception as error:
         if values.debug:
             raise
