@@ -92,8 +92,9 @@ def test_bad_input_is_one_line_and_status_2(line, message, capsys):
 
 @pytest.mark.parametrize("line", ["--help", "study --list"])
 def test_a_reader_that_leaves_is_no_fault(line, monkeypatch):
-    def gone(*args, **kwargs):
-        raise BrokenPipeError
+    def gone(*args, file=None, **kwargs):
+        if file is None:
+            raise BrokenPipeError
 
     monkeypatch.setattr("builtins.print", gone)
     with pytest.raises(BrokenPipeError):
