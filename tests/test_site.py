@@ -1,6 +1,7 @@
 """The site: what it shows, pages that code makes, links."""
 
 import importlib.util
+import json
 import pathlib
 import re
 import sys
@@ -8,7 +9,7 @@ import types
 
 import pytest
 
-from simclr.cli import recipes_page, reference_page
+from simclr.cli import recipes_page, reference_page, studies_page
 from simclr.config import Config, recipes
 from simclr.config.values import keys
 
@@ -41,6 +42,35 @@ def test_the_reference_is_current():
 def test_the_reference_has_every_setting():
     told = re.findall(r"^\| `([\w.]+)` \| `", reference_page.page(), re.M)
     assert sorted(told) == sorted(keys(Config))
+
+
+def test_what_the_studies_found_is_current():
+    """`python -m simclr.cli.studies_page > docs/study_results.md`."""
+    page = studies_page.page(ROOT / "docs" / "studies")
+    assert (ROOT / "docs/study_results.md").read_text() == page
+
+
+def test_what_a_study_found_is_told_from_its_rows(tmp_path):
+    rows = [
+        {"name": f"{s}-{t}-{seed}", "similarity": s, "temperature": t}
+        | {"seed": seed, "top1": top1 + seed / 10, "top1_top5": 0.9}
+        | {"images": 100, "minutes": 2.0}
+        for s, t, top1 in (
+            *(("cosine", 0.05, 0.3), ("cosine", 0.2, 0.5)),
+            *(("cosine", 1.0, 0.4), ("product", 10.0, 0.2)),
+        )
+        for seed in (0, 1)
+    ]
+    facts = {"rows": rows, "command": "simclr study it", "notes": ["So."]}
+    facts |= {"machine": "a laptop", "commit": "1234567"}
+    (tmp_path / "temperature.json").write_text(json.dumps(facts))
+    page = studies_page.page(tmp_path)
+    assert "| [temperature](#temperature) | appears | 2 | 8 | 16 |" in page
+    assert "with cosines T 0.2 is best, 55.0 %; without" in page
+    assert "| cosine | 0.05 | 35.0 (30.0 to 40.0) | 59.7 |" in page
+    assert "| cosine | 0.2 | 55.0 (50.0 to 60.0) |  |" in page
+    assert "8 runs in 16 minutes, a laptop, commit 1234567." in page
+    assert "\nSo.\n" in page and "(studies/temperature.png)" in page
 
 
 @pytest.fixture

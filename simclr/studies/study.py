@@ -95,6 +95,8 @@ class Study:
         draw: function (path, rows=list of dict) that draws the figure.
         verdict: function (rows) -> Verdict.
         minutes: dict of scale -> about how many, on 2 cores; full: none.
+        published: function of a row (dict) to the paper's number for its
+            place, a share, or None.
         shares: shares of the labels, for Images.labels.
         deviations: str, where it is not as the paper; "" where it is.
     """
@@ -108,6 +110,7 @@ class Study:
     draw: Callable
     verdict: Callable
     minutes: dict
+    published: Callable = lambda row: None
     shares: tuple = ()
     deviations: str = ""
 

@@ -175,6 +175,7 @@ STUDY = Study(
     scores=scores,
     draw=draw,
     verdict=verdict,
+    published=lambda row: PUBLISHED.get((row["bits"], row["temperature"])),
     minutes={QUICK: 20, DOCS: 100, FULL: None},
     deviations="bits are a hash of the image's name, not of its bytes",
 )

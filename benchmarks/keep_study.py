@@ -1,0 +1,65 @@
+"""Keeps what a study found for the docs: its figure and its table.
+
+    python benchmarks/keep_study.py RUNS/study_head_quick \
+        --command="simclr study head --quick" \
+        --machine="2 cores of an Intel Xeon with AMX"
+
+Writes docs/studies/NAME.json and NAME.png; then
+`python -m simclr.cli.studies_page > docs/study_results.md`. Notes that stand in
+the JSON stay; --note replaces them (why a finding does not appear).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+KEPT = os.path.join(HERE, "docs", "studies")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", help="of the study: study.json, study.png")
+    parser.add_argument("--command", required=True)
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--commit", default="", help="default: HEAD")
+    parser.add_argument("--note", action="append", default=[])
+    wanted = parser.parse_args()
+    with open(os.path.join(wanted.folder, "study.json")) as file:
+        facts = json.load(file)
+    path = os.path.join(KEPT, f"{facts['study']}.json")
+    notes = wanted.note
+    if not notes and os.path.exists(path):
+        with open(path) as file:
+            notes = json.load(file)["notes"]
+    facts |= {
+        "command": wanted.command,
+        "machine": wanted.machine,
+        "commit": wanted.commit or head(),
+        "notes": notes,
+    }
+    os.makedirs(KEPT, exist_ok=True)
+    with open(path, "w") as file:
+        json.dump(facts, file, indent=1)
+        file.write("\n")
+    shutil.copyfile(
+        os.path.join(wanted.folder, "study.png"),
+        os.path.join(KEPT, f"{facts['study']}.png"),
+    )
+
+
+def head():
+    """The commit, seven digits."""
+    return subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"],
+        cwd=HERE,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

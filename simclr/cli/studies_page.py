@@ -1,0 +1,151 @@
+"""docs/study_results.md: `python -m simclr.cli.studies_page > FILE`.
+
+It is made of docs/studies/NAME.json, the study.json of a run with the commit
+and the machine (benchmarks/keep_study.py), so verdicts are today's code's.
+"""
+
+import json
+import os
+import statistics
+
+from simclr.messages.counts import counted
+from simclr.studies import registry
+
+KEPT = os.path.join("docs", "studies")
+_BEGIN = """\
+# What the studies found here
+
+Runs of [the papers' studies](studies.md) on 2 cores: small nets, small images,
+few epochs. The papers' numbers are of ImageNet's photos, and beside ours for
+their order alone; RandBits' are of the same net and images. A table's cell is
+the mean of the seeds, in %, with the least and the most.
+
+This page is made of the runs' tables: `python -m simclr.cli.studies_page`.
+"""
+_SHOWN = {
+    True: "The finding appears",
+    False: "The finding does not appear",
+    None: "Not all of the runs that tell are there",
+}
+
+
+def page(folder=KEPT):
+    """The page, a str.
+
+    Args:
+        folder: of NAME.json, and NAME.png.
+    """
+    kept = {
+        name: path
+        for name in registry.STUDIES
+        if os.path.exists(path := os.path.join(folder, f"{name}.json"))
+    }
+    parts = [_BEGIN, _summary(kept)]
+    return "\n".join(parts + [_section(name, kept[name]) for name in kept])
+
+
+def _facts(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _summary(kept):
+    """The table of all: what was found, in how many runs and minutes."""
+    lines = [
+        "| study | finding | seeds | runs | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    for name, path in kept.items():
+        rows = _facts(path)["rows"]
+        verdict = registry.get(name).verdict(rows)
+        lines.append(
+            f"| [{name}](#{name}) | {_short(verdict)} | "
+            f"{len({row['seed'] for row in rows})} | {len(rows)} | "
+            f"{minutes(rows):.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _short(verdict):
+    return {True: "appears", False: "does not appear", None: "not all run"}[
+        verdict.appears
+    ]
+
+
+def minutes(rows):
+    """What the runs of a study took, one after another."""
+    return sum(row["minutes"] for row in rows)
+
+
+def _section(name, path):
+    """A study: finding, verdict, figure, table, command."""
+    study, facts = registry.get(name), _facts(path)
+    rows, verdict = facts["rows"], registry.get(name).verdict(facts["rows"])
+    lines = [
+        f"## {name}\n",
+        f"**{study.title}** ({study.paper}, {study.figure}). The paper: "
+        f"{study.finding}.\n",
+        f"{_SHOWN[verdict.appears]}: {verdict.words}.\n",
+    ]
+    lines += [f"{note}\n" for note in facts["notes"]]
+    lines += [
+        f"![{study.title}](studies/{name}.png)\n",
+        f"```bash\n{facts['command']}\n```\n",
+        f"{counted(len(rows), 'run')} in {minutes(rows):.0f} minutes, "
+        f"{facts['machine']}, commit {facts['commit']}.\n",
+        "<details markdown><summary>All runs</summary>\n",
+        _table(study, rows),
+        "</details>\n",
+    ]
+    return "\n".join(lines)
+
+
+def _table(study, rows):
+    """Every place: the mean over the seeds, and the paper's number."""
+    numbers = _numbers(rows)
+    places = {}
+    for row in rows:
+        place = tuple(
+            (key, value)
+            for key, value in row.items()
+            if key not in (*numbers, *_NO_PLACE) and not key.endswith("_top5")
+        )
+        places.setdefault(place, []).append(row)
+    keys = list(dict.fromkeys(key for place in places for key, _ in place))
+    paper = any(study.published(row) is not None for row in rows)
+    head = [*(key.replace("_", " ") for key in keys), *numbers]
+    head += ["the paper"] if paper else []
+    lines = [head, ["---"] * len(head)]
+    for place, found in places.items():
+        cells = [str(dict(place).get(key, "")) for key in keys]
+        cells += [_spread(found, number) for number in numbers]
+        if paper:
+            cells.append(_percent(study.published(found[0])))
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+_NO_PLACE = ("name", "seed", "images", "minutes")
+
+
+def _numbers(rows):
+    """The columns that hold scores, in the rows' order."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [key for key in keys if f"{key}_top5" in keys or key == "top1"]
+
+
+def _spread(rows, number):
+    """Mean, least and most of a column, in %; "" where there is none."""
+    found = [row[number] for row in rows if row.get(number) is not None]
+    if len(found) < 2 or min(found) == max(found):
+        return _percent(found[0] if found else None)
+    low, high = _percent(min(found)), _percent(max(found))
+    return f"{_percent(statistics.fmean(found))} ({low} to {high})"
+
+
+def _percent(share):
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
