@@ -62,6 +62,9 @@ def test_how_the_kernels_start(init, deviation):
     for kernel in kernels:
         assert np.std(kernel) == pytest.approx(deviation, rel=0.03)
     assert len(kernels) == 2
+    probe = linear_probe(512, 512, init=init)
+    wide = deviation * (1 if init == "normal" else math.sqrt(0.5))
+    assert np.std(probe.kernel) == pytest.approx(wide, rel=0.03)
 
 
 @pytest.mark.parametrize(

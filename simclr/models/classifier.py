@@ -58,7 +58,10 @@ def build(config, num_classes):
         )
         width = models["head"].output.shape[-1]
     models["classifier"] = heads.linear_probe(
-        width, num_classes, zero_init=classifier.zero_init, name="classifier"
+        width,
+        num_classes,
+        init="zeros" if classifier.zero_init else "normal",
+        name="classifier",
     )
     _freeze(models, backbones.parts(config.model), classifier.freeze)
     return Classifier(models)

@@ -15,6 +15,7 @@ from simclr.models.dtypes import float32_or_wider
 _INITS = {
     "normal": functools.partial(keras.initializers.RandomNormal, stddev=0.01),
     "glorot": keras.initializers.GlorotUniform,
+    "zeros": keras.initializers.Zeros,
 }
 
 
@@ -108,11 +109,18 @@ def projection_head(
     return keras.Model(inputs, ends, name="head")
 
 
-def linear_probe(in_dim, num_classes, *, zero_init=False, name="probe"):
-    """A linear classifier, built: [n, f] to logits [n, k], at least float32."""
+def linear_probe(in_dim, num_classes, *, init="normal", name="probe"):
+    """A linear classifier, built: [n, f] to logits [n, k], at least float32.
+
+    Args:
+        in_dim: f.
+        num_classes: k.
+        init: of the kernel: as of a projection head, or "zeros".
+        name: of the layer.
+    """
     probe = layers.Dense(
         num_classes,
-        kernel_initializer="zeros" if zero_init else _INITS["normal"](),
+        kernel_initializer=_INITS[init](),
         dtype=float32_or_wider(),
         name=name,
     )

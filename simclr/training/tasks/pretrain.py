@@ -90,7 +90,9 @@ class Pretrain(Task):
         self.head = build_head(self.config.model, features)
         models = {"encoder": self.encoder, "head": self.head}
         if num_classes and self.config.train.probe:
-            self.linear = heads.linear_probe(features, num_classes)
+            self.linear = heads.linear_probe(
+                features, num_classes, init=self.config.model.head_init
+            )
             models["probe"] = self.linear
             self.scalars += ("probe_loss", "probe_accuracy")
         self.negatives = None
