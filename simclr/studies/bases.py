@@ -16,6 +16,7 @@ _EPOCHS = {QUICK: 3.0, DOCS: 8.0, FULL: 100.0}
 # Of a few labels; the paper's at full scale.
 _MOST_EPOCHS = {QUICK: 60.0, DOCS: 100.0, FULL: 60.0}
 _BATCH = {QUICK: 128, DOCS: 256, FULL: 4096}
+_STEM = {QUICK: "half", DOCS: "auto", FULL: "imagenet"}
 
 
 def data(images, size):
@@ -39,7 +40,9 @@ def simclr(scale, images, seed=0):
         seed=seed,
         data=data(images, size=28),
         augment=Augment(crop_area=(0.2, 1.0), blur_probs=(0.0, 0.0)),
-        model=Model(depth=10, width=0.25, head_layers=2),
+        model=Model(
+            depth=10, width=0.25, stem=_STEM[scale], head_layers=2
+        ),
         loss=Loss(temperature=0.2),
         # By the square root, so that batches of all sizes learn.
         optimizer=Optimizer(
@@ -158,7 +161,7 @@ def digits(scale, source, test, seed=0, *, size, temperature=0.2):
         model=Model(
             depth=18 if full else 10,
             width=1.0 if full else 0.25,
-            stem="imagenet" if size > 64 else "cifar",
+            stem=_STEM[scale],
             head_layers=2,
         ),
         loss=Loss(temperature=temperature),
