@@ -105,7 +105,7 @@ def test_a_grid_is_one_table_and_what_is_done_is_left_alone(tmp_path):
     _, rows, _ = again.run(cells, tmp_path)
     assert again.trained == [] and len(again.scored) == 2
     assert [row["minutes"] for row in rows] == [7.0, 8.0]  # As it was trained.
-    assert again.said[0] == "\nCell      batch_size_8: done before"
+    assert again.said[0] == "\nCell      batch_size_8 (1 of 2): done before"
 
 
 def test_what_stops_it_leaves_the_table_of_what_is_scored(tmp_path):

@@ -129,7 +129,7 @@ def test_what_is_done_is_skipped_and_what_is_not_is_made(folder, done, capsys):
         path.unlink()
     assert cli.main(command(folder, done)) == 0
     shown = capsys.readouterr().err
-    assert "Stage     teacher: done before" in shown
+    assert "Stage     teacher (3 of 4): done before" in shown
     after = times()
     assert after.pop("student") > before.pop("student")
     assert after == before

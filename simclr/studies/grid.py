@@ -119,9 +119,9 @@ def run(
     started = time.monotonic()
     rows, folders = [], dict(given or {})
     before = _minutes_before(os.path.join(workdir, f"{table}.json"))
-    for name, cell in cells.items():
+    for number, (name, cell) in enumerate(cells.items(), start=1):
         began = time.monotonic()
-        title = f"\n{word:9} {name}"
+        title = f"\n{word:9} {name} ({number} of {len(cells)})"
         if name in folders:
             say(f"{title}: {folders[name]}")
         else:
