@@ -40,9 +40,7 @@ def simclr(scale, images, seed=0):
         seed=seed,
         data=data(images, size=28),
         augment=Augment(crop_area=(0.2, 1.0), blur_probs=(0.0, 0.0)),
-        model=Model(
-            depth=10, width=0.25, stem=_STEM[scale], head_layers=2
-        ),
+        model=Model(depth=10, width=0.25, stem=_STEM[scale], head_layers=2),
         loss=Loss(temperature=0.2),
         # By the square root, so that batches of all sizes learn.
         optimizer=Optimizer(
