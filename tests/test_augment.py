@@ -9,6 +9,7 @@ from simclr.config import Augment
 from simclr.data.views import colour, view_draws
 from simclr.data.views.op import Op, View
 from simclr.data.views.operations import blur, jitter
+from simclr.data.views.rooms import Rooms
 from tests import reference_augment
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "augment.npz")
@@ -45,6 +46,9 @@ def of_view(draws, view):
     return {name: x[:, view] for name, x in draws.items()}
 
 
+ROOMS = Rooms()
+
+
 def steps(*operations):
     return View.of(operations).steps
 
@@ -55,7 +59,7 @@ def colour_views(augment, n=16, one_by_one=False, compiled=False):
     @tf.function(jit_compile=compiled)
     def run(x, draws):
         return colour.colour_views(
-            [x, x], draws, augment, one_by_one=one_by_one
+            [x, x], draws, augment, rooms=ROOMS if one_by_one else None
         )
 
     return np.stack(run(tf.constant(images(n)), draws_of(n=n)))
@@ -103,7 +107,7 @@ def test_host_work_runs_in_tf_data():
             [rows["image"], rows["image"]],
             rows["draws"],
             Augment(),
-            one_by_one=True,
+            rooms=ROOMS,
         ),
         num_parallel_calls=2,
     )
@@ -199,7 +203,7 @@ def test_golden_statistics(rule, strength):
     augment = Augment(color_strength=strength, brightness_rule=rule)
     augment = dataclasses.replace(augment, blur_probs=(0.0, 0.0))
     draws = next(iter(draws))
-    found, _ = colour.colour_views([x, x], draws, augment, one_by_one=True)
+    found, _ = colour.colour_views([x, x], draws, augment, rooms=ROOMS)
     found = found.numpy()
 
     version = {"multiply": "v2", "add": "v1"}[rule]

@@ -1,6 +1,8 @@
 """Batches: the same pixels from any step on, on any number of replicas."""
 
+import gc
 import uuid
+import weakref
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from simclr.data.images.reader import Reader
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
 from simclr.data.views import colour
+from simclr.data.views.rooms import Rooms
 from simclr.engines import inputs
 from tests.conftest import four_replicas
 from tests.images import ListSource, encoded
@@ -162,6 +165,20 @@ def test_batches_that_cannot_be(batch_size, replicas, message):
     strategy = four_replicas() if replicas == 4 else ONE()
     with pytest.raises(ValueError, match=message):
         steps(reader(), strategy, 0, 1, batch_size=batch_size)
+
+
+def test_a_run_that_has_ended_keeps_no_image():
+    """A study has many runs in one process."""
+
+    def rooms():
+        gc.collect()
+        return sum(isinstance(x, Rooms) for x in gc.get_objects())
+
+    before, data = rooms(), reader()
+    steps(data, ONE(), 0, 2)
+    kept = weakref.ref(data)
+    del data
+    assert rooms() == before and kept() is None
 
 
 def test_no_thread_tunes_the_batches(strategy):

@@ -3,6 +3,8 @@
 Shapes: N = images in the global batch, n = images per replica, s = side.
 """
 
+import weakref
+
 import numpy as np
 import tensorflow as tf
 
@@ -66,6 +68,10 @@ def training_batches(
     def dataset(context):
         """This worker's replicas' batches, in order of step, then replica."""
         n = batch_size // replicas
+        rooms = Rooms()
+        loader = _Loader(
+            reader, rooms, image_size, augment.views[:views], targets
+        )
         batches = shares.of_pipeline(
             lambda step: _rows(reader, step, seed, batch_size, augment, views),
             context,
@@ -74,15 +80,13 @@ def training_batches(
             first_step=first_step,
             last_step=last_step,
         ).map(
-            lambda rows: _load(
-                reader, rows, image_size, augment.views[:views], targets
-            ),
+            lambda rows: _load(loader, rows),
             num_parallel_calls=host.batches_at_once(n),
             deterministic=True,
         )
         if not on_device:
             batches = batches.map(
-                lambda batch: _coloured(batch, augment),
+                lambda batch: _coloured(batch, augment, rooms),
                 num_parallel_calls=tf.data.AUTOTUNE,
                 deterministic=True,
             )
@@ -147,9 +151,9 @@ def sample_views(reader, *, seed, step, count, image_size, augment):
     # a data set's functions are.
     with tf.device("CPU"):
         rows = _rows(reader, step, seed, count, augment, len(augment.views))
-        batch = _coloured(
-            _load(reader, rows, image_size, augment.views, None), augment
-        )
+        rooms = Rooms()
+        loader = _Loader(reader, rooms, image_size, augment.views)
+        batch = _coloured(_load(loader, rows), augment, rooms)
     views = with_planes([batch["view1"], batch["view2"]], batch)
     return tuple(view.numpy() for view in views)
 
@@ -206,23 +210,37 @@ def _rows(reader, step, seed, batch_size, augment, views):
     return {"index": index, "draws": draws}
 
 
-def _load(reader, rows, image_size, views, targets):
-    """The rows of a replica: a decode of each image, a crop for each view."""
-    n, source, rooms = rows["index"].shape[0], reader.source, Rooms()
+class _Loader:
+    """Loads rows: a decode of each image, a crop for each of its views.
 
-    def load(index, crop_seeds, flips):
+    Args:
+        reader: Reader of the source.
+        rooms: Rooms.
+        image_size: s.
+        views: list of config views.
+        targets: [images, k] array or None.
+    """
+
+    def __init__(self, reader, rooms, image_size, views, targets=None):
+        self._reader, self._rooms = reader, rooms
+        self._image_size = image_size
+        self._views, self._targets = views, targets
+
+    def __call__(self, index, crop_seeds, flips):
+        """A list of arrays, in the order of `shapes`."""
+        source, targets = self._reader.source, self._targets
         images, found = host.load_views(
-            reader,
+            self._reader,
             index,
             crop_seeds,
             flips,
-            size=image_size,
-            areas=[view.area for view in views],
-            flip_probs=[view.flip_prob for view in views],
-            rooms=rooms,
+            size=self._image_size,
+            areas=[view.area for view in self._views],
+            flip_probs=[view.flip_prob for view in self._views],
+            rooms=self._rooms,
         )
         labels = source.labels
-        label = np.full([n], -1) if labels is None else labels[found]
+        label = np.full([len(index)], -1) if labels is None else labels[found]
         # Of the image that was loaded, as the label is.
         more = [] if targets is None else [targets[found].astype("float32")]
         if source.num_planes:
@@ -234,18 +252,29 @@ def _load(reader, rows, image_size, views, targets):
             *more,
         ]
 
-    shapes = {
-        f"view{i + 1}": ([n, image_size, image_size, 3], tf.uint8)
-        for i in range(len(views))
-    }
-    shapes |= {"label": ([n], tf.int32), "replaced": ([n], tf.int32)}
-    if targets is not None:
-        shapes["target"] = ([n, targets.shape[1]], tf.float32)
-    if source.num_planes:
-        shapes["planes"] = ([n, source.num_planes], tf.float32)
-    draws = rows["draws"]
+    def shapes(self, n):
+        """dict of what n rows give -> (shape, dtype)."""
+        side, source = self._image_size, self._reader.source
+        found = {
+            f"view{i + 1}": ([n, side, side, 3], tf.uint8)
+            for i in range(len(self._views))
+        }
+        found |= {"label": ([n], tf.int32), "replaced": ([n], tf.int32)}
+        if self._targets is not None:
+            found["target"] = ([n, self._targets.shape[1]], tf.float32)
+        if source.num_planes:
+            found["planes"] = ([n, source.num_planes], tf.float32)
+        return found
+
+
+def _load(loader, rows):
+    """The rows of a replica, as a _Loader loads them."""
+    shapes, draws = loader.shapes(rows["index"].shape[0]), rows["draws"]
+    # TensorFlow keeps the function until the process ends. The data set keeps
+    # the loader, by the function that calls this, and lets go of its images.
+    kept = weakref.ref(loader)
     loaded = tf.numpy_function(
-        load,
+        lambda *arrays: kept()(*arrays),
         [rows["index"], draws["crop_seeds"], draws["flip"]],
         [dtype for _, dtype in shapes.values()],
         stateful=False,
@@ -257,11 +286,11 @@ def _load(reader, rows, image_size, views, targets):
     return {**example, "draws": draws}
 
 
-def _coloured(batch, augment):
+def _coloured(batch, augment, rooms):
     """A batch with its colour work done here, on the host."""
     draws = batch.pop("draws")
     names = [name for name in ("view1", "view2") if name in batch]
     views = colour.colour_views(
-        [batch[name] for name in names], draws, augment, one_by_one=True
+        [batch[name] for name in names], draws, augment, rooms=rooms
     )
     return {**batch, **dict(zip(names, views))}

@@ -8,11 +8,11 @@ form there (host_colour.py), which compiles nothing; otherwise by
 """
 
 import functools
+import weakref
 
 import tensorflow as tf
 
 from simclr.data.views import host_colour, operation, table
-from simclr.data.views.rooms import Rooms
 from simclr.data.views.view_draws import draw_name
 from simclr.messages.errors import InputError
 
@@ -85,7 +85,7 @@ def _looped(steps):
 
 
 @tf.autograph.experimental.do_not_convert  # Nothing depends on a tensor.
-def colour_views(views, draws, augment, *, one_by_one=False):
+def colour_views(views, draws, augment, *, rooms=None):
     """Applies to each view of a batch what comes after crop and flip.
 
     Args:
@@ -93,8 +93,9 @@ def colour_views(views, draws, augment, *, one_by_one=False):
             static shape.
         draws: view_draws.draw's dict for these rows, [n, v, ...].
         augment: config.Augment.
-        one_by_one: An image at a time, as is best on a host, instead of all
-            at once, as is best inside a step on an accelerator.
+        rooms: Rooms of an input pipeline, which has to keep them: an image at
+            a time, as is best on a host. None: all at once, as is best inside
+            a step on an accelerator.
 
     Returns:
         tuple of v views: [n, s, s, 3] in [0, 1], float32 or the type of float
@@ -104,11 +105,15 @@ def colour_views(views, draws, augment, *, one_by_one=False):
     # Where nothing is coloured, there is nothing to compile.
     any_chance = any(op.prob > 0 for steps in lists for op, _ in steps)
     function = colour
-    if one_by_one and any_chance:
+    if rooms is not None and any_chance:
         ready = all(map(host_colour.has_all, lists)) and all(
             images.dtype == tf.uint8 for images in views
         )
-        function = _on_host if ready else colour_one_by_one
+        function = (
+            functools.partial(_on_host, rooms=rooms)
+            if ready
+            else colour_one_by_one
+        )
     return tuple(
         function(
             images, {name: x[:, view] for name, x in draws.items()}, lists[view]
@@ -117,12 +122,13 @@ def colour_views(views, draws, augment, *, one_by_one=False):
     )
 
 
-def _on_host(images, draws, steps):
+def _on_host(images, draws, steps, *, rooms):
     """host_colour.colour_on_host of tensors: uint8 [n, s, s, 3]."""
-    names, rooms = list(draws), Rooms()
+    # Weakly, for TensorFlow keeps the function until the process ends.
+    names, kept = list(draws), weakref.ref(rooms)
     coloured = tf.numpy_function(
         lambda images, *draws: host_colour.colour_on_host(
-            images, dict(zip(names, draws)), steps, rooms
+            images, dict(zip(names, draws)), steps, kept()
         ),
         [images, *draws.values()],
         tf.float32,
