@@ -9,6 +9,7 @@ import errno
 import os
 import resource
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -16,10 +17,13 @@ import pytest
 from simclr import config as config_lib
 from simclr.data.shards.prepare import prepare
 from simclr.data.sources.registry import open_source
-from simclr.messages.errors import in_one_line
-from simclr.runs import checkpoint, metrics
+from simclr.export import check, net, written
+from simclr.export.formats import FORMATS
+from simclr.messages.errors import in_one_line, is_bad_input
+from simclr.runs import checkpoint, metrics, weights
 from simclr.runs import folder as run_folder
 from simclr.storage import array_file, whole
+from tests import tiny_encoder
 from tests.images import write
 
 
@@ -136,3 +140,44 @@ def test_prepare_names_the_shard_and_leaves_no_half(
     assert caught.value.filename == str(out / f"images-00000.{file_format}")
     assert os.listdir(out) == ["dataset.json"]
     assert prepare(source, str(out), **options).num_examples == 40
+
+
+def test_an_export_names_the_file_and_keeps_the_older_one(tmp_path):
+    """By each library's own writer; LiteRT's file is made of a SavedModel."""
+    run = tiny_encoder.write(tmp_path / "run", "photos")
+    built = net.build(weights.load_parts(run))
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, _ in FORMATS.values():
+        (out / name).write_text("of an older export")
+    for kind, name in (
+        ("keras", "model.keras"),
+        ("savedmodel", "saved_model"),
+        ("onnx", "model.onnx"),
+        ("litert", "saved_model"),
+    ):
+        with most_bytes(2000), pytest.raises(OSError) as caught:
+            written.write(built, (kind,), [], str(out), None)
+        assert caught.value.filename == str(out / name), kind
+        assert caught.value.errno == errno.EFBIG, kind
+        assert len(os.listdir(out)) == len(FORMATS), kind
+
+
+def test_a_full_disk_of_the_checks_process_is_no_fault_of_a_file(
+    tmp_path, monkeypatch
+):
+    run = tiny_encoder.write(tmp_path / "run", "photos")
+    built = net.build(weights.load_parts(run))
+    image = np.zeros([64, 64, 3], np.uint8)
+    line = f"OSError: [Errno 28] {os.strerror(errno.ENOSPC)}"
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **_: subprocess.CompletedProcess(command, 1, "", line),
+    )
+    with pytest.raises(OSError, match="No space left") as caught:
+        check.differences(built, [image], {"keras": "model.keras"})
+    assert not is_bad_input(caught.value)
+    with most_bytes(10_000), pytest.raises(OSError) as caught:
+        check.differences(built, [image], {"keras": "model.keras"})
+    assert caught.value.filename.endswith("x.npz")

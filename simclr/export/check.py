@@ -19,6 +19,7 @@ from simclr.data.images.reader import Reader
 from simclr.export import fresh
 from simclr.export import net as nets
 from simclr.messages.errors import InputError
+from simclr.storage.whole import disk_fault, naming
 
 BOUND = 1e-5  # Of an output's range over the images.
 IMAGES = 64
@@ -49,6 +50,7 @@ def differences(net, images, files, python=sys.executable):
 
     Raises:
         InputError: the process ended before it had an answer.
+        OSError: the disk of temporary files is full.
     """
     groups = collections.defaultdict(list)
     for image in images:
@@ -106,7 +108,8 @@ def _said(batches, jpeg, files, python):
         given |= {
             f"jpeg/{i}": np.frombuffer(x, np.uint8) for i, x in enumerate(jpeg)
         }
-        np.savez(inputs, **given)
+        with naming(inputs):
+            np.savez(inputs, **given)
         named = [f"{k}={os.path.abspath(path)}" for k, path in files.items()]
         done = subprocess.run(
             [python, script, inputs, outputs, *named],
@@ -116,6 +119,8 @@ def _said(batches, jpeg, files, python):
         )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+            if fault := disk_fault(last, outputs):
+                raise fault
             raise InputError(
                 f"The process that checks the export ended with "
                 f"{done.returncode}: {last}"

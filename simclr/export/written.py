@@ -7,6 +7,7 @@ from simclr.export import check, keras_file, saved_model
 from simclr.export.formats import CARD, CLASSES, FORMATS
 from simclr.messages.errors import InputError
 from simclr.storage.whole import (
+    disk_fault,
     finish_any,
     remove_any,
     scratch_folder,
@@ -31,11 +32,12 @@ def write(net, formats, images, out, card):
 
     Raises:
         InputError: a file cannot be written, or is wrong.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, as where the disk is full: an
+            older export stays as it was.
     """
     os.makedirs(out, exist_ok=True)
     with scratch_folder(os.path.join(out, "export")) as aside:
-        wrong = _write_all(net, formats, aside)
+        wrong = _write_all(net, formats, aside, out)
         files = {
             kind: os.path.join(aside, FORMATS[kind][0])
             for kind in formats
@@ -71,8 +73,16 @@ def write(net, formats, images, out, card):
     return good
 
 
-def _write_all(net, formats, folder):
-    """Writes what can be written; dict of format -> why the others cannot."""
+def _write_all(net, formats, folder, out):
+    """Writes what can be written; dict of format -> why the others cannot.
+
+    Args:
+        net, formats, out: as in `write`.
+        folder: where the files are written until they are checked.
+
+    Raises:
+        OSError: the disk takes no more, which is no format's fault.
+    """
     wrong = {}
     path = {k: os.path.join(folder, name) for k, (name, _) in FORMATS.items()}
     steps = {}
@@ -94,6 +104,9 @@ def _write_all(net, formats, folder):
         try:
             step()
         except Exception as error:  # Converters raise what they like.
+            file = os.path.join(out, FORMATS[kind][0])
+            if fault := disk_fault(str(error), file):
+                raise fault from None
             first = str(error).strip().splitlines() or [type(error).__name__]
             wrong[kind] = f"it cannot be written: {first[0]}"
     return {kind: why for kind, why in wrong.items() if kind in formats}

@@ -6,6 +6,7 @@ removes it. A file that is still being written is locked, and stays.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -13,6 +14,8 @@ import shutil
 import uuid
 
 _WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
+# What the system says where a disk takes no more.
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def unfinished_path(path):
@@ -97,6 +100,22 @@ def naming(path, instead_of=None):
         if error.errno is not None and error.filename in (None, instead_of):
             error.filename = path
         raise
+
+
+def disk_fault(text, path):
+    """What the system said of a disk, in the words of a library's error.
+
+    Args:
+        text: str, the library's message.
+        path: of the file that was being written.
+
+    Returns:
+        OSError that names the file; None where the text tells of no disk.
+    """
+    for number in _OF_DISKS:
+        if os.strerror(number) in text:
+            return OSError(number, os.strerror(number), path)
+    return None
 
 
 @contextlib.contextmanager

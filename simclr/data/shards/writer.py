@@ -2,15 +2,11 @@
 
 import contextlib
 import dataclasses
-import errno
 import os
 
 from simclr.data.shards import FORMATS, arrayrecord, crop_loss, tfrecord
 from simclr.data.shards import index as shard_index
 from simclr.storage import whole
-
-# Of the system's errors in a library's words.
-_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Shard:
@@ -92,13 +88,11 @@ class Shard:
                 error
             ):
                 raise
-            text = str(error)
-            number = next((n for n in _WRITING if os.strerror(n) in text), None)
             path = os.path.join(self._out_dir, self._file)
-            if number is None:
-                line = text.splitlines()[0][:120]
-                raise OSError(f"{path} cannot be written: {line}") from None
-            raise OSError(number, os.strerror(number), path) from None
+            if fault := whole.disk_fault(str(error), path):
+                raise fault from None
+            line = str(error).splitlines()[0][:120]
+            raise OSError(f"{path} cannot be written: {line}") from None
 
     def _reencoded(self, plan):
         """What the plan says of re-encoded images, a dict."""
