@@ -49,7 +49,7 @@ def main():
         trials = plan(names, options.kills, random.Random(options.seed))
         rows, whole = collections.defaultdict(list), {}
         for number, (name, fault, share) in enumerate(trials):
-            trial = Trial(place, name, every[name])
+            trial = Trial(place, every[name])
             if name not in whole:
                 whole[name] = trial.undisturbed()
             trouble = trial.run(whole[name], fault, share)
@@ -83,15 +83,13 @@ class Trial:
 
     Args:
         place: folder of the material.
-        name: of the command.
         case: cases.Case.
     """
 
-    def __init__(self, place, name, case):
+    def __init__(self, place, case):
         self.place, self.case = place, case
         # One path for all: it stands in configs and stores.
         self.folder = os.path.join(place, "at")
-        self.store = "store" if name == "embed" else ""
         # Two undisturbed runs of two workers already differ in a last bit.
         self.bits = case.workers == 1
 
@@ -105,7 +103,7 @@ class Trial:
         if self.case.copied:
             shutil.copytree(
                 os.path.join(self.place, self.case.copied),
-                os.path.join(self.folder, "run"),
+                os.path.join(self.folder, self.case.copied),
             )
 
     def lines(self, at_write=None):
@@ -121,7 +119,7 @@ class Trial:
         began = time.monotonic()
         run_to_end(self.lines(), self.env())
         seconds = time.monotonic() - began
-        kept = found.read(self.folder, self.store, bits=self.bits)
+        kept = found.read(self.folder, self.case.store, bits=self.bits)
         assert not found.left_over(self.folder), found.left_over(self.folder)
         size = sum(
             os.path.getsize(os.path.join(root, name))
@@ -142,7 +140,7 @@ class Trial:
             return trouble
         if left := found.left_over(self.folder):
             return f"left {left}"
-        now = found.read(self.folder, self.store, bits=self.bits)
+        now = found.read(self.folder, self.case.store, bits=self.bits)
         wrong = sorted(
             path for path in {*kept, *now} if kept.get(path) != now.get(path)
         )
@@ -188,8 +186,7 @@ class Trial:
             resize(self.folder, used + room)
             [process] = start(self.lines(), self.env())
             [text] = wait([process])
-            # 2: of `export`, that goes on with the other formats.
-            if process.returncode not in (0, 1, 2):
+            if process.returncode not in (0, 1):
                 return f"status {process.returncode}: {text[-300:]!r}"
             full = "No space left" in text or "its disk has" in text
             if process.returncode and not full:

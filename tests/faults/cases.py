@@ -56,12 +56,15 @@ class Case(NamedTuple):
 
     Attributes:
         words: function of the folder to the command's words, a list.
-        copied: name of a run that the folder gets first, as FOLDER/run; "".
+        copied: name of a run or store that the folder gets first, as
+            FOLDER/NAME; "".
+        store: name of the folder's store, of which the rows count; "".
         workers: int, how many processes run it together.
     """
 
     words: object
     copied: str = ""
+    store: str = ""
     workers: int = 1
 
 
@@ -94,6 +97,10 @@ def first_runs(place):
             *("finetune", f"--config={place}/finetune.py", "--strategy=cpu"),
             *(f"--init={place}/base", f"--workdir={place}/teacher"),
         ],
+        "store": [
+            *("embed", f"{place}/base", f"{place}/photos", "--strategy=cpu"),
+            *(f"--out={place}/store", "--day=2026-11-28"),
+        ],
     }
 
 
@@ -109,8 +116,8 @@ def cases(place):
 
         return Case(words, workers=workers)
 
-    def run(*words, copied=""):
-        return Case(lambda folder: [w.format(folder) for w in words], copied)
+    def run(*words, **more):
+        return Case(lambda folder: [w.format(folder) for w in words], **more)
 
     cpu = "--strategy=cpu"
     return {
@@ -128,15 +135,21 @@ def cases(place):
         "embed": run(
             *("embed", f"{place}/base", f"{place}/photos"),
             *("--out={}/store", "--day=2026-11-28", cpu),
+            store="store",
+        ),
+        "dedup": run(
+            *("dedup", "{}/store", "--threshold=0.5", "--out={}/dedup"),
+            copied="store",
+            store="store",
         ),
         "export": run(
             *("export", f"{place}/teacher", f"--data={place}/photos"),
-            *("--out={}/export", "--format=keras", "--format=savedmodel"),
+            *("--out={}/export", "--format=keras,savedmodel"),
         ),
         "lower": run(
             *("lower", f"--config={place}/pretrain.py", "--workdir={}/run")
         ),
-        "evaluate": run("evaluate", "{}/run", cpu, copied="base"),
+        "evaluate": run("evaluate", "{}/base", cpu, copied="base"),
     }
 
 
