@@ -25,8 +25,8 @@ def test_help_shows_that_commands_flags_only(capsys):
 @pytest.mark.parametrize(
     "name, text",
     [
-        ("check", "or a table as of docs/data.md, for DATA.\n"),
-        ("pretrain", "or a table as of docs/data.md, for --data.\n"),
+        ("check", "a labels.csv (id,label), for DATA; docs/data.md has what"),
+        ("pretrain", "labels.csv (id,label), for --data; docs/data.md has"),
         ("pretrain", "In Python also a dict.\n"),
         ("compile", "(default: v5e-8)\n"),
         ("doctor", "--debug  [bool] Show tracebacks and logs."),

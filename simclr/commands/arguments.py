@@ -40,9 +40,9 @@ Count = Annotated[int, AtLeast(0)]
 
 Recipe = Annotated[
     str | Config,
-    "A recipe: the name of one of this package, such as demo, or of a Python "
-    "file. The file is run, so take none that you would not run. In Python a "
-    "Config, too.",
+    "A recipe: one of this package by name, such as demo, or a Python file. "
+    "The file is run, so use only files that you trust. In Python also a "
+    "Config.",
     PATH,
 ]
 Images = Annotated[
@@ -55,25 +55,26 @@ Data = Annotated[
 ]
 Keep = Annotated[
     Path,
-    "A CSV file with a column id: train on those images of `data` alone, as "
-    "dedup or a balance over clusters chose them.",
+    "A CSV file with a column id: train only on these images of `data`. "
+    "simclr dedup and simclr select write such files.",
 ]
 Labels = Annotated[
     Path,
-    "A labels.csv (id,label), or a table as of docs/data.md, for `data`.",
+    "A table of labels, such as a labels.csv (id,label), for `data`; "
+    "docs/data.md has what is read.",
 ]
 EvalData = Annotated[Path, "Held-out labelled images, if any."]
 EvalLabels = Annotated[Path, "A table of labels for `eval_data`."]
 LabelFraction = Annotated[
     Share,
-    "Use this share of the labels, as many of each class, chosen by the seed "
-    "and written to labels.csv in the run folder; 0: all.",
+    "Use this share of the labels, the same number of each class. The seed "
+    "chooses them; labels.csv in the run folder lists them. 0: all.",
 ]
 Preprocessing = Annotated[
     Text,
     "How encoders in files take their images, such as 'imagenet, size=224, "
-    "output=image_embeds' (docs/frozen_encoders.md); default: as a JSON file "
-    "beside each says, or its own first layers.",
+    "output=image_embeds' (docs/frozen_encoders.md). Default: from a JSON file "
+    "next to each, or from its first layers.",
 ]
 Run = Annotated[Path, "A run folder."]
 Store = Annotated[Path, "A store, as `simclr embed` makes it."]
@@ -88,7 +89,8 @@ Init = Annotated[
 ]
 Set = Annotated[
     tuple[str, ...],
-    "KEY=VALUE over the recipe; repeatable. In Python also a dict.",
+    "Change a setting of the recipe: KEY=VALUE; repeatable. In Python also a "
+    "dict.",
     REPEATABLE,
 ]
 Workdir = Annotated[
@@ -96,24 +98,24 @@ Workdir = Annotated[
 ]
 MaxHours = Annotated[
     float,
-    "Save and stop (the command: with status 75) after so many hours; 0: no "
-    "limit.",
+    "Save and stop after this many hours; the command then has exit status "
+    "75. 0: no limit.",
     AtLeast(0),
 ]
 Seed = Annotated[Count, "Seed of every random choice."]
 Engine = Annotated[
     Literal[ENGINES],
-    "What runs the net: tf.distribute, or jax's devices (the extra [aot]) for "
-    "hardware that TensorFlow does not drive.",
+    "What runs the net: tensorflow; or pjrt, jax's runtime (the extra [aot]), "
+    "for devices that TensorFlow does not support.",
 ]
 Strategy = Annotated[
     Literal[KINDS],
-    "Devices to use; auto takes the best that is there, and trains on all "
+    "Devices to use; auto takes the fastest kind, and trains on all "
     "machines that TF_CONFIG names.",
 ]
 Replicas = Annotated[
     Count,
-    "Number of GPUs, or of logical CPU replicas; 0: all GPUs, one CPU.",
+    "Number of GPUs, or of replicas on the CPU; 0: all GPUs, or one replica.",
 ]
 On = Annotated[
     str,
@@ -122,8 +124,8 @@ On = Annotated[
 ]
 NewImages = Annotated[
     bool,
-    "Resume a run although its images or labels have changed since it "
-    "stopped, such as by new photos in the folder.",
+    "Resume a run whose images or labels have changed since it stopped, such "
+    "as by new photos in the folder.",
 ]
 Profile = Annotated[
     bool,
@@ -139,7 +141,7 @@ Callbacks = Annotated[
 Quiet = Annotated[bool, "Print nothing, show no bars.", PYTHON_ONLY]
 Settings = Annotated[
     Any,
-    "Values over the recipe, after `set`: epochs=20, or a part's as a dict, "
+    "Settings that differ from the recipe, after `set`: epochs=20, or a dict, "
     'model={"depth": 50}; model may also be a keras.Model or a function that '
     "makes one (docs/backbones.md).",
 ]

@@ -26,7 +26,7 @@ _ADDED = {
     ],
     "classes": Annotated[
         Literal["auto", "folders"],
-        "folders: each sub-folder is a class, whatever their depth and number; "
+        "folders: each sub-folder is a class, at any depth; "
         "auto: where they look like classes.",
     ],
     "image_key": Annotated[

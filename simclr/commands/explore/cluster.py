@@ -28,8 +28,8 @@ Most = Annotated[
 ]
 Way = Annotated[
     Literal[WAYS],
-    "head: a layer on the features, trained on neighbours and then on itself "
-    "(SCAN). hdbscan: by density; finds the number itself.",
+    "kmeans; head: a layer on the features, trained so that neighbours get the "
+    "same cluster (SCAN); hdbscan: by density, finds the number itself.",
 ]
 Dims = Annotated[
     int,
@@ -61,7 +61,7 @@ def cluster(
     seed: arguments.Seed = 0,
     quiet: arguments.Quiet = False,
 ):
-    """Clusters the images of a store; ids and names last over new fits.
+    """Clusters the images of a store; new fits keep ids and names.
 
     Writes the columns cluster, distance and novelty, and a report:
     clusters.csv, clusters.png, events.csv (what was born, died, split and

@@ -16,12 +16,12 @@ Quick = Annotated[
 Full = Annotated[bool, "The paper's settings, for an accelerator."]
 Seeds = Annotated[
     arguments.Count,
-    "How many seeds. Default: 1 with `quick` and `full`, else 3. More of them "
-    "later add their runs to those that are there.",
+    "Number of seeds. Default: 1 with `quick` and `full`, else 3. With more "
+    "seeds a later call adds the missing runs.",
 ]
 Digits = Annotated[
     arguments.Path,
-    "A folder of MNIST's four IDX files, or others like them. Default: the "
+    "A folder with MNIST's four IDX files, or similar ones. Default: the "
     "sample; with `full` tfds:mnist.",
 ]
 Photos = Annotated[

@@ -12,8 +12,8 @@ from simclr.messages.say import show
 
 Data = Annotated[
     arguments.Path,
-    "Labelled images to fit kNN and the probe on, or for a classifier to name; "
-    "default: the run's.",
+    "Labelled images to fit kNN and the probe on; default: the run's. A "
+    "classifier is scored on them if there is no `eval_data`.",
 ]
 EvalData = Annotated[
     arguments.Path,
@@ -21,7 +21,8 @@ EvalData = Annotated[
 ]
 MaxImages = Annotated[
     arguments.Count,
-    "Fit kNN and the probe on, and score, at most so many images; 0: all.",
+    "Largest number of images to fit kNN and the probe on, and to score; 0: "
+    "all.",
 ]
 Baselines = Annotated[bool, "Also score raw pixels and the untrained encoder."]
 Baseline = Annotated[
@@ -39,8 +40,8 @@ Classifier = Annotated[
 
 Out = Annotated[
     arguments.Path,
-    "Folder for the results; default: the run folder, which may be one that "
-    "nobody can write to.",
+    "Folder for the results, for example if the run folder is read-only; "
+    "default: the run folder.",
 ]
 
 

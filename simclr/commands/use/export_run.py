@@ -21,7 +21,7 @@ Run = Annotated[
 Out = Annotated[arguments.Path, "The folder to write; default: RUN/export."]
 Images = Annotated[
     arguments.Path,
-    "Images that the files are compared on: 64 of them, as they are.",
+    "Images to compare the files with the run on; 64 of them are taken.",
 ]
 
 

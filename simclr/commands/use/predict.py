@@ -11,12 +11,12 @@ from simclr.messages.errors import InputError
 
 Out = Annotated[
     arguments.Path,
-    "The file to write; older predictions are replaced, nothing else. Images "
-    "that cannot be read are listed in OUT.unreadable.tsv.",
+    "The file to write. It may replace older predictions, but no other file. "
+    "Images that cannot be read are listed in OUT.unreadable.tsv.",
 ]
 Top = Annotated[
     int,
-    "Number of classes to write for each image, the likeliest first.",
+    "Number of classes to write for each image, the most probable first.",
     arguments.AtLeast(1),
 ]
 Probabilities = Annotated[
@@ -25,8 +25,8 @@ Probabilities = Annotated[
 ]
 Into = Annotated[
     arguments.Path,
-    "Also a store, as `simclr embed` makes it, whose column `prediction` gets "
-    "the likeliest class of each image that the store has.",
+    "A store, as `simclr embed` makes it: also write the most probable class "
+    "of each of its images into its column prediction.",
 ]
 
 
@@ -44,10 +44,9 @@ def predict(
     engine: arguments.Engine = "tensorflow",
     quiet: arguments.Quiet = False,
 ):
-    """Writes a classifier's answers for new images to a CSV file.
+    """Writes the classes of new images, by a classifier, to a CSV file.
 
-    Its columns id and label make it a labels.csv for the same images. It takes
-    its name when it is whole.
+    Its columns id and label make it a labels.csv for the same images.
 
     Returns:
         Path of the file.
