@@ -1,8 +1,8 @@
 """Keeps what a study found for the docs: its figure and its table.
 
-    python benchmarks/keep_study.py RUNS/study_head_quick \
-        --command="simclr study head --quick" \
-        --machine="2 cores of an Intel Xeon with AMX"
+    python benchmarks/keep_study.py runs/study_head_quick \
+        --machine="2 cores of an Intel Xeon with AMX" \
+        --command="simclr study head --quick"
 
 Writes docs/studies/NAME.json and NAME.png; then
 `python -m simclr.cli.studies_page > docs/study_results.md`. Notes that stand in

@@ -176,9 +176,9 @@ def test_a_run_that_has_ended_keeps_no_image():
 
     before, data = rooms(), reader()
     steps(data, ONE(), 0, 2)
-    kept = weakref.ref(data)
+    held = weakref.ref(data)
     del data
-    assert rooms() == before and kept() is None
+    assert rooms() == before and held() is None
 
 
 def test_no_thread_tunes_the_batches(strategy):

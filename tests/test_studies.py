@@ -228,6 +228,24 @@ def test_a_verdict_sees_the_finding_and_its_opposite(name, scale):
     assert found.appears is False, found.words
 
 
+def test_places_of_one_seed_are_no_seeds():
+    """Of heads of 32 and 256 dimensions, a spread is no error of the seeds."""
+    rows = [
+        {"head": head, "dim": dim, "seed": seed, "top1": top1 + seed}
+        for head, low in (("none", 0.1), ("linear", 0.2))
+        for dim, top1 in ((32, low), (256, low + 0.2))
+        for seed in (0, 1)
+    ]
+    found = verdicts.values(rows, head="linear")
+    assert found == pytest.approx([0.3, 1.3])
+    one_seed = [row for row in rows if row["seed"] == 0]
+    assert verdicts.higher(
+        one_seed, {"head": "linear"}, {"head": "none"}, ("one", "other")
+    ) == verdicts.Verdict(
+        True, "one 30.0 %, other 20.0 % (+10.0 points, of one seed)"
+    )
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_verdict_of_runs_that_are_missing_is_none(name):
     verdict = registry.get(name).verdict

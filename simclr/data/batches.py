@@ -272,9 +272,9 @@ def _load(loader, rows):
     shapes, draws = loader.shapes(rows["index"].shape[0]), rows["draws"]
     # TensorFlow keeps the function until the process ends. The data set keeps
     # the loader, by the function that calls this, and lets go of its images.
-    kept = weakref.ref(loader)
+    held = weakref.ref(loader)
     loaded = tf.numpy_function(
-        lambda *arrays: kept()(*arrays),
+        lambda *arrays: held()(*arrays),
         [rows["index"], draws["crop_seeds"], draws["flip"]],
         [dtype for _, dtype in shapes.values()],
         stateful=False,

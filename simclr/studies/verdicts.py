@@ -7,13 +7,17 @@ from simclr.studies.study import Verdict
 
 
 def values(rows, value="top1", **place):
-    """The numbers of the rows at a place, a list; None counts for nothing."""
-    return [
-        row[value]
-        for row in rows
-        if row.get(value) is not None
-        and all(row.get(key) == at for key, at in place.items())
-    ]
+    """The numbers of the rows at a place, one of each seed, a list.
+
+    Of several rows of a seed it is their mean; None counts for nothing.
+    """
+    seeds = {}
+    for row in rows:
+        if row.get(value) is not None and all(
+            row.get(key) == at for key, at in place.items()
+        ):
+            seeds.setdefault(row.get("seed"), []).append(row[value])
+    return [statistics.fmean(found) for found in seeds.values()]
 
 
 def mean(rows, value="top1", **place):

@@ -125,10 +125,10 @@ def colour_views(views, draws, augment, *, rooms=None):
 def _on_host(images, draws, steps, *, rooms):
     """host_colour.colour_on_host of tensors: uint8 [n, s, s, 3]."""
     # Weakly, for TensorFlow keeps the function until the process ends.
-    names, kept = list(draws), weakref.ref(rooms)
+    names, held = list(draws), weakref.ref(rooms)
     coloured = tf.numpy_function(
         lambda images, *draws: host_colour.colour_on_host(
-            images, dict(zip(names, draws)), steps, kept()
+            images, dict(zip(names, draws)), steps, held()
         ),
         [images, *draws.values()],
         tf.float32,
