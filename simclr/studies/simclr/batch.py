@@ -2,6 +2,7 @@
 
 import functools
 
+from simclr.messages.counts import counted
 from simclr.pictures import series
 from simclr.studies import bases, verdicts
 from simclr.studies.study import (
@@ -60,8 +61,8 @@ def verdict(rows):
     few, many = (f"{100 * gain:+.1f}" for gain in gains)
     return verdicts.Verdict(
         gains[0] > 0 and gains[1] < gains[0],
-        f"batch {sizes[-1]} over {sizes[0]}: {few} points after {epochs[0]:g} "
-        f"epochs, {many} after {epochs[-1]:g}",
+        f"batch {sizes[-1]} over {sizes[0]}: {few} points after "
+        f"{counted(epochs[0], 'epoch')}, {many} after {epochs[-1]:g}",
     )
 
 
