@@ -120,7 +120,7 @@ def test_a_study_is_killed_and_goes_on(tmp_path):
         words, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{rows[0]['name']}: done before" in done.stderr
+    assert f"{rows[0]['name']} (1 of 5): done before" in done.stderr
     assert "Found     nonlinear" in done.stdout and "finding" in done.stdout
     facts = json.loads(table.read_text())
     assert (facts["study"], facts["scale"]) == ("head", "quick")
@@ -189,7 +189,7 @@ FULL_RUNS = (
         "method_SimCLR-temperature_0.05-size_80-seed_0",
         "v5e-8",
     ),
-    ("randbits", "temperature_0.05-bits_20", "v5e-8"),
+    ("randbits", "temperature_0.05-bits_20-seed_0", "v5e-8"),
 )
 
 
