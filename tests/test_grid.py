@@ -287,7 +287,7 @@ def test_two_cells_killed_and_gone_on_with(tmp_path):
         command, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{first.name}: done before" in done.stdout
+    assert f"{first.name} (1 of 2): done before" in done.stdout
     assert "Scored    before" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     rows = table(tmp_path / "grid")["rows"]
