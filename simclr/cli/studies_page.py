@@ -15,18 +15,14 @@ KEPT = os.path.join("docs", "studies")
 _BEGIN = """\
 # What the studies found here
 
-Runs of [the papers' studies](studies.md) on 2 cores: small nets, small images,
-few epochs. The papers' numbers are of ImageNet's photos, and beside ours for
-their order alone; RandBits' are of the same net and images. A table's cell is
-the mean of the seeds, in %, with the least and the most.
+Runs of [the papers' studies](studies.md) on a core or two: small nets, small
+images, few epochs. The papers' numbers are of ImageNet's photos, and beside
+ours for their order alone; RandBits' are of the same net and images. A table's
+cell is the mean of the seeds, in %, with the least and the most.
 
 This page is made of the runs' tables: `python -m simclr.cli.studies_page`.
 """
-_SHOWN = {
-    True: "The finding appears",
-    False: "The finding does not appear",
-    None: "Not all of the runs that tell are there",
-}
+_NO_PLACE = ("name", "seed", "images", "minutes")
 
 
 def page(folder=KEPT):
@@ -35,18 +31,14 @@ def page(folder=KEPT):
     Args:
         folder: of NAME.json, and NAME.png.
     """
-    kept = {
-        name: path
-        for name in registry.STUDIES
-        if os.path.exists(path := os.path.join(folder, f"{name}.json"))
-    }
+    kept = {}
+    for name in registry.STUDIES:
+        path = os.path.join(folder, f"{name}.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                kept[name] = json.load(file)
     parts = [_BEGIN, _summary(kept)]
     return "\n".join(parts + [_section(name, kept[name]) for name in kept])
-
-
-def _facts(path):
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
 
 
 def _summary(kept):
@@ -55,43 +47,37 @@ def _summary(kept):
         "| study | finding | seeds | runs | minutes |",
         "|---|---|---|---|---|",
     ]
-    for name, path in kept.items():
-        rows = _facts(path)["rows"]
-        verdict = registry.get(name).verdict(rows)
+    for name, facts in kept.items():
+        rows = facts["rows"]
+        finding = registry.get(name).verdict(rows).finding
         lines.append(
-            f"| [{name}](#{name}) | {_short(verdict)} | "
+            f"| [{name}](#{name}) | {finding.removeprefix('the finding ')} | "
             f"{len({row['seed'] for row in rows})} | {len(rows)} | "
-            f"{minutes(rows):.0f} |"
+            f"{_minutes(rows):.0f} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _short(verdict):
-    return {True: "appears", False: "does not appear", None: "not all run"}[
-        verdict.appears
-    ]
-
-
-def minutes(rows):
+def _minutes(rows):
     """What the runs of a study took, one after another."""
     return sum(row["minutes"] for row in rows)
 
 
-def _section(name, path):
+def _section(name, facts):
     """A study: finding, verdict, figure, table, command."""
-    study, facts = registry.get(name), _facts(path)
-    rows, verdict = facts["rows"], registry.get(name).verdict(facts["rows"])
+    study, rows = registry.get(name), facts["rows"]
+    verdict = study.verdict(rows)
     lines = [
         f"## {name}\n",
         f"**{study.title}** ({study.paper}, {study.figure}). The paper: "
         f"{study.finding}.\n",
-        f"{_SHOWN[verdict.appears]}: {verdict.words}.\n",
+        f"{verdict.finding.capitalize()}: {verdict.words}.\n",
     ]
     lines += [f"{note}\n" for note in facts["notes"]]
     lines += [
         f"![{study.title}](studies/{name}.png)\n",
         f"```bash\n{facts['command']}\n```\n",
-        f"{counted(len(rows), 'run')} in {minutes(rows):.0f} minutes, "
+        f"{counted(len(rows), 'run')} in {_minutes(rows):.0f} minutes, "
         f"{facts['machine']}, commit {facts['commit']}.\n",
         "<details markdown><summary>All runs</summary>\n",
         _table(study, rows),
@@ -123,9 +109,6 @@ def _table(study, rows):
             cells.append(_percent(study.published(found[0])))
         lines.append(cells)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-_NO_PLACE = ("name", "seed", "images", "minutes")
 
 
 def _numbers(rows):

@@ -125,9 +125,7 @@ class Model(Typed, prefix="model."):
     head_dim: int = 128  # d, length of a projection z.
     head_norm: bool = True  # Batch norm after the last layer; not in Barlow's.
     head_hidden_norm: bool = True  # Batch norm after the layers before it.
-    # How its kernels and the online probe's start: "normal" of deviation 0.01,
-    # SimCLR's; or "glorot".
-    head_init: str = "normal"
+    head_init: str = "normal"  # Of its kernels and the probe's; or "glorot".
     # Batch norm's statistics are of both views; False: each view's own, as in
     # Barlow Twins.
     joint_views: bool = True

@@ -37,7 +37,7 @@ FIRST, SECOND = "invariance term alone", "redundancy term alone"
 UNIT, BARE = "unit vectors", "no batch norm in the projector"
 NO_VARIANCE = "nor variances in the loss"
 CROSS_ENTROPY = "cross-entropy with temperature"
-# By the row of the figure; the paper's batches and lambdas, of 300 epochs.
+# The paper's, of 300 epochs, by the row of the figure.
 PUBLISHED = {
     BASELINE: 0.714,
     FIRST: 0.573,

@@ -79,6 +79,15 @@ class Verdict:
     appears: bool | None
     words: str
 
+    @property
+    def finding(self):
+        """A few words on whether it appears."""
+        return {
+            True: "the finding appears",
+            False: "the finding does not appear",
+            None: "not all of the runs that tell are there",
+        }[self.appears]
+
 
 @dataclasses.dataclass(frozen=True)
 class Study:

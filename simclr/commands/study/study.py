@@ -38,12 +38,6 @@ Workdir = Annotated[
     arguments.Workdir, "Default: runs/study_NAME, and the scale."
 ]
 
-_SHOWN = {
-    True: "the finding appears",
-    False: "the finding does not appear",
-    None: "not all of the runs that tell are there",
-}
-
 
 @command
 def study(
@@ -109,5 +103,5 @@ def study(
         if wanted.deviations:
             show(f"Other     {wanted.deviations}")
         show(f"Found     {verdict.words}")
-        show(f"          {_SHOWN[verdict.appears]}")
+        show(f"          {verdict.finding}")
     return run_cells.Studied(workdir, rows, verdict, stopped)

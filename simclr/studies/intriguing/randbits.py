@@ -5,7 +5,6 @@ below, for MNIST at batch 1,000 and 10 epochs.
 """
 
 import functools
-import statistics
 
 from simclr.config import (
     Augment,
@@ -145,19 +144,16 @@ def verdict(rows):
 
 def near(rows):
     """How many cells lie near the published ones, a few words."""
-    known = {
-        place: statistics.fmean(found)
-        for place in PUBLISHED
-        if (
-            found := verdicts.values(
-                rows, "online", bits=place[0], temperature=place[1]
-            )
+    means = {
+        (bits, temperature): verdicts.mean(
+            rows, "online", bits=bits, temperature=temperature
         )
+        for bits, temperature in PUBLISHED
     }
+    known = {place: mean for place, mean in means.items() if mean is not None}
     hits = sum(
-        abs(known[place] - value) <= tolerance(value)
-        for place, value in PUBLISHED.items()
-        if place in known
+        abs(mean - PUBLISHED[place]) <= tolerance(PUBLISHED[place])
+        for place, mean in known.items()
     )
     return (
         f"{hits} of the {len(known)} cells lie within the tolerance of "
