@@ -205,6 +205,15 @@ def as_the_paper(name, place, column):
     )
 
 
+def opposite(name, place, column):
+    """A number that shows the opposite; nearness has one of its own."""
+    if name == "multidigits":
+        return 0.9 * (place["method"] != "SimCLR")
+    if name == "generalized":
+        return 0.5 + 0.1 * place["head_layers"] * (place["loss"] == "nt_xent")
+    return 1 - as_the_paper(name, place, column)
+
+
 @pytest.mark.parametrize(
     ("name", "scale"), [(n, s) for n, s in ALL if s != FULL]
 )
@@ -214,17 +223,7 @@ def test_a_verdict_sees_the_finding_and_its_opposite(name, scale):
     found = verdict(rows)
     assert found.appears is True, found.words
     assert any(letter.isdecimal() for letter in found.words)
-    turned = rows_of(name, lambda p, c: 1 - as_the_paper(name, p, c), scale)
-    if name == "multidigits":  # Nearness has another opposite.
-        turned = rows_of(name, lambda p, c: 0.9 * (p["method"] != "SimCLR"))
-    if name == "generalized":
-        turned = rows_of(
-            name,
-            lambda p, c: (
-                0.5 + 0.1 * p["head_layers"] * (p["loss"] == "nt_xent")
-            ),
-        )
-    found = verdict(turned)
+    found = verdict(rows_of(name, lambda p, c: opposite(name, p, c), scale))
     assert found.appears is False, found.words
 
 
@@ -243,6 +242,44 @@ def test_places_of_one_seed_are_no_seeds():
         one_seed, {"head": "linear"}, {"head": "none"}, ("one", "other")
     ) == verdicts.Verdict(
         True, "one 30.0 %, other 20.0 % (+10.0 points, of one seed)"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in STUDIES if n not in ("digit_size", "randbits")]
+)
+def test_what_seeds_contradict_does_not_appear(name):
+    """Two seeds as the paper, two the opposite."""
+    study, material = registry.get(name), images(name, QUICK)
+    rows = [
+        {"name": label, **cell.place, "seed": seed}
+        | {
+            column: (as_the_paper, opposite)[seed % 2](
+                name, {**cell.place, "seed": seed}, column
+            )
+            for column in study.scores(cell, material)
+        }
+        for seed in range(4)
+        for label, cell in given.cells(study, QUICK, material, [0]).items()
+    ]
+    assert study.verdict(rows).appears is False
+
+
+def test_gains_are_of_the_seeds_that_both_have():
+    rows = [
+        {"width": width, "seed": seed, "top1": top1}
+        for width, seed, top1 in ((1, 0, 0.1), (1, 1, 0.2), (2, 1, 0.5))
+    ]
+    gains = verdicts.gains(rows, {"width": 2}, {"width": 1})
+    assert gains == pytest.approx({1: 0.3})
+    assert verdicts.rises(gains, "wide") == verdicts.Verdict(
+        True, "wide: +30.0 points, of one seed"
+    )
+    assert verdicts.rises({}, "wide").appears is None
+    assert verdicts.positive({0: 0.1, 1: -0.08, 2: 0.02})[0] is False
+    assert verdicts.positive({0: 0.1, 1: 0.08, 2: 0.09}) == (
+        True,
+        "+9.0 points, standard error 0.6, 3 seeds",
     )
 
 

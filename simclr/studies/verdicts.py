@@ -6,8 +6,8 @@ import statistics
 from simclr.studies.study import Verdict
 
 
-def values(rows, value="top1", **place):
-    """The numbers of the rows at a place, one of each seed, a list.
+def by_seed(rows, value="top1", **place):
+    """The numbers of the rows at a place, dict of seed -> number.
 
     Of several rows of a seed it is their mean; None counts for nothing.
     """
@@ -17,7 +17,28 @@ def values(rows, value="top1", **place):
             row.get(key) == at for key, at in place.items()
         ):
             seeds.setdefault(row.get("seed"), []).append(row[value])
-    return [statistics.fmean(found) for found in seeds.values()]
+    return {seed: statistics.fmean(found) for seed, found in seeds.items()}
+
+
+def values(rows, value="top1", **place):
+    """The same as a list, one of each seed."""
+    return list(by_seed(rows, value, **place).values())
+
+
+def minus(one, other):
+    """dict of seed -> difference, of the seeds that both dicts have."""
+    return {seed: one[seed] - other[seed] for seed in one if seed in other}
+
+
+def gains(rows, one, other, value="top1"):
+    """What a place has more than another, dict of seed -> difference.
+
+    Args:
+        rows: list of dict.
+        one, other: dicts of axis -> value, the places.
+        value: column.
+    """
+    return minus(by_seed(rows, value, **one), by_seed(rows, value, **other))
 
 
 def mean(rows, value="top1", **place):
@@ -39,13 +60,28 @@ def above(one, other):
     if not one or not other:
         return None, "not run"
     difference = statistics.fmean(one) - statistics.fmean(other)
+    return _beyond(difference, one, other)
+
+
+def positive(differences):
+    """Whether differences lie above 0, beyond their spread, as from `above`.
+
+    Args:
+        differences: dict of seed -> float, as from `gains`.
+    """
+    found = list(differences.values())
+    if not found:
+        return None, "not run"
+    return _beyond(statistics.fmean(found), found)
+
+
+def _beyond(difference, *samples):
+    """(whether a difference exceeds twice its standard error, in words)."""
     points = f"{100 * difference:+.1f} points"
-    if min(len(one), len(other)) < 2:
+    seeds = min(map(len, samples))
+    if seeds < 2:
         return difference > 0, f"{points}, of one seed"
-    error = math.sqrt(
-        sum(statistics.variance(x) / len(x) for x in (one, other))
-    )
-    seeds = min(len(one), len(other))
+    error = math.sqrt(sum(statistics.variance(x) / len(x) for x in samples))
     return difference > 2 * error, (
         f"{points}, standard error {100 * error:.1f}, {seeds} seeds"
     )
@@ -69,6 +105,17 @@ def higher(rows, one, other, words, value="top1"):
         f"{words[0]} {percent(statistics.fmean(first))}, {words[1]} "
         f"{percent(statistics.fmean(second))} ({difference})",
     )
+
+
+def rises(differences, words):
+    """Verdict on whether differences lie above 0.
+
+    Args:
+        differences: dict of seed -> float, as from `gains`.
+        words: what has how much more than what.
+    """
+    yes, points = positive(differences)
+    return Verdict(yes, f"{words}: {points}")
 
 
 def all_of(*parts):

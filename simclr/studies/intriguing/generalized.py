@@ -55,18 +55,19 @@ def verdict(rows):
     """The losses' means differ less with three layers than with one."""
     ranges = []
     for layers in (LAYERS[0], LAYERS[-1]):
-        means = [
-            verdicts.mean(rows, loss=loss, head_layers=layers)
+        losses = [
+            verdicts.by_seed(rows, loss=loss, head_layers=layers)
             for loss in dict.fromkeys(row["loss"] for row in rows)
         ]
-        if None in means or len(means) < 2:
+        if {} in losses or len(losses) < 2:
             return verdicts.Verdict(None, "not every loss is scored")
-        ranges.append(max(means) - min(means))
-    one, deep = (f"{100 * width:.1f}" for width in ranges)
-    return verdicts.Verdict(
-        ranges[1] < ranges[0],
-        f"best and worst loss lie {one} points apart with {LAYERS[0]} layer, "
-        f"{deep} with {LAYERS[-1]}",
+        seeds = set.intersection(*map(set, losses))
+        found = {s: [loss[s] for loss in losses] for s in sorted(seeds)}
+        ranges.append({s: max(x) - min(x) for s, x in found.items()})
+    return verdicts.rises(
+        verdicts.minus(*ranges),
+        f"best and worst loss lie further apart with {LAYERS[0]} layer than "
+        f"with {LAYERS[-1]}",
     )
 
 

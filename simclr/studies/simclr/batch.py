@@ -49,20 +49,20 @@ def verdict(rows):
     sizes = sorted({row["batch_size"] for row in rows})
     if min(len(epochs), len(sizes)) < 2:
         return verdicts.Verdict(None, "not run")
-    gains = []
-    for count in (epochs[0], epochs[-1]):
-        small, large = (
-            verdicts.mean(rows, epochs=count, batch_size=size)
-            for size in (sizes[0], sizes[-1])
+    few, many = (
+        verdicts.gains(
+            rows,
+            {"epochs": count, "batch_size": sizes[-1]},
+            {"epochs": count, "batch_size": sizes[0]},
         )
-        if small is None or large is None:
-            return verdicts.Verdict(None, f"{count} epochs are not scored")
-        gains.append(large - small)
-    few, many = (f"{100 * gain:+.1f}" for gain in gains)
-    return verdicts.Verdict(
-        gains[0] > 0 and gains[1] < gains[0],
-        f"batch {sizes[-1]} over {sizes[0]}: {few} points after "
-        f"{counted(epochs[0], 'epoch')}, {many} after {epochs[-1]:g}",
+        for count in (epochs[0], epochs[-1])
+    )
+    after = counted(epochs[0], "epoch"), counted(epochs[-1], "epoch")
+    return verdicts.all_of(
+        verdicts.rises(few, f"batch {sizes[-1]} over {sizes[0]}, {after[0]}"),
+        verdicts.rises(
+            verdicts.minus(few, many), f"more than after {after[1]}"
+        ),
     )
 
 

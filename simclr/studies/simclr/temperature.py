@@ -57,11 +57,17 @@ def verdict(rows):
     if not cosines or not products:
         return verdicts.Verdict(None, "not run")
     best, other = max(cosines, key=means.get), max(products, key=means.get)
-    return verdicts.Verdict(
-        means[best] > means[other] and NORMALIZED[0] < best[1] < NORMALIZED[-1],
-        f"with cosines T {best[1]:g} is best, "
-        f"{verdicts.percent(means[best])}; without normalization T "
-        f"{other[1]:g}, {verdicts.percent(means[other])}",
+    rivals = [(COSINE, NORMALIZED[0]), (COSINE, NORMALIZED[-1]), other]
+    return verdicts.all_of(
+        *(
+            verdicts.higher(
+                rows,
+                dict(zip(("similarity", "temperature"), best)),
+                dict(zip(("similarity", "temperature"), rival)),
+                (f"T {best[1]:g}", f"{rival[0]} at T {rival[1]:g}"),
+            )
+            for rival in rivals
+        )
     )
 
 

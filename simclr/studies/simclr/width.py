@@ -42,19 +42,23 @@ def cells(scale, images, seeds):
 def verdict(rows):
     """SimCLR gains with width, and more than the supervised net does."""
     widths = sorted({row["width"] for row in rows})
-    gains = {}
-    for method in _METHODS:
-        narrow, wide = (
-            verdicts.mean(rows, method=method, width=width)
-            for width in ((widths[0], widths[-1]) if widths else (0, 0))
+    if len(widths) < 2:
+        return verdicts.Verdict(None, "not run")
+    without, with_labels = (
+        verdicts.gains(
+            rows,
+            {"method": method, "width": widths[-1]},
+            {"method": method, "width": widths[0]},
         )
-        if narrow is None or wide is None:
-            return verdicts.Verdict(None, f"{method} is not scored")
-        gains[method] = wide - narrow
-    words = ", ".join(f"{m} {100 * g:+.1f} points" for m, g in gains.items())
-    return verdicts.Verdict(
-        gains["SimCLR"] > max(0, gains["supervised"]),
-        f"from width {widths[0]:g} to {widths[-1]:g}: {words}",
+        for method in _METHODS
+    )
+    return verdicts.all_of(
+        verdicts.rises(
+            without, f"SimCLR, width {widths[-1]:g} over {widths[0]:g}"
+        ),
+        verdicts.rises(
+            verdicts.minus(without, with_labels), "more than supervised"
+        ),
     )
 
 

@@ -78,21 +78,24 @@ def verdict(rows):
         {"share": few, "layer": 0, "width": widths[-1]},
         (f"with {few:.0%} of the labels from layer 1", "from layer 0"),
     )
-    gains = []
-    for share in (few, more):
-        narrow, wide = (
-            verdicts.mean(rows, share=share, layer=1, width=width)
-            for width in (widths[0], widths[-1])
+    with_few, with_more = (
+        verdicts.gains(
+            rows,
+            {"share": share, "layer": 1, "width": widths[-1]},
+            {"share": share, "layer": 1, "width": widths[0]},
         )
-        if narrow is None or wide is None:
-            return verdicts.all_of(layer, verdicts.Verdict(None, "not run"))
-        gains.append(wide - narrow)
-    width = verdicts.Verdict(
-        gains[0] > gains[1],
-        f"width {widths[-1]:g} over {widths[0]:g}: {100 * gains[0]:+.1f} "
-        f"points with {few:.0%}, {100 * gains[1]:+.1f} with {more:.0%}",
+        for share in (few, more)
     )
-    return verdicts.all_of(layer, width)
+    return verdicts.all_of(
+        layer,
+        verdicts.rises(
+            with_few,
+            f"width {widths[-1]:g} over {widths[0]:g} with {few:.0%}",
+        ),
+        verdicts.rises(
+            verdicts.minus(with_few, with_more), f"more than with {more:.0%}"
+        ),
+    )
 
 
 STUDY = Study(
