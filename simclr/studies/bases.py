@@ -54,6 +54,18 @@ def simclr(scale, images, seed=0):
     )
 
 
+def simclrv2(scale, images, seed=0):
+    """SimCLR with a head of three layers; at full scale SimCLRv2's own."""
+    config = changed(simclr(scale, images, seed), model={"head_layers": 3})
+    if scale != FULL:
+        return config
+    return changed(  # As configs/simclrv2_r50_1x_sk0.py.
+        config,
+        epochs=800.0,
+        optimizer={"base_lr": 0.1, "warmup_epochs": 40.0},
+    )
+
+
 def supervised(scale, images, seed=0, share=1.0):
     """The same net from a share of the labels alone, on crops and flips."""
     config = simclr(scale, images, seed)

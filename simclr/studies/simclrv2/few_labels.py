@@ -20,8 +20,8 @@ _WIDTHS = {QUICK: (0.125, 0.5), DOCS: (0.125, 0.25, 0.5), FULL: (1.0, 2.0)}
 
 def cells(scale, images, seeds):
     def encoder(width, seed):
-        base = bases.simclr(scale, images, seed)
-        return changed(base, model={"width": width, "head_layers": 3})
+        base = bases.simclrv2(scale, images, seed)
+        return changed(base, model={"width": width})
 
     def name(width, seed):
         return f"encoder-width_{width}-seed_{seed}"

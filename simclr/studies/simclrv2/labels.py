@@ -27,6 +27,7 @@ ROWS = (
     *(SUPERVISED, SIMCLR, TUNED, DEEPER, DISTILLED, STUDENT),
     *(BARLOW, BARLOW_TUNED),
 )
+_DISTILL_EPOCHS = {QUICK: 15.0, DOCS: 40.0, FULL: 400.0}
 _SHORT = {
     SUPERVISED: "supervised",
     TUNED: "tuned",
@@ -53,7 +54,7 @@ def cells(scale, images, seeds):
 
 def _of_seed(scale, images, seed):
     encoders = {SIMCLR: f"simclr-seed_{seed}", BARLOW: f"barlow-seed_{seed}"}
-    deep = changed(bases.simclr(scale, images, seed), model={"head_layers": 3})
+    deep = bases.simclrv2(scale, images, seed)
     starts = {SIMCLR: deep, BARLOW: bases.barlow_twins(scale, images, seed)}
     found = {
         encoders[row]: Cell(settled(config), {"row": row, "seed": seed})
@@ -70,10 +71,17 @@ def _of_seed(scale, images, seed):
             TUNED: _like(tuned(encoders[SIMCLR], share=share), deep),
             DEEPER: deeper,
             DISTILLED: distilled(
-                deeper, deep, init=encoders[SIMCLR], teacher=f"deeper-{end}"
+                scale,
+                *(deeper, deep),
+                init=encoders[SIMCLR],
+                teacher=f"deeper-{end}",
             ),
             STUDENT: distilled(
-                deeper, deep, init="", teacher=f"distilled-{end}", width=0.5
+                scale,
+                *(deeper, deep),
+                init="",
+                teacher=f"distilled-{end}",
+                width=0.5,
             ),
             BARLOW_TUNED: _like(
                 tuned(encoders[BARLOW], share=share), starts[BARLOW]
@@ -93,12 +101,13 @@ def _like(config, pretrained):
     return changed(config, model=vars(pretrained.model))
 
 
-def distilled(config, pretrained, *, init, teacher, width=1.0):
+def distilled(scale, config, pretrained, *, init, teacher, width=1.0):
     """A student of a classifier, on all images without labels.
 
     Args:
+        scale: of SCALES.
         config: Config of the teacher.
-        pretrained: Config of the encoder, whose epochs and batch it takes.
+        pretrained: Config of the encoder, whose batch and rates it takes.
         init: name of the cell to start from; "": from nothing, on h.
         teacher: name of a cell.
         width: of the student, times the teacher's.
@@ -107,13 +116,16 @@ def distilled(config, pretrained, *, init, teacher, width=1.0):
         config,
         task="distill",
         init=init,
-        epochs=pretrained.epochs,
+        epochs=_DISTILL_EPOCHS[scale],
         batch_size=pretrained.batch_size,
         data={"labels": ""},
         model={"width": config.model.width * width},
         classifier={"from_layer": 1 if init else 0},
         distill={"teachers": (teacher,), "cache": True},
-        optimizer=vars(pretrained.optimizer),
+        optimizer={
+            **vars(pretrained.optimizer),
+            "warmup_epochs": _DISTILL_EPOCHS[scale] / 20,
+        },
     )
 
 
