@@ -4,7 +4,8 @@
         --machine="2 cores of an Intel Xeon with AMX" \
         --command="simclr study head --quick"
 
-Writes docs/studies/NAME.json and NAME.png; then
+Writes docs/studies/NAME.json and NAME.png, with --longer NAME.longer.json and
+its figure; then
 `python -m simclr.cli.studies_page > docs/study_results.md`. Notes that stand in
 the JSON stay; --note replaces them (why a finding does not appear).
 """
@@ -25,14 +26,17 @@ def main():
     parser.add_argument("--command", required=True)
     parser.add_argument("--machine", required=True)
     parser.add_argument("--commit", default="", help="default: HEAD")
+    parser.add_argument("--longer", action="store_true", help="than quick")
     parser.add_argument("--note", action="append", default=[])
     wanted = parser.parse_args()
     with open(os.path.join(wanted.folder, "study.json")) as file:
         facts = json.load(file)
-    path = os.path.join(KEPT, f"{facts['study']}.json")
+    path = os.path.join(
+        KEPT, facts["study"] + (".longer" if wanted.longer else "")
+    )
     notes = wanted.note
-    if not notes and os.path.exists(path):
-        with open(path) as file:
+    if not notes and os.path.exists(f"{path}.json"):
+        with open(f"{path}.json") as file:
             notes = json.load(file)["notes"]
     facts |= {
         "command": wanted.command,
@@ -41,13 +45,10 @@ def main():
         "notes": notes,
     }
     os.makedirs(KEPT, exist_ok=True)
-    with open(path, "w") as file:
+    with open(f"{path}.json", "w") as file:
         json.dump(facts, file, indent=1)
         file.write("\n")
-    shutil.copyfile(
-        os.path.join(wanted.folder, "study.png"),
-        os.path.join(KEPT, f"{facts['study']}.png"),
-    )
+    shutil.copyfile(os.path.join(wanted.folder, "study.png"), f"{path}.png")
 
 
 def head():

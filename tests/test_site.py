@@ -53,7 +53,7 @@ def test_what_the_studies_found_is_current():
 def test_what_a_study_found_is_told_from_its_rows(tmp_path):
     rows = [
         {"name": f"{s}-{t}-{seed}", "similarity": s, "temperature": t}
-        | {"seed": seed, "top1": top1 + seed / 10, "top1_top5": 0.9}
+        | {"seed": seed, "top1": top1 + seed / 100, "top1_top5": 0.9}
         | {"images": 100, "minutes": 2.0}
         for s, t, top1 in (
             *(("cosine", 0.05, 0.3), ("cosine", 0.2, 0.5)),
@@ -66,11 +66,18 @@ def test_what_a_study_found_is_told_from_its_rows(tmp_path):
     (tmp_path / "temperature.json").write_text(json.dumps(facts))
     page = studies_page.page(tmp_path)
     assert "| [temperature](#temperature) | appears | 2 | 8 | 16 |" in page
-    assert "with cosines T 0.2 is best, 55.0 %; without" in page
-    assert "| cosine | 0.05 | 35.0 (30.0 to 40.0) | 59.7 |" in page
-    assert "| cosine | 0.2 | 55.0 (50.0 to 60.0) |  |" in page
+    assert "T 0.2 50.5 %, product at T 10 20.5 % (+30.0 points," in page
+    assert "| cosine | 0.05 | 30.5 (30.0 to 31.0) | 59.7 |" in page
+    assert "| cosine | 0.2 | 50.5 (50.0 to 51.0) |  |" in page
     assert "8 runs in 16 minutes, a laptop, commit 1234567." in page
     assert "\nSo.\n" in page and "(studies/temperature.png)" in page
+    assert "\n## temperature\n\n**Temp" in page and "longer](" not in page
+    facts |= {"rows": rows[:4], "command": "simclr study it --only='cosine*'"}
+    (tmp_path / "temperature.longer.json").write_text(json.dumps(facts))
+    both = studies_page.page(tmp_path)
+    assert "| [temperature, longer](#temperature-longer) | " in both
+    assert "\n### temperature, longer\n\nNot all of the runs" in both
+    assert "(studies/temperature.longer.png)" in both
 
 
 @pytest.fixture

@@ -124,6 +124,22 @@ def test_images_that_the_user_names(tmp_path, monkeypatch):
         registry.get("head_")
 
 
+def test_some_of_the_runs():
+    material = images("labels", QUICK)
+    cells = given.cells(registry.get("labels"), QUICK, material, [0, 1])
+    assert given.chosen(cells, ()) == cells
+    assert list(given.chosen(cells, ["supervised-0.1-*"])) == [
+        "supervised-0.1-seed_0",
+        "supervised-0.1-seed_1",
+    ]
+    assert list(given.chosen(cells, ["student-1-seed_0", "barlow-seed_0"])) == [
+        *("simclr-seed_0", "barlow-seed_0"),
+        *("deeper-1-seed_0", "distilled-1-seed_0", "student-1-seed_0"),
+    ]
+    with pytest.raises(ValueError, match=r"--only=simclr fits no run.*simclr-"):
+        given.chosen(cells, ["*seed_0", "simclr"])
+
+
 @functools.cache
 def columns(name, scale):
     """(name, place, columns) of each cell, a list."""

@@ -1,7 +1,8 @@
 """docs/study_results.md: `python -m simclr.cli.studies_page > FILE`.
 
-It is made of docs/studies/NAME.json, the study.json of a run with the commit
-and the machine (benchmarks/keep_study.py), so verdicts are today's code's.
+It is made of docs/studies/NAME.json and NAME.longer.json, the study.json of a
+quick run and of a longer one with the commit and the machine
+(benchmarks/keep_study.py), so verdicts are today's code's.
 """
 
 import json
@@ -16,12 +17,16 @@ _BEGIN = """\
 # What the studies found here
 
 Runs of [the papers' studies](studies.md) on a core or two: small nets, small
-images, few epochs. The papers' numbers are of ImageNet's photos, and beside
-ours for their order alone; RandBits' are of the same net and images. A table's
-cell is the mean of the seeds, in %, with the least and the most.
+images, few epochs. Where a quick run does not show what the paper found, a
+longer one of some of its cells stands below it. The papers' numbers are of
+ImageNet's photos, and beside ours for their order alone; RandBits' are of the
+same net and images. A table's cell is the mean of the seeds, in %, with the
+least and the most.
 
 This page is made of the runs' tables: `python -m simclr.cli.studies_page`.
 """
+# What is beside a study's name in those of its files, and in the titles.
+RUNS = {"": "", ".longer": ", longer"}
 _NO_PLACE = ("name", "seed", "images", "minutes")
 
 
@@ -29,29 +34,36 @@ def page(folder=KEPT):
     """The page, a str.
 
     Args:
-        folder: of NAME.json, and NAME.png.
+        folder: of the JSON files, and the figures beside them.
     """
     kept = {}
     for name in registry.STUDIES:
-        path = os.path.join(folder, f"{name}.json")
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                kept[name] = json.load(file)
-    parts = [_BEGIN, _summary(kept)]
-    return "\n".join(parts + [_section(name, kept[name]) for name in kept])
+        for end in RUNS:
+            path = os.path.join(folder, f"{name}{end}.json")
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    kept[name, end] = json.load(file)
+    sections = [_section(*key, facts) for key, facts in kept.items()]
+    return "\n".join([_BEGIN, _summary(kept), *sections])
 
 
 def _summary(kept):
-    """The table of all: what was found, in how many runs and minutes."""
+    """The table of all: what was found, in how many runs and minutes.
+
+    Args:
+        kept: dict of (study, of RUNS) -> facts.
+    """
     lines = [
         "| study | finding | seeds | runs | minutes |",
         "|---|---|---|---|---|",
     ]
-    for name, facts in kept.items():
+    for (name, end), facts in kept.items():
         rows = facts["rows"]
         finding = registry.get(name).verdict(rows).finding
+        finding = finding.removeprefix("the finding ")
+        title = f"{name}{RUNS[end]}"
         lines.append(
-            f"| [{name}](#{name}) | {finding.removeprefix('the finding ')} | "
+            f"| [{title}](#{title.replace(', ', '-')}) | {finding} | "
             f"{len({row['seed'] for row in rows})} | {len(rows)} | "
             f"{_minutes(rows):.0f} |"
         )
@@ -63,19 +75,21 @@ def _minutes(rows):
     return sum(row["minutes"] for row in rows)
 
 
-def _section(name, facts):
-    """A study: finding, verdict, figure, table, command."""
+def _section(name, end, facts):
+    """A run of a study: finding, verdict, figure, table, command."""
     study, rows = registry.get(name), facts["rows"]
     verdict = study.verdict(rows)
     lines = [
-        f"## {name}\n",
-        f"**{study.title}** ({study.paper}, {study.figure}). The paper: "
-        f"{study.finding}.\n",
+        f"##{'#' if end else ''} {name}{RUNS[end]}\n",
+        ""
+        if end
+        else f"**{study.title}** ({study.paper}, {study.figure}). "
+        f"The paper: {study.finding}.\n",
         f"{verdict.finding.capitalize()}: {verdict.words}.\n",
     ]
     lines += [f"{note}\n" for note in facts["notes"]]
     lines += [
-        f"![{study.title}](studies/{name}.png)\n",
+        f"![{study.title}](studies/{name}{end}.png)\n",
         f"```bash\n{facts['command']}\n```\n",
         f"{counted(len(rows), 'run')} in {_minutes(rows):.0f} minutes, "
         f"{facts['machine']}, commit {facts['commit']}.\n",
@@ -83,7 +97,7 @@ def _section(name, facts):
         _table(study, rows),
         "</details>\n",
     ]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line)
 
 
 def _table(study, rows):

@@ -1,6 +1,7 @@
 """What a user gives a study: scale, images, few labels; what is done."""
 
 import dataclasses
+import fnmatch
 import json
 import os
 
@@ -67,6 +68,31 @@ def cells(study, scale, images, seeds):
     """
     found = study.cells(scale, images, seeds)
     return dict(sorted(found.items(), key=lambda item: item[1].place["seed"]))
+
+
+def chosen(cells, patterns):
+    """The cells whose name fits a pattern, and those that they start from.
+
+    Args:
+        cells: dict of name -> Cell.
+        patterns: list of str, `*` for any letters; empty: all cells.
+
+    Raises:
+        InputError: a pattern that fits no name.
+    """
+    wanted = set() if patterns else set(cells)
+    for pattern in patterns:
+        fits = fnmatch.filter(cells, pattern)
+        if not fits:
+            raise InputError(
+                f"--only={pattern} fits no run. The names are "
+                f"{', '.join(cells)}."
+            )
+        wanted.update(fits)
+    for name, cell in reversed(cells.items()):  # Origins come before.
+        if name in wanted:
+            wanted.update(set(cell.config.origins) & set(cells))
+    return {name: cell for name, cell in cells.items() if name in wanted}
 
 
 def images(scale, digits, photos, eval_photos, labels):

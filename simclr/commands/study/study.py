@@ -33,6 +33,12 @@ EvalPhotos = Annotated[
     arguments.Path,
     "Held-out labelled images of the classes of `images`, to score.",
 ]
+Only = Annotated[
+    tuple[str, ...],
+    "Only the runs whose name fits, and those that they start from: 'method_"
+    "SimCLR*', `*` for any letters; repeatable. The table has those alone.",
+    arguments.REPEATABLE,
+]
 Set = Annotated[arguments.Set, "Of every run."]
 Workdir = Annotated[
     arguments.Workdir, "Default: runs/study_NAME, and the scale."
@@ -46,6 +52,7 @@ def study(
     quick: Quick = False,
     full: Full = False,
     seeds: Seeds = 0,
+    only: Only = (),
     digits: Digits = "",
     images: Photos = "",
     eval_images: EvalPhotos = "",
@@ -78,7 +85,8 @@ def study(
     seeds = given.seeds(scale, seeds)
     labels = given.labels(wanted, seeds, workdir)
     material = given.images(scale, digits, images, eval_images, labels)
-    cells = given.cells(wanted, scale, material, seeds)
+    every = given.cells(wanted, scale, material, seeds)
+    cells = given.chosen(every, only)
     from simclr.commands.devices import take_devices
 
     devices = take_devices(strategy, replicas, engine, together=True)
@@ -92,7 +100,7 @@ def study(
         workdir,
         devices,
         title=f"study {name}, {scale}",
-        facts={"study": name, "scale": scale},
+        facts={"study": name, "scale": scale, "only": list(only)},
         overrides=set,
         max_hours=max_hours,
         callbacks=callbacks,

@@ -105,7 +105,7 @@ def verdict(rows):
 STUDY = Study(
     title="A digit over a photo",
     paper="Chen, Luo, Li 2020, arXiv 2011.02803",
-    figure="Section 4; Figure 4b is the images",
+    figure="the section on feature suppression; Figure 4b is the images",
     finding="the more unique digits, the better the digit is learnt and the "
     "worse the image; labels do not care",
     cells=cells,

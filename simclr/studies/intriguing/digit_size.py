@@ -96,7 +96,7 @@ def verdict(rows):
 STUDY = Study(
     title="Two digits, one of which grows",
     paper="Chen, Luo, Li 2020, arXiv 2011.02803",
-    figure="Section 4",
+    figure="the section on feature suppression",
     finding="from about 50 pixels on, the larger digit is learnt and the small "
     "one is not, sooner at a larger temperature; labels learn both",
     cells=cells,

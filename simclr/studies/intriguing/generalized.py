@@ -74,7 +74,7 @@ def verdict(rows):
 STUDY = Study(
     title="Generalized contrastive losses by the head's layers",
     paper="Chen, Luo, Li 2020, arXiv 2011.02803",
-    figure="Section 3",
+    figure="the section on generalized losses",
     finding="with projection heads of two and three layers the losses meet",
     cells=cells,
     scores=probe,

@@ -84,7 +84,7 @@ def verdict(rows):
 STUDY = Study(
     title="Several digits in an image",
     paper="Chen, Luo, Li 2020, arXiv 2011.02803",
-    figure="Section 4",
+    figure="the section on several objects",
     finding="with several digits in an image SimCLR learns nearly as much of "
     "one as labels do",
     cells=cells,

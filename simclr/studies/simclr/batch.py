@@ -59,9 +59,11 @@ def verdict(rows):
     )
     after = counted(epochs[0], "epoch"), counted(epochs[-1], "epoch")
     return verdicts.all_of(
-        verdicts.rises(few, f"batch {sizes[-1]} over {sizes[0]}, {after[0]}"),
         verdicts.rises(
-            verdicts.minus(few, many), f"more than after {after[1]}"
+            few, f"batch {sizes[-1]} over {sizes[0]} after {after[0]}"
+        ),
+        verdicts.rises(
+            verdicts.minus(few, many), f"this gain over that after {after[1]}"
         ),
     )
 

@@ -57,7 +57,8 @@ def verdict(rows):
             without, f"SimCLR, width {widths[-1]:g} over {widths[0]:g}"
         ),
         verdicts.rises(
-            verdicts.minus(without, with_labels), "more than supervised"
+            verdicts.minus(without, with_labels),
+            "this gain over the supervised net's",
         ),
     )
 

@@ -93,7 +93,8 @@ def verdict(rows):
             f"width {widths[-1]:g} over {widths[0]:g} with {few:.0%}",
         ),
         verdicts.rises(
-            verdicts.minus(with_few, with_more), f"more than with {more:.0%}"
+            verdicts.minus(with_few, with_more),
+            f"this gain over that with {more:.0%}",
         ),
     )
 
@@ -101,7 +102,7 @@ def verdict(rows):
 STUDY = Study(
     title="Fine-tuning with few labels",
     paper="Chen et al. 2020b, arXiv 2006.10029",
-    figure="Section 4",
+    figure="the section on its experiments",
     finding="the fewer the labels, the more a wider net gains, and the better "
     "it is to fine-tune from a layer of the projection head",
     cells=cells,
