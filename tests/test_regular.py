@@ -11,7 +11,14 @@ from simclr.data.sources.registry import open_source
 from simclr.messages.errors import in_one_line, is_bad_input
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
-from simclr.storage import cache, files, json_text, regular, tables
+from simclr.storage import (
+    array_file,
+    cache,
+    files,
+    json_text,
+    regular,
+    tables,
+)
 from tests.images import write
 
 PIPE = "a named pipe, no regular file"
@@ -81,6 +88,7 @@ def test_a_pipe_named_as_the_newest_checkpoint_is_passed_over(tmp_path):
 @pytest.mark.parametrize(
     "read",
     [
+        array_file.mapped,
         files.read_file,
         json_text.read,
         tables.read,

@@ -18,7 +18,7 @@ import os
 import numpy as np
 
 from simclr.messages.errors import InputError
-from simclr.storage import files, json_text
+from simclr.storage import array_file, files, json_text
 
 MANIFEST = "manifest.json"
 
@@ -59,7 +59,7 @@ class Shards:
     def vectors(self, index):
         """The vectors [n, f] of a shard, mapped from the file."""
         path = vectors_path(self.folder, index)
-        return np.load(path, "r", allow_pickle=False)
+        return array_file.mapped(path)
 
     def whole(self):
         """The indices of the shards that are there whole, a list."""
@@ -143,7 +143,7 @@ def is_folder(folder):
 def is_whole(folder, index):
     """Whether both files of a shard are there and go together."""
     try:
-        vectors = np.load(vectors_path(folder, index), "r", allow_pickle=False)
+        vectors = array_file.mapped(vectors_path(folder, index))
         names = json_text.read(ids_path(folder, index))
         return len(vectors) == len(names["ids"]) and "unreadable" in names
     except (OSError, EOFError, ValueError, TypeError, KeyError):

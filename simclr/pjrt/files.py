@@ -5,6 +5,8 @@ import os
 import numpy as np
 
 from simclr.pjrt.executable import Executable
+from simclr.storage import array_file
+from simclr.storage.regular import regular
 
 
 def path(run, name):
@@ -14,14 +16,17 @@ def path(run, name):
 
 def arrays(file):
     """Arrays of an .npz file by their names."""
-    with np.load(file, allow_pickle=False) as zipped:
+    with (
+        open(file, "rb", opener=regular) as opened,
+        np.load(opened, allow_pickle=False) as zipped,
+    ):
         return dict(zipped)
 
 
 def mapped(file):
     """The array of an .npy file, not read before it is used; None for none."""
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return array_file.mapped(file)
     except FileNotFoundError:
         return None
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from simclr.pjrt import files
 from simclr.pjrt.devices import memory
+from simclr.storage import array_file
 
 
 class DeviceImages:
@@ -47,7 +48,7 @@ class ImageStore:
     """
 
     def __init__(self, run, name, devices, where, share=0.0):
-        self._images = np.load(files.path(run, f"{name}.npy"), mmap_mode="r")
+        self._images = array_file.mapped(files.path(run, f"{name}.npy"))
         self.rows = files.arrays(files.path(run, f"{name}_rows.npz"))
         self._targets = files.mapped(files.path(run, f"{name}_target.npy"))
         self._devices = devices

@@ -5,6 +5,8 @@ import os
 
 import numpy as np
 
+from simclr.storage.regular import regular
+
 
 def create(path, dtype, shape):
     """A new .npy file, mapped into memory, whose room on the disk is taken.
@@ -31,3 +33,14 @@ def create(path, dtype, shape):
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
     return array
+
+
+def mapped(path):
+    """The array of an .npy file, read from the disk where it is used.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+        ValueError: it is no whole .npy file.
+    """
+    os.close(regular(path, os.O_RDONLY))  # NumPy maps names, not open files.
+    return np.load(path, mmap_mode="r", allow_pickle=False)

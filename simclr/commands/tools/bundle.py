@@ -53,6 +53,7 @@ _BUNDLED = (
     "runs/step_loop",
     "runs/stopping",
     "storage/__init__",
+    "storage/array_file",
     "storage/cache",
     "storage/json_text",
     "storage/lock",

@@ -91,7 +91,7 @@ def targets(config, reader, strategy, workers, workdir, stopper):
         workers.gather([0.0])
     elif chief:
         say(f"Teacher   {teacher.words}, from {folder}")
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return array_file.mapped(path)
 
 
 def queue_of(features, size, seed):

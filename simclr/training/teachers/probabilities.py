@@ -86,7 +86,7 @@ def cached_probabilities(config, reader, strategy, workers, workdir, stopper):
             write_whole(beside, json.dumps(key, indent=1) + "\n")
             shutil.rmtree(parts)
     workers.gather([0.0])  # The others wait for the chief's disk.
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return array_file.mapped(path)
 
 
 def _looks(folder, distill, reader, strategy, workers, stopper):
@@ -143,6 +143,6 @@ def _key(distill, source):
 def _is_there(path, beside, key, shape):
     with contextlib.suppress(OSError, ValueError):
         same = json_text.read(beside) == key
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+        kept = array_file.mapped(path)
         return same and kept.shape == shape
     return False
