@@ -79,7 +79,7 @@ def test_the_docs_claim_no_difference_of_one_seed(name):
 
 def test_full_scale_is_the_papers():
     cells = registry.get("batch").cells(FULL, Images.at(FULL), [0])
-    config = cells["epochs_100-batch_size_4096-seed_0"].config
+    config = cells["rate_sqrt-epochs_100-batch_size_4096-seed_0"].config
     recipe = config_lib.load("configs/imagenet_resnet50.py")
     differences = config_lib.differences(recipe, config)
     assert [line.partition(":")[0] for line in differences] == [
