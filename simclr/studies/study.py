@@ -103,7 +103,8 @@ class Study:
         scores: function (Cell, Images) -> dict of column -> Score.
         draw: function (path, rows=list of dict) that draws the figure.
         verdict: function (rows) -> Verdict.
-        minutes: dict of scale -> about how many, on 2 cores; full: none.
+        minutes: dict of scale -> about how many, quick on one core, docs on
+            two; full: none.
         published: function of a row (dict) to the paper's number for its
             place, a share, or None.
         shares: shares of the labels, for Images.labels.

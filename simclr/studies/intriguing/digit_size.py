@@ -111,6 +111,6 @@ STUDY = Study(
         values=(SMALL, LARGE),
     ),
     verdict=verdict,
-    minutes={QUICK: 30, DOCS: 180, FULL: None},
+    minutes={QUICK: 20, DOCS: 180, FULL: None},
     deviations="a narrow ResNet; with --quick all sides are halved",
 )

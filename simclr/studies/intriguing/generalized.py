@@ -86,6 +86,6 @@ STUDY = Study(
         series=("loss", "batch_size"),
     ),
     verdict=verdict,
-    minutes={QUICK: 15, DOCS: 180, FULL: None},
+    minutes={QUICK: 6, DOCS: 180, FULL: None},
     deviations="a narrow ResNet and few epochs below full scale",
 )

@@ -97,7 +97,7 @@ STUDY = Study(
         series=("method", "overlap"),
     ),
     verdict=verdict,
-    minutes={QUICK: 25, DOCS: 180, FULL: None},
+    minutes={QUICK: 15, DOCS: 180, FULL: None},
     deviations="a narrow ResNet; with --quick all sides are halved; the "
     "supervised net is told one digit of each image, drawn anew for each",
 )

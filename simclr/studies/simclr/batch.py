@@ -122,6 +122,6 @@ STUDY = Study(
     ),
     verdict=verdict,
     published=published,
-    minutes={QUICK: 15, DOCS: 180, FULL: None},
+    minutes={QUICK: 8, DOCS: 180, FULL: None},
     deviations="a narrow ResNet, SGD and small batches below full scale",
 )

@@ -82,7 +82,7 @@ STUDY = Study(
     ),
     verdict=verdict,
     published=lambda row: PUBLISHED.get((row["method"], row["strength"])),
-    minutes={QUICK: 12, DOCS: 120, FULL: None},
+    minutes={QUICK: 6, DOCS: 120, FULL: None},
     deviations="a narrow ResNet below full scale; the package's sample is "
     "grey, which leaves brightness and contrast: --images brings colours",
 )

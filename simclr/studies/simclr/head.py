@@ -76,6 +76,6 @@ STUDY = Study(
         values=("h", "z"),
     ),
     verdict=verdict,
-    minutes={QUICK: 10, DOCS: 90, FULL: None},
+    minutes={QUICK: 4, DOCS: 90, FULL: None},
     deviations="a narrow ResNet below full scale",
 )

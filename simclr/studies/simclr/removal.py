@@ -88,6 +88,6 @@ STUDY = Study(
         series=("method",),
     ),
     verdict=verdict,
-    minutes={QUICK: 15, DOCS: 120, FULL: None},
+    minutes={QUICK: 10, DOCS: 120, FULL: None},
     deviations="a narrow ResNet and a projector of 512 below full scale",
 )

@@ -90,6 +90,6 @@ STUDY = Study(
     published=lambda row: PUBLISHED.get(
         (row["similarity"], row["temperature"])
     ),
-    minutes={QUICK: 10, DOCS: 90, FULL: None},
+    minutes={QUICK: 5, DOCS: 90, FULL: None},
     deviations="a narrow ResNet below full scale",
 )

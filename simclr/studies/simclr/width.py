@@ -79,6 +79,6 @@ STUDY = Study(
         series=("method", "depth"),
     ),
     verdict=verdict,
-    minutes={QUICK: 15, DOCS: 180, FULL: None},
+    minutes={QUICK: 6, DOCS: 180, FULL: None},
     deviations="ResNets of less than a half of the width below full scale",
 )

@@ -109,7 +109,7 @@ STUDY = Study(
     scores=own,
     draw=draw,
     verdict=verdict,
-    minutes={QUICK: 15, DOCS: 120, FULL: None},
+    minutes={QUICK: 9, DOCS: 120, FULL: None},
     shares=SHARES,
     deviations="narrow ResNets of one depth below full scale",
 )

@@ -201,7 +201,7 @@ STUDY = Study(
     scores=scores,
     draw=draw,
     verdict=verdict,
-    minutes={QUICK: 25, DOCS: 180, FULL: None},
+    minutes={QUICK: 18, DOCS: 180, FULL: None},
     shares=SHARES[:-1],
     deviations="one width of each net; a narrow ResNet below full scale",
 )
