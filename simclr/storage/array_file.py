@@ -36,11 +36,10 @@ def create(path, dtype, shape):
 
 
 def mapped(path):
-    """The array of an .npy file, read from the disk where it is used.
+    """The array of a whole .npy file, read from the disk where it is used.
 
     Raises:
         OSError: it cannot be opened, or is no regular file.
-        ValueError: it is no whole .npy file.
     """
     os.close(regular(path, os.O_RDONLY))  # NumPy maps names, not open files.
     return np.load(path, mmap_mode="r", allow_pickle=False)
