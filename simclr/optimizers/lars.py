@@ -124,16 +124,26 @@ class LARS(keras.optimizers.Optimizer):
         self.excluded = [p for p, plain in zip(paths, self._plain) if plain]
         super().build(variables)
         self.momentums = self.add_optimizer_variables(variables, "momentum")
+        # Traced once for each shape, not for each of hundreds of variables.
+        self._traced = tf.function(self._updated, autograph=False)
 
     def update_step(self, gradient, variable, learning_rate):
         """One update of one variable; see the class."""
         index = self._get_variable_index(variable)
         velocity = self.momentums[index]
         weight = tf.convert_to_tensor(variable)
-        gradient = tf.cast(gradient, weight.dtype)
-        rate = tf.cast(learning_rate, weight.dtype)
-        # Each operation is traced once for every variable: none for nothing.
-        plain = self._plain[index]
+        kept, update = self._traced(
+            tf.cast(gradient, weight.dtype),
+            weight,
+            tf.convert_to_tensor(velocity),
+            tf.cast(learning_rate, weight.dtype),
+            plain=self._plain[index],
+        )
+        self.assign(velocity, kept)
+        self.assign_sub(variable, update)
+
+    def _updated(self, gradient, weight, velocity, rate, plain):
+        """(v, what w loses) of a variable."""
         if not plain:
             gradient += self.gradient_decay * weight
         elif self.excluded_lr_factor != 1:
@@ -150,8 +160,7 @@ class LARS(keras.optimizers.Optimizer):
             update *= self._trust(weight, update)
         if self.variant != "classic":
             update *= rate
-        self.assign(velocity, kept)
-        self.assign_sub(variable, update)
+        return kept, update
 
     def get_config(self):
         """Arguments of the constructor.
