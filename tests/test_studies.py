@@ -211,7 +211,10 @@ def as_the_paper(name, place, column):
             ),
             "multidigits": lambda: 0.98,
             "digit_size": lambda: (
-                0.3 if column == "small" and p["size"] == 80 else 0.97
+                0.3
+                if column == "small"
+                and (p["method"], p["size"]) == ("SimCLR", 80)
+                else 0.97
             ),
             "digit_on_image": lambda: (
                 0.5 + 1e-5 * p["unique"] * (1 if column == "digit" else -1)
@@ -279,6 +282,20 @@ def test_what_seeds_contradict_does_not_appear(name):
         for label, cell in given.cells(study, QUICK, material, [0]).items()
     ]
     assert study.verdict(rows).appears is False
+
+
+def test_a_small_digit_that_nobody_learns_is_not_driven_out():
+    verdict = registry.get("digit_size").verdict
+    chance = rows_of(
+        "digit_size",
+        lambda p, c: (
+            0.1
+            if p["method"] == "supervised"
+            else as_the_paper("digit_size", p, c)
+        ),
+    )
+    assert verdict(chance).appears is False
+    assert "supervised: the small digit has 10.0 %" in verdict(chance).words
 
 
 def test_gains_are_of_the_seeds_that_both_have():
