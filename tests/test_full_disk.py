@@ -49,6 +49,17 @@ def test_a_write_that_fails_names_the_file_and_leaves_nothing(tmp_path):
         assert file.read() == "before"
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_an_array_that_fails_names_the_file(tmp_path, dtype):
+    path, array = str(tmp_path / "a.npy"), np.arange(1000).astype(dtype)
+    array_file.write_whole(path, array)
+    with most_bytes(1000), pytest.raises(OSError) as caught:
+        array_file.write_whole(path, array)
+    assert in_one_line(caught.value) == f"{path}: File too large"
+    assert os.listdir(tmp_path) == ["a.npy"]
+    np.testing.assert_array_equal(array_file.mapped(path), array)
+
+
 def test_a_row_of_metrics_that_fails_names_the_file(tmp_path):
     rows = metrics.Rows(str(tmp_path), 0)
     with most_bytes(100), pytest.raises(OSError) as caught:

@@ -24,8 +24,8 @@ from simclr.inference.views import CenterViews
 from simclr.messages import signals
 from simclr.messages.errors import InputError, Stopped
 from simclr.messages.progress import progress_bar
-from simclr.storage import files
-from simclr.storage.whole import remove_unfinished, whole_file, write_whole
+from simclr.storage import array_file, files
+from simclr.storage.whole import remove_unfinished, write_whole
 
 _FORMAT = 1
 _SHARD = 8192  # n: what a killed run loses at most, on each worker.
@@ -250,5 +250,4 @@ def _write(folder, index, shard):
     """One shard; its vectors are there last."""
     ids = {"ids": shard.ids, "unreadable": shard.unreadable}
     write_whole(ids_path(folder, index), json.dumps(ids) + "\n")
-    with whole_file(vectors_path(folder, index), "wb") as file:
-        np.save(file, shard.vectors)
+    array_file.write_whole(vectors_path(folder, index), shard.vectors)

@@ -1,11 +1,25 @@
-"""Arrays in .npy files, filled in place."""
+"""Arrays in .npy files."""
 
 import errno
 import os
+import types
 
 import numpy as np
 
 from simclr.storage.regular import regular
+from simclr.storage.whole import whole_file
+
+
+def write_whole(path, array):
+    """Writes an array as a whole .npy file (whole.whole_file).
+
+    Raises:
+        OSError: it cannot be written; it names the file.
+    """
+    with whole_file(path, "wb") as file:
+        # To a file NumPy writes by itself, and of a full disk it says only how
+        # many values it wrote, without the system's error.
+        np.save(types.SimpleNamespace(write=file.write), array, False)
 
 
 def create(path, dtype, shape):

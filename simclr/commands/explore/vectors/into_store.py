@@ -34,8 +34,7 @@ from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.runs import weights
-from simclr.storage import cache, files
-from simclr.storage.whole import whole_file
+from simclr.storage import array_file, cache, files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,8 +203,7 @@ def _compared(store, facts, images):
 def _hand_out(pending, rows):
     """Tells all workers what is to embed."""
     os.makedirs(os.path.dirname(pending), exist_ok=True)
-    with whole_file(f"{pending}.npy", "wb") as file:
-        np.save(file, rows)
+    array_file.write_whole(f"{pending}.npy", rows)
 
 
 def _make_here(encoder, looks, image_size):
