@@ -254,8 +254,8 @@ def test_places_of_one_seed_are_no_seeds():
         for dim, top1 in ((32, low), (256, low + 0.2))
         for seed in (0, 1)
     ]
-    found = verdicts.values(rows, head="linear")
-    assert found == pytest.approx([0.3, 1.3])
+    found = verdicts.by_seed(rows, head="linear")
+    assert found == pytest.approx({0: 0.3, 1: 1.3})
     one_seed = [row for row in rows if row["seed"] == 0]
     assert verdicts.higher(
         one_seed, {"head": "linear"}, {"head": "none"}, ("one", "other")
@@ -325,18 +325,36 @@ def test_a_verdict_of_runs_that_are_missing_is_none(name):
 
 
 def test_a_difference_counts_beyond_its_spread():
-    for one, other, expected in (
-        ([0.5], [0.4], True),
-        ([0.4], [0.5], False),
-        ([0.50, 0.51, 0.52], [0.40, 0.41, 0.42], True),
-        ([0.40, 0.50, 0.60], [0.39, 0.49, 0.59], False),
-        ([], [0.4], None),
+    for differences, expected in (
+        ([0.1], True),
+        ([-0.1], False),
+        ([0.10, 0.11, 0.12], True),
+        ([0.11, -0.09, 0.01], False),
+        ([-0.10, -0.11, -0.12], False),
+        ([], None),
     ):
-        assert verdicts.above(one, other)[0] is expected
-    assert "of one seed" in verdicts.above([0.5], [0.4])[1]
-    assert "+10.0 points, standard error 0.8, 3 seeds" in verdicts.above(
-        [0.50, 0.51, 0.52], [0.40, 0.41, 0.42]
+        found = verdicts.positive(dict(enumerate(differences)))
+        assert found[0] is expected
+    assert verdicts.positive({3: 0.1})[1] == "+10.0 points, of one seed"
+
+
+def test_a_seed_is_compared_with_itself():
+    """The seeds lie far apart, and one place above the other in each."""
+    rows = [
+        {"place": place, "seed": seed, "top1": 0.3 * seed + gain}
+        for seed in (0, 1, 2)
+        for place, gain in (("low", 0.1), ("high", 0.11 + 0.002 * seed))
+    ]
+    found = verdicts.higher(
+        rows, {"place": "high"}, {"place": "low"}, ("high", "low")
     )
+    assert found.appears is True
+    assert found.words == (
+        "high 41.2 %, low 40.0 % (+1.2 points, standard error 0.1, 3 seeds)"
+    )
+    assert not verdicts.higher(
+        rows, {"place": "low"}, {"place": "high"}, ("low", "high")
+    ).appears
 
 
 def test_the_cells_of_randbits_near_the_published_ones():

@@ -20,11 +20,6 @@ def by_seed(rows, value="top1", **place):
     return {seed: statistics.fmean(found) for seed, found in seeds.items()}
 
 
-def values(rows, value="top1", **place):
-    """The same as a list, one of each seed."""
-    return list(by_seed(rows, value, **place).values())
-
-
 def minus(one, other):
     """dict of seed -> difference, of the seeds that both dicts have."""
     return {seed: one[seed] - other[seed] for seed in one if seed in other}
@@ -43,52 +38,38 @@ def gains(rows, one, other, value="top1"):
 
 def mean(rows, value="top1", **place):
     """Their mean, or None where there is no such row."""
-    found = values(rows, value, **place)
+    found = by_seed(rows, value, **place).values()
     return statistics.fmean(found) if found else None
 
 
-def above(one, other):
-    """Whether one list of numbers lies above another, beyond its spread.
-
-    Args:
-        one, other: lists of float, one a seed.
-
-    Returns:
-        (bool or None where a list is empty, str): the difference of the means
-        exceeds twice its standard error; of one seed each, it is above 0.
-    """
-    if not one or not other:
-        return None, "not run"
-    difference = statistics.fmean(one) - statistics.fmean(other)
-    return _beyond(difference, one, other)
-
-
 def positive(differences):
-    """Whether differences lie above 0, beyond their spread, as from `above`.
+    """Whether differences lie above 0, beyond their spread.
 
     Args:
         differences: dict of seed -> float, as from `gains`.
+
+    Returns:
+        (bool or None where there is none, str): their mean exceeds twice its
+        standard error; of one seed, it is above 0.
     """
     found = list(differences.values())
     if not found:
         return None, "not run"
-    return _beyond(statistics.fmean(found), found)
-
-
-def _beyond(difference, *samples):
-    """(whether a difference exceeds twice its standard error, in words)."""
+    difference = statistics.fmean(found)
     points = f"{100 * difference:+.1f} points"
-    seeds = min(map(len, samples))
-    if seeds < 2:
+    if len(found) < 2:
         return difference > 0, f"{points}, of one seed"
-    error = math.sqrt(sum(statistics.variance(x) / len(x) for x in samples))
+    error = math.sqrt(statistics.variance(found) / len(found))
     return difference > 2 * error, (
-        f"{points}, standard error {100 * error:.1f}, {seeds} seeds"
+        f"{points}, standard error {100 * error:.1f}, {len(found)} seeds"
     )
 
 
 def higher(rows, one, other, words, value="top1"):
     """Verdict on whether rows at a place lie above those at another.
+
+    Seeds are compared each with itself: runs of a seed have the same labels,
+    order of images and first weights.
 
     Args:
         rows: list of dict.
@@ -96,14 +77,14 @@ def higher(rows, one, other, words, value="top1"):
         words: (str, str), what the places are called.
         value: column.
     """
-    first, second = values(rows, value, **one), values(rows, value, **other)
-    yes, difference = above(first, second)
+    first, second = (by_seed(rows, value, **place) for place in (one, other))
+    yes, difference = positive(minus(first, second))
     if yes is None:
         return Verdict(None, f"{words[0]} and {words[1]} are not both scored")
     return Verdict(
         yes,
-        f"{words[0]} {percent(statistics.fmean(first))}, {words[1]} "
-        f"{percent(statistics.fmean(second))} ({difference})",
+        f"{words[0]} {percent(statistics.fmean(first.values()))}, {words[1]} "
+        f"{percent(statistics.fmean(second.values()))} ({difference})",
     )
 
 

@@ -54,9 +54,9 @@ def verdict(rows):
         for one, other in pairs
     ]
     nonlinear = [row for row in rows if row.get("head") == "nonlinear"]
-    h, z = (verdicts.values(nonlinear, key) for key in "hz")
-    yes, words = verdicts.above(h, z)
-    return verdicts.all_of(*found, verdicts.Verdict(yes, f"h over z: {words}"))
+    h, z = (verdicts.by_seed(nonlinear, key) for key in "hz")
+    above = verdicts.rises(verdicts.minus(h, z), "h over z")
+    return verdicts.all_of(*found, above)
 
 
 STUDY = Study(
