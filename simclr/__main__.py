@@ -1,5 +1,6 @@
 """The `simclr` console command, and `python -m simclr`."""
 
+import contextlib
 import os
 import sys
 
@@ -18,7 +19,8 @@ def run():
         if status in (0, signals.EXIT_STOPPED):
             _leave()
     except Stopped as stopped:
-        say(f"simclr: {signals.stopped_by(stopped)}")
+        with contextlib.suppress(BrokenPipeError):
+            say(f"simclr: {signals.stopped_by(stopped)}")
         status = signals.EXIT_STOPPED
     except KeyboardInterrupt:
         say("simclr: interrupted.")

@@ -110,6 +110,34 @@ __main__.run()
 """
 
 
+def started(phase, limit, stderr):
+    """A command's process, in a phase; `limit` s are left it after a signal."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, phase, limit],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+    process.stdout.readline()
+    if phase.endswith("in_c"):
+        time.sleep(0.5)  # Between the line and C it would still be in Python.
+    return process
+
+
+@pytest.mark.parametrize("phase", ["in_python", "in_c", "swallowed"])
+def test_a_command_whose_lines_nobody_reads_is_gone_too(phase):
+    read, write = os.pipe()
+    os.close(read)
+    process = started(phase, "0.5", write)
+    os.close(write)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(timeout=20) == 75
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(
     "phase, sent, status",
     [
@@ -126,16 +154,7 @@ __main__.run()
 def test_a_command_is_gone_with_its_status(phase, sent, status):
     # A second signal is to come before the limit, on a slow machine, too.
     limit = "0.5" if status == 75 else "60"
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, phase, limit],
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    process.stdout.readline()
-    if phase.endswith("in_c"):
-        time.sleep(0.5)  # Between the line and C it would still be in Python.
+    process = started(phase, limit, subprocess.PIPE)
     for name in sent:
         process.send_signal(signal.Signals[name])
         time.sleep(0.3)

@@ -141,7 +141,7 @@ def _note(number):
     # Not print: the signal may have come in the middle of one.
     if not is_silent():
         how = "saving, then stopping" if _state.unsaved else "stopping"
-        os.write(2, f"\n{_state.reason}: {how}.\n".encode())
+        _write(f"\n{_state.reason}: {how}.\n")
 
 
 def _watch(woken):
@@ -157,8 +157,14 @@ def _watch(woken):
     if again == signal.SIGINT:
         time.sleep(_GRACE_S)
         os._exit(EXIT_INTERRUPTED)
-    os.write(2, f"simclr: {stopped_by(_state.reason)}\n".encode())
+    _write(f"simclr: {stopped_by(_state.reason)}\n")
     os._exit(EXIT_STOPPED)
+
+
+def _write(text):
+    """To standard error, where somebody still reads it."""
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
 
 
 def _heard(woken, seconds):
