@@ -8,6 +8,7 @@ import pytest
 from simclr.data.images import check
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
+from simclr.frozen import files as frozen_files
 from simclr.messages.errors import in_one_line, is_bad_input
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
@@ -95,6 +96,7 @@ def test_a_pipe_named_as_the_newest_checkpoint_is_passed_over(tmp_path):
         checkpoint.digest,
         metrics.read,
         lambda path: regular.read(path, 10),
+        lambda path: open_source(f"idx:{path}"),
     ],
 )
 def test_no_reader_waits(read, pipe):
@@ -102,6 +104,14 @@ def test_no_reader_waits(read, pipe):
         read(pipe)
     assert is_bad_input(caught.value)
     assert in_one_line(caught.value) == f"{pipe}: {PIPE}"
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.keras"])
+def test_no_pipe_is_a_frozen_encoder(tmp_path, pipe, name):
+    os.symlink(pipe, tmp_path / name)
+    with pytest.raises(OSError, match=PIPE) as caught:
+        frozen_files.require(str(tmp_path / name))
+    assert is_bad_input(caught.value)
 
 
 def test_no_reader_of_a_run_waits(tmp_path, pipe):

@@ -8,6 +8,7 @@ import mmap
 import os
 
 from simclr.messages.errors import InputError
+from simclr.storage.regular import regular
 
 KERAS, SAVED_MODEL, ONNX = "Keras", "SavedModel", "ONNX"
 SPELLINGS = "a .keras or .onnx file, or a SavedModel's folder"
@@ -39,9 +40,12 @@ def require(path):
 
     Raises:
         InputError: it is missing, or no such file.
+        OSError: it is called so, and is no regular file.
     """
     kind = kind_of(path)
     if kind and os.path.exists(path):
+        if kind != SAVED_MODEL:  # What opens it would wait for a pipe.
+            os.close(regular(path, os.O_RDONLY))
         return kind
     if not os.path.exists(path):
         raise InputError(f"There is no {path}.")

@@ -104,8 +104,7 @@ def _read(path, *, axes):
     Raises:
         InputError: it is another file, or is cut short.
     """
-    with open(path, "rb") as file:
-        data = file.read()
+    data = files.read_file(path)
     try:
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
