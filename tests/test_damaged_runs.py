@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from simclr import config as config_lib
+from simclr.commands.study import given
 from simclr.messages.errors import InputError
 from simclr.runs import checkpoint, classes, weight_arrays
 from simclr.runs import folder as run_folder
+from simclr.studies import grid
 
 CONFIG = config_lib.settled(config_lib.Config(task="finetune"))
 FACTS = {
@@ -109,3 +111,14 @@ def test_a_run_whose_folder_went_is_not_gone_on_with(run):
     os.rename(run, f"{run}_moved")
     with pytest.raises(InputError, match="was moved or deleted"):
         run_folder.require_still_there(run)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"rows": 1}', '{"rows": [1]}', "\ufeff[", "\0"],
+)
+def test_a_damaged_table_of_a_study_is_as_none(tmp_path, content):
+    path = tmp_path / f"{given.TABLE}.json"
+    path.write_text(content, encoding="utf-8")
+    assert grid._minutes_before(str(path)) == {}
+    assert given.done_before(str(tmp_path)) == ([], 0)

@@ -20,6 +20,7 @@ from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
+from simclr.storage import json_text
 from simclr.storage.whole import write_whole
 
 
@@ -181,11 +182,10 @@ def write_table(path, rows, facts=None, draw=None):
 def _minutes_before(path):
     """dict of name -> minutes, of the cells in a table that is there."""
     try:
-        with open(path) as file:
-            rows = json.load(file)["rows"]
-    except FileNotFoundError:
-        return {}
-    return {row["name"]: row["minutes"] for row in rows if "minutes" in row}
+        rows = json_text.read(path)["rows"]
+        return {row["name"]: row["minutes"] for row in rows if "minutes" in row}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}  # There is none, or a damaged one, which is written anew.
 
 
 def _require_origins(cells):

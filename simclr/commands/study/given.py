@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import json
 import os
 
 from simclr.commands.train import train_data
@@ -10,6 +9,7 @@ from simclr.config import Data
 from simclr.data.sources import idx
 from simclr.data.sources.registry import absolute
 from simclr.messages.errors import InputError
+from simclr.storage import json_text
 from simclr.studies.study import DOCS, FULL, QUICK, SEEDS, Images
 
 TABLE = "study"  # Name of the table in a study's folder.
@@ -143,10 +143,12 @@ def write_labels(images, strategy):
 
 
 def done_before(workdir):
-    """(rows, number of cells) of a study's folder; ([], 0) of none."""
+    """(rows, number of cells) of a study's folder.
+
+    ([], 0) where there is no table, or a damaged one.
+    """
     try:
-        with open(os.path.join(workdir, f"{TABLE}.json")) as file:
-            facts = json.load(file)
-    except (OSError, ValueError):
+        facts = json_text.read(os.path.join(workdir, f"{TABLE}.json"))
+        return facts["rows"], facts["cells"]
+    except (OSError, ValueError, TypeError, KeyError):
         return [], 0
-    return facts["rows"], facts["cells"]
