@@ -1,6 +1,8 @@
 """The CPUs that a process may use."""
 
 import os
+import pathlib
+import re
 
 import pytest
 
@@ -49,3 +51,14 @@ def test_the_older_control_groups(groups):
     assert cpus.count() == 3
     (groups / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
     assert cpus.count() == 64
+
+
+def test_nobody_else_counts():
+    package = pathlib.Path(cpus.__file__).parents[1]
+    counts = re.compile(r"\b(cpu_count|sched_getaffinity)\b")
+    files = [
+        path.name
+        for path in package.rglob("*.py")
+        if counts.search(path.read_text("utf-8"))
+    ]
+    assert files == ["cpus.py"]

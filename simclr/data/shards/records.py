@@ -12,6 +12,7 @@ from simclr.data.shards import (
     index as shard_index,
 )
 from simclr.data.shards.record_source import RecordSource
+from simclr.executors import cpus
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage import files, json_text
@@ -139,7 +140,7 @@ def open_shards(paths, name, *, file_format, feature_names, plain=None):
 
 def _unpacked(paths):
     """Unpacked copies of compressed shards, a list of paths."""
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cpus.count()) as pool:
         return list(
             progress_bar(
                 pool.map(unpacked.unpacked, paths),
