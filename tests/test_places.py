@@ -5,10 +5,13 @@ import os
 import pytest
 
 from simclr import __main__ as cli
+from simclr.data.shards.prepare import prepare
+from simclr.data.sources.registry import open_source
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from tests import tiny
 from tests.faults import cases
+from tests.images import write
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,11 @@ def test_a_folder_of_any_name(name, tmp_path, capsys):
     assert os.path.basename(newest) == "step_000000003.npz"
     made = {"photos", "recipe.py", "shards", "run", "store"}
     assert set(os.listdir(place)) == made
+
+
+def test_shards_in_a_folder_whose_name_is_no_utf8(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write(tmp_path / "photos" / "a.png", 0)
+    shards = os.path.join(tmp_path, os.fsdecode(b"caf\xe9"))
+    prepare(open_source(str(tmp_path / "photos")), shards, progress=False)
+    assert len(open_source(shards)) == 1

@@ -71,6 +71,8 @@ def writer(path):
     Groups of one record, so that reading one record reads no other;
     uncompressed, for images are compressed already.
     """
+    # As bytes: the library takes no str of what is not UTF-8.
+    path = os.fsencode(path)
     return _module().ArrayRecordWriter(path, "group_size:1,uncompressed")
 
 
@@ -81,7 +83,9 @@ def _reader(path, version):
     local = _copy_to_cache(path, *version) if files.is_remote(path) else path
     files.stat(local)  # The library gives 0 records for no file at all.
     reader = _module().ArrayRecordReader(
-        local, _AT_RANDOM, file_reader_buffer_size=_BUFFER_BYTES
+        os.fsencode(local),
+        _AT_RANDOM,
+        file_reader_buffer_size=_BUFFER_BYTES,
     )
     if not reader.ok():
         raise InputError(
