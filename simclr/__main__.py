@@ -14,8 +14,9 @@ def run():
     signals.listen()
     try:
         status = main(sys.argv[1:])
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # It was closed before we started.
+                stream.flush()
         if status in (0, signals.EXIT_STOPPED):
             _leave()
     except Stopped as stopped:

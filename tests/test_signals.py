@@ -189,3 +189,9 @@ def test_what_is_not_saved_is_waited_for():
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_command_without_standard_output_is_done_all_the_same():
+    command = [sys.executable, "-m", "simclr", "--help"]
+    closed = ["sh", "-c", '"$@" >&- 2>&-', "sh", *command]
+    assert subprocess.run(closed, timeout=50).returncode == 0
