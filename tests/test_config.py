@@ -126,6 +126,15 @@ def test_no_number_may_be_absurd(key, bad):
         config_lib.override(Config(), [f"{key}={bad}"])
 
 
+def test_no_number_may_vanish_in_float32():
+    for key in numbers():
+        value = rules.get(Config(), key)
+        for bad in (1e-320, 1e-31):
+            tiny = (bad,) * len(value) if isinstance(value, tuple) else bad
+            with pytest.raises(InputError, match=f"^{key} "):
+                config_lib.override(Config(), [f"{key}={tiny}"])
+
+
 def test_json_holds_no_absurd_number():
     text = config_lib.to_json(Config())
     for bad in ("NaN", "Infinity", "1e400", "9" * 400):

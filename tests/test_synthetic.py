@@ -247,6 +247,28 @@ def test_what_is_no_idx_file(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match="cut short"):
         open_source(f"idx:{path}")
+    packed = tmp_path / "train-images-idx3-ubyte.gz"
+    head = struct.pack(">HBB3I", 0, 8, 3, 1 << 20, 28, 28)
+    packed.write_bytes(gzip.compress(head + bytes(1000)))
+    with pytest.raises(ValueError, match="cut short: 1,000 bytes of 1048576 x"):
+        open_source(f"idx:{packed}")
+    packed.write_bytes(gzip.compress(head[:4] + struct.pack(">3I", 1, 2, 3)))
+    with pytest.raises(ValueError, match="cut short: 0 bytes"):
+        open_source(f"idx:{packed}")
+    head = struct.pack(">HBB3I", 0, 8, 3, 1, 28, 28)
+    packed.write_bytes(gzip.compress(head + bytes(5_000_000)))
+    with pytest.raises(ValueError, match="longer than it says: 785 bytes of 1"):
+        open_source(f"idx:{packed}")
+    head = struct.pack(">HBB3I", 0, 8, 3, 1 << 31, 28, 28)
+    packed.write_bytes(gzip.compress(head))
+    with pytest.raises(ValueError, match=r"says that it holds 1,683,\d"):
+        open_source(f"idx:{packed}")
+    data = bytearray(gzip.compress(head + bytes(range(200))))
+    data[30] ^= 0xFF
+    packed.write_bytes(data)
+    with pytest.raises(ValueError, match="is no IDX file"):
+        open_source(f"idx:{packed}")
+    packed.unlink()
     path.write_bytes(b"\x00")
     with pytest.raises(ValueError, match="is no IDX file"):
         open_source(f"idx:{path}")

@@ -111,6 +111,7 @@ _MOST = {
 }
 _MOST_INT = (1 << 31) - 1  # Sizes and steps are int32 on devices.
 _MOST_FLOAT = 1_000_000_000
+_LEAST_FLOAT = 1e-30  # What is less, and not 0, may be 0 in float32.
 
 
 def get(config, key):
@@ -165,16 +166,21 @@ def check_values(config):
     check_seed(config.seed)
     for key in keys(type(config)):
         if key != "seed":
-            _check_most(key, get(config, key))
+            _check_size(key, get(config, key))
 
 
-def _check_most(key, value):
+def _check_size(key, value):
     for one in _all_of(value):
         if type(one) in (int, float):
             most = _MOST_INT if type(one) is int else _MOST_FLOAT
             most = _MOST.get(key, most)
             if one > most:
                 raise InputError(f"{key} is {value}; it must be <= {most:,}.")
+            if 0 < abs(one) < _LEAST_FLOAT:
+                raise InputError(
+                    f"{key} is {value}; it must be >= {_LEAST_FLOAT:g}, or 0 "
+                    "where that is allowed."
+                )
 
 
 def validate(config):

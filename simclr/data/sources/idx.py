@@ -7,8 +7,10 @@ may be a .gz (yann.lecun.com/exdb/mnist has the format).
 
 import gzip
 import io
+import math
 import os
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -18,6 +20,7 @@ from simclr.messages.errors import InputError
 from simclr.storage import files
 
 _BYTES = 0x08  # The only type of numbers that such sets have.
+_MOST_BYTES = 1 << 30  # As of any file that is read whole.
 _SPLITS = {"train": "train-images", "test": "t10k-images"}
 
 
@@ -105,19 +108,27 @@ def _read(path, *, axes):
         InputError: it is another file, or is cut short.
     """
     data = files.read_file(path)
+    stream = io.BytesIO(data)
+    if data[:2] == b"\x1f\x8b":
+        stream = gzip.GzipFile(fileobj=stream)
     try:
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        head = struct.unpack_from(">HBB", data)
-        shape = struct.unpack_from(f">{axes}I", data, 4)
-    except (struct.error, EOFError, OSError) as error:
+        head = struct.unpack(">HBB", stream.read(4))
+        if head != (0, _BYTES, axes):
+            raise InputError(
+                f"{path} is no IDX file of bytes with {axes} axes."
+            )
+        shape = struct.unpack(f">{axes}I", stream.read(4 * axes))
+        size = math.prod(shape)
+        if size > _MOST_BYTES:
+            raise InputError(f"{path} says that it holds {size:,} bytes.")
+        # A byte more than it says, not all that a gzip may unpack to.
+        found = np.frombuffer(stream.read(size + 1), np.uint8)
+    except (struct.error, EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} is no IDX file: {error}.") from None
-    if head != (0, _BYTES, axes):
-        raise InputError(f"{path} is no IDX file of bytes with {axes} axes.")
-    found = np.frombuffer(data, np.uint8, offset=4 + 4 * axes)
-    if found.size != np.prod(shape) or not found.size:
+    if found.size != size or not size:
+        kind = "cut short" if found.size < size else "longer than it says"
         raise InputError(
-            f"{path} is cut short: {found.size:,} bytes of "
+            f"{path} is {kind}: {found.size:,} bytes of "
             f"{' x '.join(map(str, shape))}."
         )
     return found.reshape(shape)
