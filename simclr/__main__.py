@@ -20,11 +20,10 @@ def run():
         if status in (0, signals.EXIT_STOPPED):
             _leave()
     except Stopped as stopped:
-        with contextlib.suppress(BrokenPipeError):
-            say(f"simclr: {signals.stopped_by(stopped)}")
+        _say_last(f"simclr: {signals.stopped_by(stopped)}")
         status = signals.EXIT_STOPPED
     except KeyboardInterrupt:
-        say("simclr: interrupted.")
+        _say_last("simclr: interrupted.")
         status = signals.EXIT_INTERRUPTED
     except BrokenPipeError:  # Nobody reads on, as after `| head`.
         status = 1
@@ -41,6 +40,12 @@ def main(argv):
     from simclr.cli.commands import COMMANDS, usage
 
     return line.main(argv, COMMANDS, usage)
+
+
+def _say_last(line):
+    """What has ended it; nobody may read on."""
+    with contextlib.suppress(BrokenPipeError):
+        say(line)
 
 
 def _leave():

@@ -3,6 +3,7 @@
 import concurrent.futures
 import io
 import json
+import os
 import tarfile
 import zipfile
 
@@ -459,3 +460,19 @@ def test_one_zip_file_at_a_time(tmp_path):
     write_zip(tmp_path / "b.zip", FILES)
     with pytest.raises(InputError, match=rf"2 ZIP .* say zip:{tmp_path}/a.zip"):
         open_source(f"zip:{tmp_path}/*.zip")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_another_archive_of_the_same_time_and_size(kind, replaced, tmp_path):
+    """What is kept of an archive is not taken for another's in its place."""
+    path, image = str(tmp_path / "x"), encoded(0)
+    for name in ("one", "two"):
+        written = f"{path}.new" if replaced else path
+        # Which is an image is not in their names: the look is kept.
+        files = {x: bytes(len(image)) for x in ("one", "two")} | {name: image}
+        WRITERS[kind](written, files)
+        os.utime(written, (1.6e9, 1.6e9))
+        os.replace(written, path)
+        for _ in range(2):
+            assert ids(open_source(f"{kind}:{path}")) == [name]

@@ -81,10 +81,13 @@ def higher(rows, one, other, words, value="top1"):
     yes, difference = positive(minus(first, second))
     if yes is None:
         return Verdict(None, f"{words[0]} and {words[1]} are not both scored")
+    means = [
+        percent(statistics.fmean(found[seed] for seed in first.keys() & second))
+        for found in (first, second)
+    ]
     return Verdict(
         yes,
-        f"{words[0]} {percent(statistics.fmean(first.values()))}, {words[1]} "
-        f"{percent(statistics.fmean(second.values()))} ({difference})",
+        f"{words[0]} {means[0]}, {words[1]} {means[1]} ({difference})",
     )
 
 

@@ -96,7 +96,7 @@ def run(
         say=say,
         max_hours=max_hours,
         table=TABLE,
-        facts={**facts, "cells": len(cells), "set": list(overrides)},
+        facts={"cells": len(cells), **facts, "set": list(overrides)},
         draw=functools.partial(_written, draw),
     )
     if devices.chief and rows:

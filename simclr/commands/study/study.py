@@ -100,7 +100,7 @@ def study(
         workdir,
         devices,
         title=f"study {name}, {scale}",
-        facts={"study": name, "scale": scale, "only": list(only)},
+        facts={"study": name, "scale": scale, "cells": len(every)},
         overrides=set,
         max_hours=max_hours,
         callbacks=callbacks,

@@ -20,7 +20,6 @@ from simclr.messages.errors import InputError
 from simclr.storage import files
 
 _BYTES = 0x08  # The only type of numbers that such sets have.
-_MOST_BYTES = 1 << 30  # As of any file that is read whole.
 _SPLITS = {"train": "train-images", "test": "t10k-images"}
 
 
@@ -119,7 +118,7 @@ def _read(path, *, axes):
             )
         shape = struct.unpack(f">{axes}I", stream.read(4 * axes))
         size = math.prod(shape)
-        if size > _MOST_BYTES:
+        if size > files.MAX_BYTES:
             raise InputError(f"{path} says that it holds {size:,} bytes.")
         # A byte more than it says, not all that a gzip may unpack to.
         found = np.frombuffer(stream.read(size + 1), np.uint8)
