@@ -59,6 +59,11 @@ def system(number):
     [
         (InputError("Say --data."), None, 2, "Say --data."),
         (InputError("Bad."), ValueError("deep"), 2, "Bad."),
+        (InputError("a\nb holds no run."), None, 2, "a\\nb holds no run."),
+        (
+            OSError(errno.ENOENT, "No such file", "/some\nfile"), None,
+            2, "/some\\nfile: No such file",
+        ),
         (OSError("x is empty"), None, 2, "x is empty"),
         (in_traced_code(), None, 2, "block=4 is too big."),
         (

@@ -292,8 +292,14 @@ def test_unreadable_images_are_replaced_counted_and_listed(tmp_path):
                 str(tmp_path / "strict"),
                 ONE(),
             )
-    # What was trained until it was met is saved.
-    assert checkpoint.read_newest(run_folder.checkpoints(tmp_path / "strict"))
+    # What was trained until then is saved. With a larger share allowed the run
+    # ends as if that had been allowed from the beginning.
+    strict_run = tmp_path / "strict"
+    assert checkpoint.read_newest(run_folder.checkpoints(strict_run))
+    assert loop.train(config, str(strict_run), ONE()) == ""
+    resumed = final_arrays(strict_run)
+    for name, array in final_arrays(tmp_path / "run").items():
+        np.testing.assert_array_equal(resumed[name], array, name)
 
 
 def test_a_folder_that_is_deleted_ends_the_run(photos, tmp_path):

@@ -14,6 +14,7 @@ from simclr.messages.errors import (
     PLAIN_FAULTS,
     InputError,
     in_one_line,
+    joined,
     is_bad_input,
 )
 from simclr.messages.hints import did_you_mean
@@ -46,10 +47,10 @@ def main(argv, commands, usage):
     try:
         command, values, words = parse(argv, commands)
     except flags.Error as error:
-        say(f"simclr: {error} (see --help)")
+        say(f"simclr: {joined(str(error))} (see --help)")
         return 2
     except InputError as error:
-        say(f"simclr: {error}")
+        say(f"simclr: {in_one_line(error)}")
         return 2
     startup.be_quiet(debug=values.debug)
     startup.leave_extras_out()

@@ -16,6 +16,7 @@ from simclr.models.encoders.positions import (
     resized_places,
 )
 from simclr.models.encoders.vit import Attention, Tokens
+from simclr.models.max_pool import MaxPool
 
 
 def plain(model, shape=None):
@@ -48,6 +49,8 @@ def plain(model, shape=None):
         if kind is BatchNorm:
             kind = keras.layers.BatchNormalization
             config["synchronized"] = False  # That is for training alone.
+        elif kind is MaxPool:
+            kind = keras.layers.MaxPooling2D
         copy = kind.from_config(config)
         pairs.append((layer, copy))
         return copy

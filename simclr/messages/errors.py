@@ -68,23 +68,30 @@ def is_bad_input(error):
 
 def in_one_line(error):
     """What is wrong: the part that a user can act on; of faults, the cause."""
-    line = _inside_tensorflow(error) or _gist(error)
+    line = _inside_tensorflow(error) or first_line(error)
     if isinstance(error, OSError) and error.errno is not None:
         names = [n for n in (error.filename, error.filename2) if n is not None]
-        line = ": ".join([*map(str, names), error.strerror or line])
+        line = joined(": ".join([*map(str, names), error.strerror or line]))
+    elif isinstance(error, InputError) and not _is_traced(error):
+        line = joined(str(error))
     if is_bad_input(error) or isinstance(error, PLAIN_FAULTS):
         return line
     line = f"{type(error).__name__}: {line}"
     cause = error.__cause__
     if cause is not None:
-        line += f" (caused by {type(cause).__name__}: {_gist(cause)})"
+        line += f" (caused by {type(cause).__name__}: {first_line(cause)})"
     return line
 
 
-def _gist(error):
-    """The first line of its message; AutoGraph puts lines of code before it."""
+def joined(text):
+    """A message of ours in one line: a name in it may have an end of line."""
+    return text.strip().replace("\n", "\\n")
+
+
+def first_line(error):
+    """Of its message; AutoGraph puts lines of code before it."""
     lines = (str(error).strip() or "no message").splitlines()
-    return lines[-1].strip() if lines[0] == _TRACED else lines[0]
+    return lines[-1].strip() if _is_traced(error) else lines[0]
 
 
 def _inside_tensorflow(error):
@@ -96,7 +103,11 @@ def _inside_tensorflow(error):
     """
     text = str(error)
     wrapped = type(error).__module__.startswith("tensorflow.")
-    if not (wrapped or text.startswith(_TRACED)):
+    if not (wrapped or _is_traced(error)):
         return ""
     _, found, rest = text.partition("InputError: ")
     return rest.splitlines()[0] if found else ""
+
+
+def _is_traced(error):
+    return str(error).strip().startswith(_TRACED)

@@ -9,7 +9,7 @@ import keras
 from simclr.data.views import colour
 from simclr.lowering import program, xla
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.tpu import buffers, compiler
 from simclr.tpu.slices import GIB
 from simclr.training.tasks import TASKS
@@ -77,7 +77,7 @@ class StepCompiler:
         except compiler.Refused as error:
             where = xla.made_at(lowered.graph, str(error))
             raise InputError(
-                f"The TPU's compiler refuses the step: {error}"
+                f"The TPU's compiler refuses the step: {first_line(error)}"
                 f"{where and f' (made at {where})'}"
             ) from error
         how = f", {microbatch:,} at a time" if microbatch else ""

@@ -12,9 +12,10 @@ import sys
 import keras
 from keras import layers
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.hints import did_you_mean
 from simclr.models.dtypes import float32_or_wider
+from simclr.models.max_pool import MaxPool
 
 _HANDED_IN = "handed_in"
 _models = {}  # Name -> keras.Model that was handed in to this process.
@@ -84,7 +85,7 @@ def _made(module, function, image_size):
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        raise InputError(f"model.name={name}: {error}.") from error
+        raise InputError(f"model.name={name}: {first_line(error)}.") from error
     make = getattr(found, function, None)
     if not callable(make):
         hint = did_you_mean(function, dir(found))
@@ -96,7 +97,7 @@ def _made(module, function, image_size):
         return make(image_size=image_size) if takes_size else make()
     except Exception as error:
         raise InputError(
-            f"model.name={name}: the function failed: {error}"
+            f"model.name={name}: the function failed: {first_line(error)}"
         ) from error
 
 
@@ -107,7 +108,7 @@ def _copy(model):
         copy.set_weights(model.get_weights())
     except Exception as error:
         raise InputError(
-            f"The model {model.name!r} cannot be copied ({error}): hand in a "
+            f"The model {model.name!r} cannot be copied ({first_line(error)}): hand in a "
             "functional or Sequential keras.Model, or say "
             "model.name=package.module:function with a function that makes it."
         ) from error
@@ -128,7 +129,7 @@ def _encoder(net, name, image_size):
     except Exception as error:
         raise InputError(
             f"model.name={name}: the model does not take images "
-            f"[n, h, w, 3]: {error}"
+            f"[n, h, w, 3]: {first_line(error)}"
         ) from error
     if len(shape) != 4 or shape[-1] != 3 or len(getattr(h, "shape", ())) != 2:
         raise InputError(
@@ -153,10 +154,13 @@ def _encoder(net, name, image_size):
 
 
 def _tame(net, name):
-    """Global batch norm, and no randomness but the keyed one."""
+    """Global batch norm, no randomness but the keyed one, the same bits."""
     for layer in net._flatten_layers():
         if isinstance(layer, layers.BatchNormalization):
             layer.synchronized = True
+        elif type(layer) is layers.MaxPooling2D:
+            if layer.data_format == "channels_last":
+                layer.__class__ = MaxPool
         elif isinstance(layer, layers.Dropout | layers.SpatialDropout2D):
             layer.rate = 0.0
         elif getattr(layer, "seed_generator", None) is not None:

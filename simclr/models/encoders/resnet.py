@@ -10,6 +10,7 @@ from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
 from simclr.models.dtypes import float32_or_wider
 from simclr.models.encoders.layers import images
+from simclr.models.max_pool import MaxPool
 
 # Blocks in each of the four groups, by depth; bottlenecks from 50 layers on.
 BLOCKS = {
@@ -126,14 +127,14 @@ def _half_stem(x, channels, sk_ratio):
 
 def _imagenet_stem(x, channels, sk_ratio):
     x = _imagenet_convolutions(x, channels, sk_ratio)
-    return layers.MaxPooling2D(3, 2, "same", name="stem_pool")(x)
+    return MaxPool(3, 2, "same", name="stem_pool")(x)
 
 
 def _torchvision_stem(x, channels, sk_ratio):
     x = _imagenet_convolutions(x, channels, sk_ratio)
     # Zeros do for the padding: what is pooled comes from a ReLU.
     x = layers.ZeroPadding2D(1, name="stem_pad")(x)
-    return layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    return MaxPool(3, 2, name="stem_pool")(x)
 
 
 def _imagenet_convolutions(x, channels, sk_ratio):
