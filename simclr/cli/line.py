@@ -14,8 +14,8 @@ from simclr.messages.errors import (
     PLAIN_FAULTS,
     InputError,
     in_one_line,
-    joined,
     is_bad_input,
+    joined,
 )
 from simclr.messages.hints import did_you_mean
 from simclr.messages.say import say, show

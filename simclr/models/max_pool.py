@@ -24,7 +24,7 @@ class MaxPool(keras.layers.MaxPooling2D):
     """
 
     def call(self, inputs):
-        """Pools [n, h, w, c], of data_format "channels_last", to [n, h', w', c]."""
+        """[n, h, w, c] to [n, h', w', c]; data_format is "channels_last"."""
         pool = _pool(self.pool_size, self.strides, self.padding.upper())
         return pool(inputs)
 

@@ -108,9 +108,10 @@ def _copy(model):
         copy.set_weights(model.get_weights())
     except Exception as error:
         raise InputError(
-            f"The model {model.name!r} cannot be copied ({first_line(error)}): hand in a "
-            "functional or Sequential keras.Model, or say "
-            "model.name=package.module:function with a function that makes it."
+            f"The model {model.name!r} cannot be copied "
+            f"({first_line(error)}): hand in a functional or Sequential "
+            "keras.Model, or say model.name=package.module:function with a "
+            "function that makes it."
         ) from error
     return copy
 
