@@ -6,7 +6,7 @@ Both train the same narrow ResNet-18 (CIFAR stem, width 0.25, 2-layer head,
 NT-Xent, SGD with momentum) on the same number of random images, on all cores,
 in float32 or (--bfloat16) in mixed precision; steps alternate in one process
 and the medians' ratio is printed. PyTorch is the plain way: torch.nn modules in
-channels_last, autocast for mixed precision, no compilation.
+channels_last, autocast for mixed precision, no compilation; --compile adds it.
 """
 
 import argparse
@@ -32,19 +32,28 @@ def main():
     parser.add_argument("--config", default="configs/cifar10_resnet18_cpu.py")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--image_size", type=int, default=0)
+    parser.add_argument("--width", type=float, default=0.0)
+    parser.add_argument("--batch_size", type=int, default=0)
     parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     config = config_lib.load(arguments.config)
     precision = "mixed_bfloat16" if arguments.bfloat16 else "float32"
+    width = arguments.width or config.model.width
+    n = arguments.batch_size or config.batch_size
     config = dataclasses.replace(
-        config, train=dataclasses.replace(config.train, precision=precision)
+        config,
+        batch_size=n,
+        model=dataclasses.replace(config.model, width=width),
+        train=dataclasses.replace(config.train, precision=precision),
     )
     size = arguments.image_size or config.data.image_size
-    n = config.batch_size
     views = np.random.default_rng(0).random((2, n, size, size, 3), np.float32)
     steps = {
         "simclr": tensorflow_step(config, views),
-        "torch": torch_step(config.model.width, views, arguments.bfloat16),
+        "torch": torch_step(
+            width, views, arguments.bfloat16, arguments.compile
+        ),
     }
     seconds = {name: [] for name in steps}
     for step in steps.values():  # Tracing and warm-up.
@@ -75,7 +84,7 @@ def tensorflow_step(config, views):
     return lambda: step(batch)["loss"].numpy()
 
 
-def torch_step(width, views, bfloat16):
+def torch_step(width, views, bfloat16, compiled):
     """A plain PyTorch SimCLR step of the same net."""
     channels = round(64 * width)
     encoder = TorchResNet18(channels)
@@ -87,6 +96,7 @@ def torch_step(width, views, bfloat16):
         nn.BatchNorm1d(128),
     )
     model = nn.Sequential(encoder, head).to(memory_format=torch.channels_last)
+    net = torch.compile(model) if compiled else model
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.1, momentum=0.9, nesterov=True
     )
@@ -97,7 +107,7 @@ def torch_step(width, views, bfloat16):
 
     def step():
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            z = model(images)
+            z = net(images)
         z = functional.normalize(z.float())
         logits = z @ z.T / 0.2 - 1e9 * torch.eye(count)
         loss = functional.cross_entropy(logits, match)

@@ -20,13 +20,12 @@ _NAMES_ONLY = (
 )
 
 
-def read(folder, store="", *, bits=True):
+def read(folder, store=""):
     """dict of a file's path in a folder -> digest of what counts in it.
 
     Args:
         folder: str.
         store: name of a Lance store in it: its rows count, not its files.
-        bits: whether the numbers of a run count, or their names and shapes.
     """
     found = {}
     for root, _, names in os.walk(folder):
@@ -37,7 +36,7 @@ def read(folder, store="", *, bits=True):
                 continue
             if "tfevents" in name:  # TensorBoard's: one a start.
                 continue
-            text = repr(_content(path, bits)).replace(folder, "FOLDER")
+            text = repr(_content(path)).replace(folder, "FOLDER")
             found[short] = hashlib.sha256(text.encode()).hexdigest()[:12]
     if store:
         found[store] = _rows(os.path.join(folder, store))
@@ -55,17 +54,16 @@ def left_over(folder):
     ]
 
 
-def _content(path, bits):
+def _content(path):
     if path.endswith(_NAMES_ONLY):
         return ""
     if path.endswith(".npz"):
         with np.load(path, allow_pickle=False) as arrays:
             names = sorted(arrays.files)
-            return {k: _array(arrays[k], bits) for k in names}
+            return {k: _array(arrays[k]) for k in names}
     if path.endswith(".jsonl"):
         with open(path) as file:
-            rows = [_timeless(json.loads(line)) for line in file]
-        return rows if bits else [(row["step"], list(row)) for row in rows]
+            return [_timeless(json.loads(line)) for line in file]
     if path.endswith(".json"):
         with open(path) as file:
             return _timeless(json.load(file))
@@ -73,9 +71,8 @@ def _content(path, bits):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _array(array, bits):
-    digest = hashlib.sha256(array).hexdigest() if bits else ""
-    return array.shape, array.dtype.str, digest
+def _array(array):
+    return array.shape, array.dtype.str, hashlib.sha256(array).hexdigest()
 
 
 def _timeless(value):
