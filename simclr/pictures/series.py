@@ -69,10 +69,10 @@ def draw(path, *, title, subtitle, rows, x, series, values=("top1",)):
 
 
 def _name(row, series):
-    """What a row's line is called: its series' values."""
+    """What a row's line is called: its series' values; "yes" says of what."""
     words = (
         f"{key.replace('_', ' ')} {row[key]}"
-        if isinstance(row[key], int | float)
+        if isinstance(row[key], int | float) or row[key] in ("yes", "no")
         else str(row[key])
         for key in series
         if row.get(key) is not None
