@@ -390,12 +390,13 @@ def test_a_figure_is_drawn_of_the_first_run_too(tmp_path, name):
 def test_the_spread_of_seeds_is_drawn(tmp_path):
     path = str(tmp_path / "a.png")
     words = {"title": "t", "subtitle": "s"}
-    rows = [{"x": x, "top1": 0.5 + d} for x in (1, 2) for d in (0.0, 0.2)]
-    narrow = [{**row, "top1": 0.6} for row in rows]
-    for draw in (
+    drawings = (
         lambda rows: series.draw(path, rows=rows, x="x", series=(), **words),
         lambda rows: bars.draw(path, rows=rows, kind=("x",), **words),
-    ):
+    )
+    for draw, places in itertools.product(drawings, [(1, 2), (1,)]):
+        rows = [{"x": x, "top1": 0.6 + d} for x in places for d in (-0.1, 0.1)]
+        narrow = [{**row, "top1": 0.6} for row in rows]
         found = []
         for some in (rows, narrow):
             draw(some)

@@ -22,10 +22,13 @@ _STYLES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 # Inches.
 _MARGIN, _TOP, _WIDTH, _HEIGHT, _NAMES, _BELOW = 0.5, 1.3, 5.6, 3.4, 2.6, 0.9
 _LINE = 0.2  # Of the names, one below another.
+_BESIDE = 0.05  # Of the distance of two places.
 
 
 def draw(path, *, title, subtitle, rows, x, series, values=("top1",)):
     """Draws lines of means; a band from the least to the most of the seeds.
+
+    Of one place: points, and a stroke from the least to the most.
 
     Args:
         path: of the PNG.
@@ -56,12 +59,18 @@ def draw(path, *, title, subtitle, rows, x, series, values=("top1",)):
                 "color": _COLOURS[i % len(_COLOURS)],
                 "linestyle": _STYLES[j % len(_STYLES)],
             }
+            if len(places) == 1:  # No lines: points beside each other.
+                last = len(names) * len(values) - 1
+                known = [_BESIDE * (drawn - last / 2)]
+                plot.vlines(known, low, high, **style, alpha=0.4)
             plot.fill_between(
                 known, low, high, color=style["color"], alpha=0.15, linewidth=0
             )
             plot.plot(known, middle, **style, marker="o", ms=3, linewidth=1.6)
             _legend(page, drawn, name, value if len(values) > 1 else "", style)
             drawn += 1
+    if len(places) == 1:
+        plot.set_xlim(-0.5, 0.5)
     plot.set_xticks(range(len(places)), [plain(at) for at in places])
     plot.set_xlabel(plain(x.replace("_", " ")), size=BODY, color=MUTED)
     plot.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
