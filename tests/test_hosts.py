@@ -152,8 +152,10 @@ def test_a_port_that_is_taken():
 
 
 _MEET = """
-import sys
+import signal
 from simclr.executors import hosts, meeting
+# A shell starts what runs in the background without it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 meeting._QUIET_S = 0.0
 meeting.meet(hosts.named())
 """
