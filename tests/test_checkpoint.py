@@ -1,13 +1,19 @@
 """Checkpoints: whole or not at all, exact, strict on the way in."""
 
+import dataclasses
 import os
+import shutil
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from simclr.models.variables import named_variables
 from simclr.runs import checkpoint
+from simclr.runs import folder as run_folder
+from simclr.training import loop
+from tests import tiny
 
 
 def variables(seed=0):
@@ -37,6 +43,23 @@ def test_keeps_the_newest_and_no_leftovers(tmp_path):
         "step_000000004.npz",
         "step_000000011.npz",
     ]
+
+
+def test_a_killed_run_that_ends_leaves_none_too_many(tmp_path):
+    """SIGKILL came when the last was written and the oldest not yet removed."""
+    config = tiny.config(
+        tiny.write_photos(tmp_path / "photos"),
+        train=dataclasses.replace(tiny.CONFIG.train, keep_checkpoints=1),
+    )
+    run = str(tmp_path / "run")
+    one = tf.distribute.get_strategy
+    assert loop.train(config, run, one()) == ""
+    folder = run_folder.checkpoints(run)
+    [newest] = checkpoint.paths(folder)
+    shutil.copy(newest, checkpoint.path_of(folder, 1))
+    os.remove(os.path.join(run, "finished"))
+    assert loop.train(config, run, one()) == ""
+    assert checkpoint.paths(folder) == [newest]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])

@@ -6,8 +6,10 @@ import os
 import pytest
 import tensorflow as tf
 
+from simclr.commands.use import evaluate_classifier, evaluate_encoder
 from simclr.commands.use.score_run import score_run
 from simclr.config import Data
+from simclr.messages.errors import Stopped
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
 from tests import tiny, tiny_classifier, tiny_encoder
@@ -152,3 +154,30 @@ def test_the_rest_of_a_flat_folders_labels_is_scored(tmp_path, capsys):
     assert scored(every)["images"] == 4
     assert scored(few)["images"] is None
     assert "Not scored: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["encoder", "classifier"])
+def test_a_stop_before_the_picture_is_no_score_yet(
+    photos, tmp_path, capsys, monkeypatch, kind
+):
+    """Whoever finds the score looks at no pictures again."""
+    if kind == "encoder":
+        run = tiny_encoder.write(tmp_path / "run", photos)
+        drawn = evaluate_encoder.run_pictures, "draw"
+        picture = "summary.png"
+    else:
+        run = tiny_classifier.write(
+            tmp_path / "run", photos, eval_source=str(photos)
+        )
+        drawn = evaluate_classifier, "confusion_sheet"
+        picture = "confusion.png"
+
+    def stop(*_, **__):
+        raise Stopped("SIGTERM")
+
+    images = {"source": photos, "eval_source": photos}
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(*drawn, stop)
+        score(run, tmp_path / "out", capsys, **images)
+    _, _, before = score(run, tmp_path / "out", capsys, **images)
+    assert not before and (tmp_path / "out" / picture).exists()

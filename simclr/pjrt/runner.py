@@ -249,6 +249,8 @@ class Recorder:
 
     def finish(self, step):
         """Notes that the run is at its end."""
+        keep = self._config.train.keep_checkpoints
+        checkpoint.remove_older(run_folder.checkpoints(self._run), keep)
         run_folder.mark_finished(self._run, step)
 
     def __enter__(self):

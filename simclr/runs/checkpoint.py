@@ -49,9 +49,17 @@ def save(folder, step, variables, keep=3):
     require_room(path, arrays)
     with whole.whole_file(path, "wb") as file:
         np.savez(file, step=np.int64(step), **arrays)
+    remove_older(folder, keep)
+    return path
+
+
+def remove_older(folder, keep):
+    """Removes all checkpoints but the newest `keep`.
+
+    A process that was killed between writing one and this leaves one too many.
+    """
     for old in paths(folder)[:-keep]:
         os.remove(old)
-    return path
 
 
 def require_room(path, variables):

@@ -155,6 +155,8 @@ class Recorder:
 
     def finish(self, step):
         """Notes that the run is at its end."""
+        keep = self._config.train.keep_checkpoints
+        checkpoint.remove_older(self._checkpoints, keep)
         run_folder.mark_finished(self._workdir, step)
         if self._comparison and (line := self._comparison.end(step)):
             self._bar.say(f"{line}: {best.folder(self._workdir)}")

@@ -124,7 +124,6 @@ def score(
         "rows": [row],
         "parameters": count_parameters(trained.models),
     }
-    write_whole(path, _json(results))
     picture = os.path.join(out or workdir, f"confusion{suffix}.png")
     confusion_sheet(
         picture,
@@ -135,6 +134,8 @@ def score(
         class_names=class_names,
         mistakes=_mistakes(part, logits),
     )
+    # Last: where it is, all else is (scored.before).
+    write_whole(path, _json(results))
     show(f"Look at {picture}")
     return results
 

@@ -155,7 +155,6 @@ def score(
         ),
         "rows": rows,
     }
-    write_whole(path, json.dumps(results, indent=2) + "\n")
     for name, seen in (("", reader), ("_eval", eval_reader)):
         list_unreadable(
             os.path.join(out or workdir, f"unreadable{suffix}{name}.tsv"),
@@ -173,6 +172,8 @@ def score(
         history=metrics.read(os.path.join(workdir, "metrics.jsonl")),
         seed=config.seed,
     )
+    # Last: where it is, all else is (scored.before).
+    write_whole(path, json.dumps(results, indent=2) + "\n")
     show(f"Look at {summary}")
     return results
 
