@@ -92,7 +92,7 @@ def system(number):
         ),
         (
             AssertionError(), None, 1,
-            "AssertionError: no message (--debug shows more)",
+            "AssertionError (--debug shows more)",
         ),
         (
             tf.errors.UnknownError(None, None, "InputError: bad image\nat x"),

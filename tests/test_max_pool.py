@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from simclr.config import Model
 from simclr.export.plain import plain
 from simclr.models import backbones
 from simclr.models.encoders.resnet import resnet
 from simclr.models.max_pool import MaxPool
-from tests import tiny
 
 
 def numpy_pool(x, dy, size, stride, padding):
@@ -120,9 +120,7 @@ def pools(model):
 def test_every_encoder_pools_so():
     """Ours, and those that others make; an export is plain Keras."""
     stems = [resnet(depth=10, stem=s) for s in ("imagenet", "torchvision")]
-    outside = backbones.build_encoder(
-        tiny.CONFIG.model.__class__(name=f"{__name__}:overlapping"), 16
-    )
+    outside = backbones.build_encoder(Model(name=f"{__name__}:overlapping"), 16)
     for model in (*stems, outside):
         [pool] = pools(model)
         assert type(pool) is MaxPool

@@ -11,7 +11,7 @@ from simclr.engines import ENGINES, KINDS
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.executors import cpus, hosts, meeting
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.extras import install
 
 _JOIN_S = 300  # Of processes that have met; slow machines and GPUs included.
@@ -113,7 +113,7 @@ def _tpu_strategy():
     except (ValueError, tf.errors.OpError, RuntimeError) as error:
         raise InputError(
             "No TPU answers this TensorFlow; on a TPU VM install "
-            f"{install('tpu')}, not [cpu]. ({str(error).splitlines()[0]})"
+            f"{install('tpu')}, not [cpu]. ({first_line(error)})"
         ) from error
     _require_one_host(strategy)
     return strategy, f"{strategy.num_replicas_in_sync} TPU cores"

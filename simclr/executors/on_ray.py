@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from simclr.executors import machines
 from simclr.messages import signals
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.say import say
 
 _AHEAD = 2  # Tasks of a worker, so that it never waits for us.
@@ -120,7 +120,7 @@ class OnRay:
                     if tries + 1 == _TRIES:
                         raise InputError(
                             f"{_TRIES} workers were lost by the same task; the "
-                            f"last of them: {str(error).splitlines()[0]}"
+                            f"last of them: {first_line(error)}"
                         ) from error
                     again.append((number, task, tries + 1))
                     if worker.actor is actor:
@@ -248,7 +248,7 @@ def _join(address):
                 logging_level="ERROR",
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = first_line(error)
         raise InputError(
             f"Ray at {address or 'this machine'} cannot be joined: {said}"
         ) from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from simclr.frozen.net import NHWC, Net, sizes
 from simclr.frozen.preprocessing import BYTES
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.storage import json_text
 
 _KERAS = re.compile(
@@ -50,7 +50,7 @@ def open_keras(path):
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
     inputs = getattr(model, "inputs", None)
     if not inputs or len(inputs) != 1:

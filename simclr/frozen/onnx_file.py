@@ -6,7 +6,7 @@ import numpy as np
 
 from simclr.executors import cpus
 from simclr.frozen.net import NCHW, Net, sizes
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.extras import install
 
 _DTYPES = {
@@ -45,7 +45,7 @@ def open_onnx(path):
             path, options, [name for name in providers if name in there]
         )
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
     inputs = session.get_inputs()
     if len(inputs) != 1:

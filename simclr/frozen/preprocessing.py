@@ -9,7 +9,7 @@ import dataclasses
 import os
 
 from simclr.frozen.net import NCHW, NHWC
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.hints import did_you_mean, shown
 from simclr.models.normalizations import (
     NORMALIZATIONS,
@@ -91,7 +91,7 @@ def _file(file, parse):
     try:
         content = json_text.read(file)
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: {str(error).splitlines()[0]}.") from None
+        raise InputError(f"{file}: {first_line(error)}.") from None
     if not isinstance(content, dict):
         raise InputError(f"{file} holds no JSON object.")
     try:

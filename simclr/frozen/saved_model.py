@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.frozen.net import NHWC, Net, sizes
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 
 _SIGNATURES = ("serving_default", "default")  # TF2's; TF1's hub modules'.
 
@@ -24,7 +24,7 @@ def open_saved_model(path):
     try:
         module = tf.saved_model.load(path)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
     function, argument, spec = _function(path, module)
     dtype = spec.dtype

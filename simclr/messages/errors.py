@@ -76,11 +76,15 @@ def in_one_line(error):
         line = joined(str(error))
     if is_bad_input(error) or isinstance(error, PLAIN_FAULTS):
         return line
-    line = f"{type(error).__name__}: {line}"
-    cause = error.__cause__
-    if cause is not None:
-        line += f" (caused by {type(cause).__name__}: {first_line(cause)})"
+    line = _of_its_kind(error, line)
+    if cause := error.__cause__:
+        line += f" (caused by {_of_its_kind(cause, first_line(cause))})"
     return line
+
+
+def _of_its_kind(error, line):
+    kind = type(error).__name__
+    return kind if line == kind else f"{kind}: {line}"
 
 
 def joined(text):
@@ -89,8 +93,8 @@ def joined(text):
 
 
 def first_line(error):
-    """Of its message; AutoGraph puts lines of code before it."""
-    lines = (str(error).strip() or "no message").splitlines()
+    """Of its message, or its kind; AutoGraph puts lines of code before it."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
     return lines[-1].strip() if _is_traced(error) else lines[0]
 
 

@@ -1,7 +1,7 @@
 """Several processes, usually one a machine, whose jax devices work together."""
 
 from simclr.executors import hosts, meeting
-from simclr.messages.errors import ClusterError, InputError
+from simclr.messages.errors import ClusterError, InputError, first_line
 from simclr.messages.say import say
 
 _joined = []  # Once this process has.
@@ -58,10 +58,10 @@ def _initialize(**named):
         raise InputError(
             "--strategy=multiworker finds no cluster: set TF_CONFIG, a JSON "
             "text with the cluster's workers and this process's task. "
-            f"({str(error).splitlines()[0]})"
+            f"({first_line(error)})"
         ) from error
     except RuntimeError as error:
         raise ClusterError(
             "The processes do not come together; start the same command on "
-            f"all machines. ({str(error).splitlines()[0]})"
+            f"all machines. ({first_line(error)})"
         ) from error

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 
 
 def devices(kind="auto", count=0, *, everywhere=False):
@@ -34,7 +34,7 @@ def devices(kind="auto", count=0, *, everywhere=False):
         found = jax.devices(None if kind == "auto" else kind)
     except RuntimeError as error:
         raise InputError(
-            f"jax has no {kind} here: {str(error).splitlines()[0]}"
+            f"jax has no {kind} here: {first_line(error)}"
         ) from error
     found = sorted(found, key=lambda d: (d.process_index, d.id))
     if everywhere:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 
 _IMAGES = 2
 TOLERANCE = 1e-4  # Relative; float32 over some hundred layers.
@@ -32,7 +32,7 @@ def largest_difference(model, folder, image_size):
     try:
         module = _load(folder)
     except (OSError, ValueError, tf.errors.OpError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"--check={folder}: {reason}") from None
     outputs = _call(module, tf.constant(images), folder)
     if "final_avg_pool" not in outputs:

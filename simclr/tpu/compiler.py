@@ -10,7 +10,7 @@ import importlib
 import os
 import re
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.extras import install
 from simclr.pjrt import executable
 from simclr.tpu import hlo_text
@@ -152,7 +152,7 @@ def _devices(slice_):
     except Exception as error:  # jaxlib has several kinds.
         raise InputError(
             f"The installed libtpu does not know {slice_.name}: "
-            f"{str(error).splitlines()[0]}"
+            f"{first_line(error)}"
         ) from error
     return description.devices
 

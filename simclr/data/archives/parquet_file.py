@@ -18,7 +18,7 @@ from simclr.data.labels.numbers import of_names
 from simclr.data.shards.record_source import short_names
 from simclr.data.source import Source, labels_or_none
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.storage import files
 
 # What is kept of row groups: the order of training walks through 64 of them
@@ -165,7 +165,7 @@ def _open(path):
     try:
         return pq.ParquetFile(Seekable(read, size))
     except pa.ArrowInvalid as error:
-        line = str(error).splitlines()[0][:120]
+        line = first_line(error)[:120]
         raise InputError(f"{path} is no whole Parquet file: {line}") from None
 
 

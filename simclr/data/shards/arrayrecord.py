@@ -8,7 +8,7 @@ import functools
 import os
 import shutil
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.storage import cache, files
 from simclr.storage.whole import write_whole
 
@@ -99,7 +99,7 @@ def _read(path, reader, indices):
     try:
         return reader.read(list(map(int, indices)))
     except (RuntimeError, IndexError) as error:
-        line = str(error).splitlines()[0][:120]
+        line = first_line(error)[:120]
         raise OSError(f"{path} is damaged: {line}") from None
 
 

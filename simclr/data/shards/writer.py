@@ -6,6 +6,7 @@ import os
 
 from simclr.data.shards import FORMATS, arrayrecord, crop_loss, tfrecord
 from simclr.data.shards import index as shard_index
+from simclr.messages.errors import first_line
 from simclr.storage import whole
 
 
@@ -91,7 +92,7 @@ class Shard:
             path = os.path.join(self._out_dir, self._file)
             if fault := whole.disk_fault(str(error), path):
                 raise fault from None
-            line = str(error).splitlines()[0][:120]
+            line = first_line(error)[:120]
             raise OSError(f"{path} cannot be written: {line}") from None
 
     def _reencoded(self, plan):

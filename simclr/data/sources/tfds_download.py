@@ -10,7 +10,7 @@ import socket
 import urllib.parse
 import urllib.request
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.extras import require_tensorflow
 from simclr.messages.hints import did_you_mean
 from simclr.messages.say import say
@@ -72,7 +72,7 @@ def download(dataset, parts, root):
         )
         builder.download_and_prepare()
     except Exception as error:  # Any of a hundred data sets' own code.
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        line = first_line(error)
         raise OSError(
             f"tfds data set {dataset!r} could not be prepared: {line}"
         ) from error

@@ -159,9 +159,11 @@ def _tame(net, name):
     for layer in net._flatten_layers():
         if isinstance(layer, layers.BatchNormalization):
             layer.synchronized = True
-        elif type(layer) is layers.MaxPooling2D:
-            if layer.data_format == "channels_last":
-                layer.__class__ = MaxPool
+        elif (
+            type(layer) is layers.MaxPooling2D
+            and layer.data_format == "channels_last"
+        ):
+            layer.__class__ = MaxPool
         elif isinstance(layer, layers.Dropout | layers.SpatialDropout2D):
             layer.rate = 0.0
         elif getattr(layer, "seed_generator", None) is not None:

@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.published.files.source import Source
 
 # (backbone, depth of a ResNet) -> (Keras's function, its file).
@@ -66,7 +66,7 @@ def read(model):
             input_shape=(224, 224, 3),
         )
     except Exception as error:  # Keras raises a bare Exception for no network.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         if cached:
             raise InputError(
                 f"--init=imagenet: {path} does not hold the weights of Keras's "

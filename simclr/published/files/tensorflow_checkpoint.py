@@ -14,7 +14,7 @@ import re
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.published.files.source import Source
 
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -162,7 +162,7 @@ def _whole(prefix, step):
         ValueError,
         LookupError,  # The reader's word for a file that is cut off.
     ) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             f"{prefix} is not a whole checkpoint ({reason})."
         ) from None

@@ -8,7 +8,7 @@ import argparse
 import importlib.util
 import re
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, first_line
 from simclr.messages.extras import install
 from simclr.published.files import state_dict
 
@@ -28,9 +28,9 @@ def require():
 
 def _reason(error):
     """One line for what PyTorch raised, without its advice to run the file."""
-    text = str(error).strip() or type(error).__name__
+    text = str(error)
     if "weights_only" not in text:
-        return text.splitlines()[0]
+        return first_line(error)
     found = re.search(r"GLOBAL (\S+)", text)
     return f"it holds {found[1] if found else 'code'}, which would be run"
 
