@@ -143,3 +143,21 @@ def test_nothing_is_left_to_be_filled_in(path):
         read(path),
     )
     assert left == []
+
+
+def test_objectives_are_those_of_their_cells():
+    """docs/objectives.md has each cell of docs/objectives.json."""
+    page = read("docs/objectives.md")
+    header = re.search(r"^\| batch \|(.*)\|$", page, re.M).group(1)
+    batches = [int(b.replace(",", "")) for b in header.split("|")]
+    cells = json.loads(read("docs/objectives.json"))
+    for name in {cell["objective"] for cell in cells}:
+        [line] = re.findall(rf"^\| {re.escape(name)} \|(.*)\|$", page, re.M)
+        assert dict(zip(batches, map(str.strip, line.split("|")))) == {
+            batch: "".join(
+                f"{100 * cell['kNN']:.1f} / {100 * cell['linear']:.1f}"
+                for cell in cells
+                if (cell["objective"], cell["batch"]) == (name, batch)
+            )
+            for batch in batches
+        }
