@@ -1,4 +1,4 @@
-"""Objectives side by side at three batch sizes, one cell a run.
+"""Objectives side by side at four batch sizes, one cell a run.
 
     python benchmarks/objectives_by_batch.py --data=cifar10/train \
         --eval_data=cifar10/test --workdir=runs/objectives

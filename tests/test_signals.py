@@ -53,6 +53,35 @@ def test_a_second_ctrl_c_does_not_wait():
         assert not isinstance(caught.value, Stopped)
 
 
+def test_a_stop_in_a_destructor_comes_after_it(capfd):
+    """Python says "Exception ignored in", and the command would go on."""
+
+    class Last:
+        def __del__(self):
+            send()
+            self.here = True  # Raised before, and lost.
+
+    with pytest.raises(Stopped, match=r"^SIGTERM$"), signals.listening():
+        last = Last()
+        del last
+        time.sleep(5)
+    assert "ignored" not in capfd.readouterr().err
+
+
+def test_what_else_a_destructor_raises_is_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+
+    class Last:
+        def __del__(self):
+            raise ValueError("x")
+
+    with signals.listening():
+        last = Last()
+        del last
+    assert [str(one.exc_value) for one in said] == ["x"]
+
+
 def test_several_processes_are_asked(monkeypatch):
     """One that went alone would leave the others waiting."""
     monkeypatch.setattr(signals._state, "together", True)

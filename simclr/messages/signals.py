@@ -7,15 +7,19 @@ of work are not broken off; they ask for the reason where it suits them:
     what is not saved yet    the steps since the last checkpoint
     what is done together    a pass of several processes, which stop alike
 
-Python raises nothing while the main thread is in C++, and XLA compiles for
-minutes. So a thread of the command line hears the signals, too, and ends the
-process itself when that takes too long.
+What is raised in a destructor, or in a callback of the garbage collector such
+as jax's, reaches nobody: it is raised again after that. Python raises nothing
+while the main thread is in C++, and XLA compiles for minutes. So a thread of
+the command line hears the signals, too, and ends the process itself when that
+takes too long.
 """
 
+import _thread
 import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 import time
 import types
@@ -31,6 +35,8 @@ _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 _MOST_S = 8.0
 # So long a main thread that can raise is left to say and to end it all.
 _GRACE_S = 1.0
+# After which a destructor that swallowed a stop is over.
+_AGAIN_S = 0.01
 
 
 # The signal that was heard, and what it must wait for.
@@ -53,6 +59,7 @@ def listen():
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     _hear()
+    sys.unraisablehook = _raised_in_vain(sys.unraisablehook)
     threading.Thread(target=_watch, args=[woken], daemon=True).start()
 
 
@@ -73,9 +80,12 @@ def listening():
     if _in_main_thread():
         old = {number: signal.getsignal(number) for number in _NUMBERS}
         _hear()
+    old_hook = sys.unraisablehook
+    sys.unraisablehook = _raised_in_vain(old_hook)
     try:
         yield
     finally:
+        sys.unraisablehook = old_hook
         _state.unsaved = False
         if not _state.always:
             _state.reason = ""
@@ -131,6 +141,27 @@ def _on_signal(number, frame):
         raise KeyboardInterrupt
     _note(number)
     raise_noted()
+
+
+def _raised_in_vain(others):
+    """Of what Python says when nobody can catch an exception: `others` says it.
+
+    A stop is raised again, as soon as the main thread is somewhere else.
+    """
+
+    def hook(unraisable):
+        if isinstance(unraisable.exc_value, Stopped):
+            threading.Timer(_AGAIN_S, _raise_again).start()
+        else:
+            others(unraisable)
+
+    return hook
+
+
+def _raise_again():
+    if _state.reason:
+        # Not SIGINT, which would be the second one.
+        _thread.interrupt_main(signal.SIGTERM)
 
 
 def _note(number):
