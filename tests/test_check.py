@@ -6,8 +6,9 @@ from PIL import Image
 
 from simclr.commands.tools import check as command
 from simclr.data.images.check import check, read_all, write_csv
+from simclr.data.sources.registry import open_source
 from simclr.messages.errors import InputError
-from tests import tiny
+from tests import images, tiny
 from tests.images import ListSource, encoded
 
 ITEMS = [
@@ -82,6 +83,24 @@ def colours(path):
     """Share of a picture's pixels that are not gray."""
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     return (np.ptp(pixels, axis=-1) > 12).mean()
+
+
+def test_a_name_with_an_end_of_line_stays_in_its_line(tmp_path, capsys):
+    for name in ("a\nb", "c"):
+        images.write(tmp_path / name / "x.png")
+        (tmp_path / name / "bad.png").write_bytes(b"no image")
+    check(open_source(str(tmp_path)))
+    lines = capsys.readouterr().out.splitlines()
+    assert any(r"a\nb/bad.png: " in line for line in lines)
+    assert not any(line.startswith("b") for line in lines)
+
+
+def test_a_reason_is_no_python_literal(tmp_path, capsys):
+    """Pillow says of a PPM: ValueError(b"Token too long ...")."""
+    (tmp_path / "x.ppm").write_bytes(b"P6 " + b"1" * 40 + b" 1 255 ")
+    images.write(tmp_path / "y.png")
+    [(_, reason)] = check(open_source(str(tmp_path)))
+    assert reason.startswith("damaged: Token too long")
 
 
 def test_views_are_drawn(tmp_path):

@@ -260,3 +260,16 @@ def test_home_is_found_in_every_path(tmp_path, monkeypatch, capsys):
     assert cli.main(["prepare", "~/photos", "~/shards"]) == 0
     assert {"bad.csv", "shards"} <= set(os.listdir(tmp_path))
     assert not os.path.exists("~")
+
+
+def test_a_file_where_a_folder_is_to_be(tmp_path, capsys):
+    """The system says "File exists", of what the user wants to exist."""
+    photos = tmp_path / "photos"
+    tiny.write_photos(photos, count=4)
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "file").write_text("x")
+    for name in ("gone", "file"):
+        to = str(tmp_path / name)
+        assert cli.main(["prepare", str(photos), to]) == 2
+        said = capsys.readouterr().err
+        assert f"{name}: it exists and is no folder" in said, said

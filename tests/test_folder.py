@@ -108,6 +108,21 @@ def test_names_that_are_no_text(root):
     "".join(ids(source)).encode("utf-8")
 
 
+def test_no_two_names_become_one_id(root):
+    """Bytes that are no text are spelled as letters that a name may have."""
+    names = [b"\xff.png", b"\\xff.png", b"\\x5cxff.png", b"\\xyz.png"]
+    root.mkdir()
+    for name in names:
+        try:
+            with open(os.path.join(os.fsencode(root), name), "wb") as file:
+                file.write(encoded())
+        except OSError:
+            pytest.skip("this file system takes UTF-8 only")
+    found = ids(open_source(str(root)))
+    assert len(set(found)) == len(names)
+    assert {r"\xff.png", r"\x5cxff.png", r"\xyz.png"} <= set(found)
+
+
 def test_unreadable_folder_is_noted(root, monkeypatch):
     write(root / "a.png")
     write(root / "secret" / "b.png")

@@ -80,6 +80,7 @@ FIRST = {"type": "worker", "index": 0}
     "text, why",
     [
         ("{", "no JSON text"),
+        ("[" * 100_000, "no JSON text"),
         ("[]", "no JSON object"),
         (tf_config(["a:1"], FIRST), "no object of lists"),
         (tf_config({"worker": "a:1"}, FIRST), "no object of lists"),

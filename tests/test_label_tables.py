@@ -166,6 +166,12 @@ def test_a_quote_that_is_not_closed(tmp_path):
     assert rows[1] == ["1.jpg", "two\nlines"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16"])
+def test_marked_encodings_are_read(tmp_path, encoding):
+    (tmp_path / "x").write_text("id,label\n1.jpg,caf\u00e9\n", encoding)
+    assert read_table(str(tmp_path / "x")).rows[1] == ["1.jpg", "caf\u00e9"]
+
+
 @pytest.mark.parametrize("data", [b"\x81\x8d", b"\xff\xfe\x00"])
 def test_what_is_no_text(tmp_path, data):
     (tmp_path / "x").write_bytes(data)

@@ -232,3 +232,14 @@ def test_a_store_without_clusters_has_a_page(tmp_path):
     overview, _ = parts(simclr.page(made.path))
     assert overview["clusters"] == [] and overview["odd"] == []
     assert overview["count"] == 50
+
+
+def test_photos_in_a_folder_of_that_name_stay(made, tmp_path):
+    """1.jpg without 1.js is nobody's tile."""
+    photo = tmp_path / "tiles" / "1.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"a photo")
+    made_page.page(made, tmp_path)
+    with pytest.raises(InputError, match=r"holds something else, '1\.jpg'"):
+        made_page.page(made, tmp_path, most_inside=100)
+    assert photo.read_bytes() == b"a photo"

@@ -3,6 +3,7 @@ import csv
 import http.client
 import json
 import threading
+import urllib.request
 
 import pytest
 
@@ -70,6 +71,30 @@ def test_what_is_said_is_saved_whole_and_read_again(server):
     assert serve.saved(server.folder) == empty
 
 
+def begun_with(server):
+    """The version of the files that a page begins with."""
+    port = server.server_address[1]
+    address = f"http://127.0.0.1:{port}{server.begins}state"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return answer.headers["ETag"]
+
+
+def test_what_was_written_elsewhere_is_not_written_over(server):
+    """By a person, by another tab, or by another server."""
+    known = begun_with(server)
+    assert post(server, STATE, **{"If-Match": known}) == 204
+    assert post(server, STATE, **{"If-Match": known}) == 412  # Another tab.
+    known = begun_with(server)
+    typed = b"id,label\nmine,cat\n"
+    path = f"{server.folder}/labels.csv"
+    with open(path, "wb") as file:
+        file.write(typed)
+    assert post(server, STATE, **{"If-Match": known}) == 412
+    with open(path, "rb") as file:
+        assert file.read() == typed
+    assert post(server, STATE, **{"If-Match": begun_with(server)}) == 204
+
+
 def test_other_pages_cannot_write(server):
     origin = {"Origin": "http://other"}
     assert post(server, STATE, **origin) == 404
@@ -91,6 +116,12 @@ def test_what_is_no_state_changes_nothing(server, state):
     assert post(server, STATE) == 204
     assert post(server, state) == 400
     assert serve.saved(server.folder) == STATE
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused(server, capfd):
+    path = f"{server.begins}state"
+    assert ask(server, path, "POST", "[" * 100_000)[0] == 400
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_body_that_is_too_long_is_not_read(server):

@@ -1,7 +1,9 @@
 """What is named as a file and is none: read by nobody, waited for by nobody."""
 
+import contextlib
 import os
 import signal
+import types
 
 import pytest
 
@@ -75,6 +77,18 @@ def test_a_file_larger_than_any_image_is_not_read(photos):
     reader = Reader(open_source(photos))
     reader.load(4)
     assert reader.bad["e.png"] == "larger than 1 GiB"
+
+
+def test_a_file_that_has_nothing_to_read_yet_is_empty(tmp_path, monkeypatch):
+    """As /proc/kmsg: its read is None, not b""."""
+    path = tmp_path / "x"
+    path.write_bytes(b"x")
+    reader = types.SimpleNamespace(read=lambda: None, fileno=lambda: 0)
+    with monkeypatch.context() as patched:
+        opened = contextlib.nullcontext(reader)
+        patched.setattr("builtins.open", lambda *_, **__: opened)
+        patched.setattr("os.fstat", lambda _: os.stat(path))
+        assert regular.read(path, 10) == b""
 
 
 def test_a_pipe_named_as_the_newest_checkpoint_is_passed_over(tmp_path):

@@ -87,7 +87,7 @@ def test_what_cannot_be_opened_is_not_taken_for_nothing(objects, monkeypatch):
     made_store.begin(GS, np.eye(20, dtype=np.float16))
     (last,) = (name for name in objects if name.endswith(".manifest"))
     objects[last] = objects[last][:20]
-    with pytest.raises(InputError, match=r"gs://bucket/photos/images\.lance"):
+    with pytest.raises(InputError, match=r"gs://bucket/photos is damaged"):
         store.is_store(GS)
     monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")
     with pytest.raises(InputError, match="credential"), store.held(GS):

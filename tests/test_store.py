@@ -214,7 +214,7 @@ def test_what_is_no_store(tmp_path):
         store.held(str(tmp_path)).__enter__()
     with pytest.raises(InputError, match="is a file"):
         store.held(str(tmp_path / "photo.jpg")).__enter__()
-    with pytest.raises(InputError, match=r"photo\.jpg is no store"):
+    with pytest.raises(InputError, match=r"photo\.jpg' is no store"):
         store.Store(str(tmp_path / "photo.jpg"))
     other = str(tmp_path / "other")
     lance.write_dataset(pa.table({"a": [1]}), f"{other}/images.lance")

@@ -36,20 +36,27 @@ def test_later_stages_are_not_their_objective(task, init, title):
 
 def test_a_title_says_the_run_the_objective_and_the_images_alone():
     barlow = config(loss=Loss(name="barlow_twins"))
-    title = evaluate_encoder._title("/home/someone/runs/mine", barlow, None)
+    title = evaluate_encoder._title("/home/someone/runs/mine", barlow, None, {})
     assert title == "mine: Barlow Twins on cifar10/train"
+
+
+def test_a_title_says_what_the_features_know():
+    row = {"knn_top1": 0.6666, "linear_top1": 0.7}
+    title = evaluate_encoder._title("runs/mine", config(), None, row)
+    assert title == "mine: 66.7 % by kNN, 70.0 % by a linear probe"
 
 
 def test_a_subtitle_has_the_whole_net():
     model = dataclasses.replace(tiny.CONFIG.model, sk_ratio=0.0625)
     assert evaluate_encoder._subtitle(config(model=model), 1200, None) == (
-        "ResNet-10 x0.125+SK, 16 pixels, batch 16, 4 epochs, step 1,200"
+        "SimCLR on cifar10/train, ResNet-10 x0.125+SK, 16 pixels, batch 16, "
+        "4 epochs, step 1,200"
     )
     imported = {"path": "/home/someone/simclr_r50.ckpt"}
     assert evaluate_encoder._subtitle(config(), 0, imported) == (
         "ResNet-10 x0.125, 16 pixels, from simclr_r50.ckpt"
     )
-    assert evaluate_encoder._title("runs/r50", config(), imported) == (
+    assert evaluate_encoder._title("runs/r50", config(), imported, {}) == (
         "r50: imported weights"
     )
 

@@ -102,7 +102,7 @@ MaxHours = Annotated[
     "75. 0: no limit.",
     AtLeast(0),
 ]
-Seed = Annotated[Count, "Seed of every random choice."]
+Seed = Annotated[Count, "Seed of every random choice.", AtMost(2**31 - 1)]
 Engine = Annotated[
     Literal[ENGINES],
     "What runs the net: tensorflow; or pjrt, jax's runtime (the extra [aot]), "
@@ -116,6 +116,7 @@ Strategy = Annotated[
 Replicas = Annotated[
     Count,
     "Number of GPUs, or of replicas on the CPU; 0: all GPUs, or one replica.",
+    AtMost(64),
 ]
 On = Annotated[
     str,

@@ -16,6 +16,8 @@ _WORDS = {
     float: "a number",
     bool: "True or False",
 }
+# Of an integer that says no other bound: what NumPy's integers hold.
+_MOST = 2**53
 
 
 def checked(argument, value):
@@ -56,10 +58,11 @@ def checked(argument, value):
         raise InputError(
             f"{argument.name} is {value}; it must be >= {argument.least:g}."
         )
-    if argument.most is not None and not value <= argument.most:
-        raise InputError(
-            f"{argument.name} is {value}; it must be <= {argument.most:g}."
-        )
+    most = _MOST if argument.kind is int else None
+    most = most if argument.most is None else argument.most
+    if most is not None and not value <= most:
+        words = f"{most:,}" if argument.kind is int else f"{most:g}"
+        raise InputError(f"{argument.name} is {value}; it must be <= {words}.")
     return value
 
 

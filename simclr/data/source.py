@@ -5,6 +5,7 @@ stays the same as long as the source holds the same images.
 """
 
 import hashlib
+import re
 
 import numpy as np
 
@@ -93,7 +94,12 @@ def labels_or_none(labels):
 
 
 def printable(name):
-    """A name that any file can hold: bytes that are no text become \\xNN."""
+    """A name that any file can hold: bytes that are no text become \\xNN.
+
+    A name that has such letters itself gets them as \\x5cxNN, so that no two
+    names become one.
+    """
+    name = re.sub(r"\\(?=x[0-9a-f]{2})", r"\\x5c", name)
     if name.isascii():
         return name
     data = name.encode("utf-8", "surrogateescape")

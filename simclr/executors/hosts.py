@@ -7,11 +7,11 @@ As for tf.distribute:
 """
 
 import dataclasses
-import json
 import os
 import re
 
 from simclr.messages.errors import InputError
+from simclr.storage import json_text
 
 _NAME = "TF_CONFIG"
 _JOBS = ("chief", "worker")  # In order of their processes.
@@ -70,7 +70,7 @@ def named():
     """
     text = os.environ.get(_NAME, "").strip()
     try:
-        said = json.loads(text or "{}")
+        said = json_text.parse(text or "{}")
     except ValueError:
         raise _bad("it is no JSON text") from None
     if not isinstance(said, dict):

@@ -128,7 +128,7 @@ def read(store, encoder=None):
     table = store.get(name)
     if table is None:
         return None
-    if table.schema.names != _KINDS.names:
+    if not table.schema.equals(_KINDS):
         raise InputError(
             f"Another version of simclr wrote the clusters of {store.path}: "
             f"move {side(store.path, name)} away, and cluster again."
@@ -159,6 +159,26 @@ def read(store, encoder=None):
         dims=row["dims"],
         head=row["head"] and _head(**row["head"]),
     )
+
+
+def kept_names(store, cells):
+    """Which names of clusters nobody would miss in a file.
+
+    Args:
+        store: Store.
+        cells: list of (id, name), both str.
+
+    Returns:
+        set of those that clusters of any encoder have, or whose cluster died.
+    """
+    named = {}
+    for encoder in store.encoders:
+        if space := read(store, encoder):
+            for number, name in zip(space.clusters.ids, space.clusters.names):
+                named.setdefault(str(number), set()).add(name)
+    if not named:  # No cluster died: there are none yet, or no more.
+        return set()
+    return {c for c in cells if c[0] not in named or c[1] in named[c[0]]}
 
 
 def _head(kernel, bias, loss):

@@ -21,7 +21,8 @@ from simclr.export import net as nets
 from simclr.messages.errors import InputError
 from simclr.storage.whole import disk_fault, naming
 
-BOUND = 1e-5  # Of an output's range over the images.
+BOUND = 1e-5  # Of an output's range over the images,
+_LEAST = 0.1  # or of so much of its largest value: float32 rounds that.
 IMAGES = 64
 _TOGETHER = 16  # Images in a batch.
 
@@ -45,8 +46,9 @@ def differences(net, images, files, python=sys.executable):
 
     Returns:
         dict of format -> the largest difference of any output, a share of that
-        output's range over the images; or a str, why it does not run. A
-        SavedModel's is the larger of its two signatures'.
+        output's range over the images, or of a tenth of its largest value if
+        that is more; or a str, why it does not run. A SavedModel's is the
+        larger of its two signatures'.
 
     Raises:
         InputError: the process ended before it had an answer.
@@ -64,7 +66,7 @@ def differences(net, images, files, python=sys.executable):
     expected = [nets.expected(net, list(batch)) for batch in batches]
     from_files = [nets.expected(net, [decode.decode(x) for x in jpeg])]
     ranges = {
-        name: np.ptp(np.concatenate([x[name] for x in expected])) or 1.0
+        name: range_of(np.concatenate([x[name] for x in expected]))
         for name in expected[0]
     }
     said = _said(batches, jpeg, files, python)
@@ -78,6 +80,11 @@ def differences(net, images, files, python=sys.executable):
             by_files = _largest(said, "jpeg", from_files, ranges)
             found[kind] = float(np.maximum(found[kind], by_files))
     return found
+
+
+def range_of(values):
+    """What a difference is a share of: float, more than 0."""
+    return max(np.ptp(values), _LEAST * np.abs(values).max()) or 1.0
 
 
 def passed(difference):

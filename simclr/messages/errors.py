@@ -71,7 +71,10 @@ def in_one_line(error):
     line = _inside_tensorflow(error) or first_line(error)
     if isinstance(error, OSError) and error.errno is not None:
         names = [n for n in (error.filename, error.filename2) if n is not None]
-        line = joined(": ".join([*map(str, names), error.strerror or line]))
+        why = error.strerror or line
+        if isinstance(error, FileExistsError):  # Of os.makedirs, or of a link.
+            why = "it exists and is no folder"
+        line = joined(": ".join([*map(str, names), why]))
     elif isinstance(error, InputError) and not _is_traced(error):
         line = joined(str(error))
     if is_bad_input(error) or isinstance(error, PLAIN_FAULTS):

@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 
+from simclr.storage.whole import whole_file
+
 INK, MUTED, RULE = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, GREEN, RED = "#2563a8", "#c76b1e", "#2f9e62", "#d64545"
 
@@ -97,13 +99,14 @@ class Page:
             )
 
     def save(self, path):
-        """Writes a PNG."""
+        """Writes a PNG, whole or not at all."""
         self._sheet.set_xlim(0, self.width)
         self._sheet.set_ylim(self.height, 0)
         with warnings.catch_warnings():
             # A box stands for a letter that the font lacks, without a word.
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            self._figure.savefig(path, dpi=_DPI, format="png")
+            with whole_file(path, "wb") as file:
+                self._figure.savefig(file, dpi=_DPI, format="png")
 
     def _rectangle(self, x, y, width, height, **style):
         from matplotlib.patches import Rectangle

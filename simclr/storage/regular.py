@@ -45,7 +45,8 @@ def read(path, most):
     with open(path, "rb", opener=regular) as file:
         if os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, f"larger than {_words(most)}", path)
-        return file.read()
+        # None: of /proc, where there is nothing to read yet.
+        return file.read() or b""
 
 
 def _words(num_bytes):

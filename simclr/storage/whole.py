@@ -13,6 +13,8 @@ import re
 import shutil
 import uuid
 
+from simclr.storage.regular import regular
+
 _WRITING = ".writing-"  # Begins the name of a file that is not whole yet.
 # What the system says where a disk takes no more.
 _OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -73,6 +75,7 @@ def whole_path(path):
     Raises:
         OSError: it cannot be written.
     """
+    _require_replaceable(path)
     _remove_left_over(path)
     unfinished = unfinished_path(path)
     with _created(unfinished):
@@ -84,6 +87,12 @@ def whole_path(path):
             with contextlib.suppress(OSError):
                 os.unlink(unfinished)
             raise
+
+
+def _require_replaceable(path):
+    """A device, a pipe or a folder would not be what it was."""
+    if os.path.lexists(path) and not os.path.islink(path):
+        os.close(regular(path, os.O_RDONLY))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from simclr.engines.profiling.profiled import ProfiledEngine
 from simclr.engines.strategies import is_accelerator, is_chief
 from simclr.engines.workers import Workers
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, joined
 from simclr.messages.say import say
 from simclr.optimizers.schedules import total_steps
 from simclr.runs import checkpoint, step_loop, weight_arrays
@@ -74,7 +74,7 @@ def train(
     speak = say if chief else lambda text: None
     speak(f"Labels    {_labels(source)}")
     for note in source.notes:
-        speak(f"Note      {note}")
+        speak(f"Note      {joined(note)}")
     side = image_place.stored_side(config, reader, strategy, workdir)
     stopper = Stopper(workers, max_hours)
     with contextlib.ExitStack() as stack:

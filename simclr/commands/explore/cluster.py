@@ -1,5 +1,7 @@
 """`simclr cluster`: what is in a store, by groups of images that look alike."""
 
+import functools
+import os
 from typing import Annotated, Literal
 
 from simclr.commands import arguments
@@ -72,18 +74,27 @@ def cluster(
         images, born, parent.
 
     Raises:
-        InputError: no store, too few images, or bad names.
+        InputError: no store, too few images, bad names, or the clusters.csv
+            to write has names in it that the clusters do not have.
     """
     from simclr.explore import extra
 
     extra.require()
-    from simclr.explore import clustering
-    from simclr.explore.reports import of_clusters
+    from simclr.explore import clustering, space
+    from simclr.explore.reports import of_clusters, typed
     from simclr.explore.store.store import Store, held
 
     opened = Store(store)
     out = folders.report_folder(opened, out, "clusters")
     day = days.checked(day)
+    report = os.path.join(out, "clusters.csv")
+    if not (names and _same(names, report)):
+        typed.require_none(
+            report,
+            "name",
+            functools.partial(space.kept_names, opened),
+            how=f"say --names={report} first, ",
+        )
     with held(store):
         opened.refresh()
         if names:
@@ -102,6 +113,10 @@ def cluster(
     of_clusters.write(out, opened, found)
     _say(found, opened, out, names)
     return found.table
+
+
+def _same(one, other):
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _say(found, store, out, names):

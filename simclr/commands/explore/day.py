@@ -60,7 +60,7 @@ def day(
         raise InputError(
             f"{store} has no clusters: simclr cluster {shlex.quote(store)}."
         )
-    out = folders.report_folder(opened, out, "days", day)
+    out = folders.report_folder(opened, out, "days", day, data=data)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.explore.vectors import into_store
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
-from simclr.commands.explore import days
+from simclr.commands.explore import days, folders
 from simclr.executors import open_executor
 from simclr.messages.errors import InputError
 
@@ -54,6 +54,7 @@ def embed(
     from simclr.runs import folder as run_folder
 
     extra.require()
+    folders.require_no_table(out)
     if gone:
         from simclr.commands.explore.vectors.gone import mark_source
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.commands.explore import folders
+from simclr.commands.written_over import NUMPY, PARQUET, require_ours
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
@@ -53,9 +55,11 @@ def export_embeddings(
             raise InputError(f"{store} is remote: say --out=FILE.")
         ending = "npy" if to == "npy" else "parquet"
         out = os.path.join(opened.path, f"embeddings.{ending}")
-    folder = os.path.dirname(os.path.abspath(out))
-    if not os.path.isdir(folder):
-        raise InputError(f"--out={out}: there is no folder {folder}.")
+    folders.require_no_table(out)
+    require_ours(out, NUMPY if to == "npy" else PARQUET, f"file of {to}")
+    if to == "npy":
+        header = ",".join(f'"{name}"' for name in exported.COLUMNS)
+        require_ours(exported.beside(out), [header], "table of these rows")
     written = exported.export(opened, out, to)
     show(f"{counted(opened.count(), 'image')}: {' and '.join(written)}")
     if to == "atlas":

@@ -47,8 +47,9 @@ def neighbours(
         label.
 
     Raises:
-        InputError: no store, no such images, or an encoder that is not the
-            store's.
+        InputError: no store, no such images, an encoder that is not the
+            store's, or the neighbours.csv to write has labels in it that the
+            store does not have.
     """
     from simclr.explore import extra
 
@@ -60,6 +61,7 @@ def neighbours(
 
     opened = Store(store)
     out = folders.report_folder(opened, out, "neighbours")
+    of_neighbours.require_unlabelled(out, opened)
     if looking_up.needs_index(opened):
         with held(store):
             opened.refresh()

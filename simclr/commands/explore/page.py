@@ -32,7 +32,11 @@ Host = Annotated[
     "Address to serve at; 127.0.0.1: for this machine only. Whoever has the "
     "page's address may look and label.",
 ]
-Port = Annotated[arguments.Count, "Port to serve at; 0: one that is free."]
+Port = Annotated[
+    arguments.Count,
+    "Port to serve at; 0: one that is free.",
+    arguments.AtMost(65_535),
+]
 Out = Annotated[arguments.Path, "Folder to write; default: page in the store."]
 
 

@@ -48,13 +48,14 @@ def select(
         cluster.
 
     Raises:
-        InputError: no store, no clusters, bad labels, or too few images.
+        InputError: no store, no clusters, bad labels, too few images, or the
+            labels.csv to write has labels in it.
     """
     from simclr.explore import extra
 
     extra.require()
     from simclr.explore import selecting
-    from simclr.explore.reports import of_clusters, of_selection
+    from simclr.explore.reports import of_clusters, of_selection, typed
     from simclr.explore.store.store import Store
 
     opened = Store(store)
@@ -68,6 +69,7 @@ def select(
             f"{balance:,} a cluster: {out}/keep.csv, for pretrain --keep"
         )
         return table
+    typed.require_none(os.path.join(out, "labels.csv"), "label")
     given = _read(opened, labels) if labels else None
     found = selecting.select(opened, n, labels=given, seed=seed)
     of_selection.write(out, opened, found)

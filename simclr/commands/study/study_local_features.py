@@ -5,6 +5,7 @@ from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.commands.written_over import PNG, require_ours
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
@@ -24,7 +25,9 @@ Count = Annotated[
     arguments.AtLeast(1),
 ]
 Size = Annotated[
-    arguments.Count, "Side at which they are seen, pixels; 0: the run's."
+    arguments.Count,
+    "Side at which they are seen, pixels; 0: the run's.",
+    arguments.AtMost(1 << 14),
 ]
 Out = Annotated[arguments.Path, "The PNG."]
 
@@ -61,6 +64,7 @@ def study_local_features(
     from simclr.pictures import local_features
 
     out = os.path.abspath(os.path.expanduser(out))
+    require_ours(out, PNG, "picture of ours")
     runs = [os.path.abspath(os.path.expanduser(path)) for path in run]
     photos, maps = places.maps(
         runs,

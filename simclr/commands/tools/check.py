@@ -5,11 +5,13 @@ from typing import Annotated
 from simclr import config as config_lib
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.commands.written_over import PNG, require_ours
 from simclr.config import Config
 from simclr.data.sources.registry import open_source
 from simclr.engines import startup
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
+from simclr.storage import tables
 
 Out = Annotated[arguments.Path, "Write the bad images to this CSV too."]
 Views = Annotated[
@@ -49,12 +51,16 @@ def check(
     if views:
         if out:
             raise InputError("--views reads a few images: leave out --out.")
+        require_ours(views, PNG, "picture of ours", flag="views")
         recipe = _recipe(config, set)
         return _draw(open_source(data, labels=labels), recipe, set, views)
     if config or set:
         raise InputError("--config and --set are for --views=PNG.")
     from simclr.data.images import check as images_check
 
+    if out:
+        header = tables.line(images_check.HEADER).rstrip()
+        require_ours(out, [header], "list of bad images")
     return images_check.check(open_source(data, labels=labels), out=out)
 
 

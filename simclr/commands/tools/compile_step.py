@@ -4,6 +4,7 @@ from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.commands.written_over import require_ours
 from simclr.messages.errors import InputError
 
 Recipe = Annotated[arguments.Recipe, "Required."]
@@ -64,6 +65,8 @@ def compile_step(
         raise InputError("Say --config=RECIPE.")
     if not topology:
         raise InputError("Say --topology=SLICE, such as v5e-8.")
+    if out:
+        require_ours(out, ["[", '"recipe"'], "file of such numbers")
     from simclr.commands.tools import slice_needs
 
     return slice_needs.tell(

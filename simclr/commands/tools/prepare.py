@@ -14,7 +14,7 @@ Format = Annotated[
     Literal[FORMATS],
     "ArrayRecord reads at random; TFRecord is what others read.",
 ]
-ShardMb = Annotated[float, "Size of a shard, MB."]
+ShardMb = Annotated[float, "Size of a shard, MB.", arguments.AtLeast(1e-3)]
 Side = Annotated[
     int,
     "Re-encode images as JPEGs whose shorter side has at most this many "

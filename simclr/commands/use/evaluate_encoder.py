@@ -163,7 +163,7 @@ def score(
     summary = run_pictures.draw(
         out or workdir,
         suffix,
-        title=_title(workdir, config, imported),
+        title=_title(workdir, config, imported, rows[-1]),
         subtitle=_subtitle(config, step, imported),
         part=look,
         h=look_h[TRAINED],
@@ -193,13 +193,21 @@ def _words(parts):
     )
 
 
-def _title(workdir, config, imported):
-    """The run as its user calls it, and what it is."""
+def _title(workdir, config, imported, trained):
+    """The run as its user calls it, and what it knows; else what it is."""
     name = os.path.basename(os.path.abspath(workdir))
+    if "knn_top1" in trained:
+        return (
+            f"{name}: {trained['knn_top1']:.1%} by kNN, "
+            f"{trained['linear_top1']:.1%} by a linear probe"
+        ).replace("%", " %")
+    return f"{name}: {_what(config, imported)}"
+
+
+def _what(config, imported):
     if imported:
-        return f"{name}: imported weights"
-    images = short_name(config.data.source)
-    return f"{name}: {words.method(config)} on {images}"
+        return "imported weights"
+    return f"{words.method(config)} on {short_name(config.data.source)}"
 
 
 def _subtitle(config, step, imported):
@@ -207,7 +215,7 @@ def _subtitle(config, step, imported):
     if imported:
         return f"{net}, from {os.path.basename(imported['path'])}"
     return (
-        f"{net}, batch {config.batch_size:,}, "
+        f"{_what(config, imported)}, {net}, batch {config.batch_size:,}, "
         f"{counted(config.epochs, 'epoch')}, step {step:,}"
     )
 

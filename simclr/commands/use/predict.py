@@ -1,12 +1,12 @@
 """`simclr predict`: a classifier's answers for new images, as a CSV file."""
 
-import os
 from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.commands.use import HEADER
+from simclr.commands.written_over import require_ours
 from simclr.messages.errors import InputError
 
 Out = Annotated[
@@ -62,7 +62,7 @@ def predict(
     _, _, count = classes.describe(run)  # What is none stops it here.
     if top > count:
         raise InputError(f"--top={top}: the classifier has {count} classes.")
-    _require_ours(out)
+    require_ours(out, [",".join(HEADER)], "file of predictions")
     train_data.require_there(data)
     if store:
         from simclr.explore import extra
@@ -84,19 +84,3 @@ def predict(
         store=store,
     )
     return out
-
-
-def _require_ours(out):
-    """A file of something else is not overwritten."""
-    folder = os.path.dirname(out) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"--out={out}: there is no folder {folder}.")
-    if not os.path.lexists(out):
-        return
-    if os.path.isfile(out):
-        with open(out, encoding="utf-8", errors="replace") as file:
-            if file.readline().startswith(",".join(HEADER)):
-                return
-    raise InputError(
-        f"{out} exists and is no file of predictions; choose another --out."
-    )

@@ -3,12 +3,11 @@
 What Hugging Face's datasets says of them stands in the schema's metadata.
 """
 
-import json
-
 import pyarrow as pa
 
 from simclr.data.images.formats import is_certain
 from simclr.messages.errors import InputError
+from simclr.storage import json_text
 
 _IMAGES = ("image", "img", "jpg", "png", "image_bytes", "photo", "picture")
 _LABELS = ("label", "labels", "class", "cls", "fine_label", "category")
@@ -18,7 +17,7 @@ _FIRST = 16  # Rows that are looked at.
 def _features(schema):
     """What Hugging Face's datasets says of the columns, a dict."""
     try:
-        told = json.loads(schema.metadata[b"huggingface"])
+        told = json_text.parse(schema.metadata[b"huggingface"])
         features = told["info"]["features"]
         return features if isinstance(features, dict) else {}
     except (KeyError, TypeError, ValueError):

@@ -10,6 +10,7 @@ from simclr.data.images.decode import decode
 from simclr.data.images.pillow import header, highest_of_16_bits
 from simclr.executors import cpus
 from simclr.messages.counts import counted
+from simclr.messages.errors import joined
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
 from simclr.storage import tables
@@ -32,6 +33,9 @@ class Image:
     width: int = 0
     highest: int = 0  # The highest value of a grey image of 16 bits.
     reason: str = ""  # Why it cannot be read; "" when it can.
+
+
+HEADER = ("id", "reason")  # Begins a list of bad images.
 
 
 def check(source, *, out="", progress=True):
@@ -122,12 +126,13 @@ def write_csv(path, bad):
         OSError: the file cannot be written.
     """
     with whole_file(path, newline="") as file:
-        file.writelines(map(tables.line, [("id", "reason"), *bad]))
+        file.writelines(map(tables.line, [HEADER, *bad]))
 
 
 def _summary(source, sides, kinds, bad, reasons, out):
     num = len(source)
-    yield f"{source.name}: {counted(num, 'image')}, {num - len(bad):,} readable"
+    readable = f"{num - len(bad):,} readable"
+    yield f"{joined(source.name)}: {counted(num, 'image')}, {readable}"
     if kinds:
         yield "  formats  " + _counts(kinds)
         short = np.min(sides, axis=1)
@@ -139,12 +144,12 @@ def _summary(source, sides, kinds, bad, reasons, out):
         images = counted(labelled, "image")
         yield f"  labels  {images} in {counted(classes, 'class', 'classes')}"
     for note in source.notes:
-        yield f"  note  {note}"
+        yield f"  note  {joined(note)}"
     if not bad:
         return
     yield f"{len(bad):,} bad: {_counts(reasons)}"
     for name, reason in bad[:_SHOWN]:
-        yield f"  {name}: {reason}"
+        yield f"  {joined(name)}: {reason}"
     if len(bad) > _SHOWN:
         rest = f"  and {len(bad) - _SHOWN:,} more"
         yield rest + (f", all in {out}" if out else " (--out lists all)")

@@ -251,7 +251,11 @@ def _to_rgb(image, bit_depth):
 
 def _reason(error):
     """One line for what Pillow raised."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    said = error.args[0] if error.args else ""  # Some of its texts are bytes.
+    text = (
+        said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+    )
+    text = " ".join(text.split()) or type(error).__name__
     if "truncated" in text.lower():
         return "truncated"
     return f"damaged: {text[:120]}"

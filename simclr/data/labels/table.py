@@ -84,12 +84,15 @@ def _decoded(data, path):
         odd = encoding == "cp1252"
         return text, "it is no UTF-8: read as Windows-1252" if odd else ""
     raise InputError(
-        f"{path} is no table of text in UTF-8, UTF-16 or Windows-1252."
+        f"{path} is no table of text in UTF-8, UTF-16, UTF-32 or Windows-1252."
     )
 
 
 def _encodings(data):
     """Those that the first bytes leave, a list."""
+    # Before UTF-16, whose mark begins one of UTF-32's.
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return ["utf-32"]
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ["utf-16"]
     zeros = data[:100:2].count(0), data[1:100:2].count(0)

@@ -12,10 +12,10 @@ read by later ones: 8 is the oldest that will do.
 Letters: q = queries, f = features, k = neighbours, s = segments of the index.
 """
 
-import lance
 import numpy as np
 
 from simclr.explore.clusters.whiten import unit
+from simclr.explore.store.tables import open_table
 
 _BITS = 5  # A dimension; said because the default was 1 once.
 # With 24 cells of 4,096 rows and ten candidates a neighbour, recall@10 is above
@@ -47,12 +47,12 @@ def refresh(table, column, *, partitions=None):
     cost, and there are about log2(rows / rows of a day) segments.
 
     Args:
-        table: lance.LanceDataset, at its newest version.
+        table: as tables.open_table, at its newest version.
         column: str, vectors of float16 [f]; null ones stay out.
         partitions: cells of k-means; None: one for 4,096 rows or so.
 
     Returns:
-        lance.LanceDataset, at the version with the index.
+        as tables.open_table, at the version with the index.
     """
     if not is_there(table, column):
         table.create_index(
@@ -76,7 +76,7 @@ def refresh(table, column, *, partitions=None):
         table.optimize.optimize_indices(
             index_names=[name_of(column)], num_indices_to_merge=merged
         )
-    return lance.dataset(table.uri)
+    return open_table(table.uri)
 
 
 def search(table, column, queries, k, allowed=None):
@@ -85,7 +85,7 @@ def search(table, column, queries, k, allowed=None):
     Rows that are not in the index yet are looked at one by one.
 
     Args:
-        table: lance.LanceDataset whose column has an index.
+        table: as tables.open_table, whose column has an index.
         column: str.
         queries: float [q, f].
         k: neighbours; all where fewer rows may come out.

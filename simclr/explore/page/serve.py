@@ -6,14 +6,16 @@ the same browser can neither read nor write.
 """
 
 import csv
+import hashlib
 import http.server
 import json
 import os
 import re
 import secrets
+import threading
 
 from simclr.messages.errors import InputError
-from simclr.storage import tables
+from simclr.storage import json_text, tables
 from simclr.storage.whole import write_whole
 
 _FILES = {"labels": ("labels.csv", "label"), "names": ("names.csv", "name")}
@@ -74,6 +76,19 @@ def save(folder, state):
         write_whole(os.path.join(folder, name), text.encode())
 
 
+def version(folder):
+    """What tells the files of a folder from what they were: a text."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, _ in _FILES.values():
+        path = os.path.join(folder, name)
+        content = b"-"
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                content = b"+" + file.read()
+        digest.update(hashlib.blake2b(content).digest())
+    return f'"{digest.hexdigest()}"'
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Serves a page until it is shut down.
 
@@ -93,6 +108,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, path, host="127.0.0.1", port=0):
         self.folder, self.page = os.path.split(os.path.abspath(path))
+        self.saving = threading.Lock()
         self.begins = f"/{secrets.token_urlsafe(24)}/"
         try:
             super().__init__((host, port), _Handler)
@@ -107,8 +123,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         name = self._asked()
         if name == "state":
-            text = json.dumps(saved(self.server.folder))
-            self._answer(200, text.encode(), "application/json")
+            with self.server.saving:
+                text = json.dumps(saved(self.server.folder))
+                tag = version(self.server.folder)
+            self._answer(200, text.encode(), "application/json", tag=tag)
         elif name == "":
             self._file(self.server.page)
         elif name and _TILE.fullmatch(name):
@@ -125,12 +143,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif not size.isdecimal() or int(size) > _MOST_BYTES:
             self._answer(413)
         else:
+            self._save(self.rfile.read(int(size)))
+
+    def _save(self, said):
+        """Saves a state that was made of what the files hold now.
+
+        Another tab, another server or a person may have written them since.
+        """
+        folder = self.server.folder
+        with self.server.saving:
+            known = self.headers.get("If-Match")
+            if known is not None and known != version(folder):
+                self._answer(412)
+                return
             try:
-                save(self.server.folder, json.loads(self.rfile.read(int(size))))
+                save(folder, json_text.parse(said))
             except (ValueError, AttributeError):
                 self._answer(400)
-            else:
-                self._answer(204)
+                return
+            self._answer(204, tag=version(folder))
 
     def _asked(self):
         """The path after the secret one; None: it is another one."""
@@ -149,8 +180,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         self._answer(200, data, _KINDS[name.rpartition(".")[2]])
 
-    def _answer(self, status, data=b"", kind="text/plain"):
+    def _answer(self, status, data=b"", kind="text/plain", tag=""):
         self.send_response(status)
+        if tag:
+            self.send_header("ETag", tag)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Cache-Control", "no-store")

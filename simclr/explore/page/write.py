@@ -9,6 +9,7 @@ import re
 from simclr.explore.page import contents, sprites, tiles
 from simclr.explore.page import rows as rows_of
 from simclr.explore.page.document import document, to_json
+from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage.whole import finish_any, scratch_folder, write_whole
 
@@ -65,14 +66,21 @@ def write(
         Page.
 
     Raises:
-        InputError: fewer than two images.
+        InputError: fewer than two images, or the folder of tiles holds
+            something else.
     """
+    folder = os.path.join(os.path.dirname(path), _TILES)
+    others = _others(folder)
     rows = rows_of.read(store, layout, where)
     order, split = tiles.split(rows.place)
     rows = rows.ordered(order)
     overview = contents.overview(store, rows, split, title=title, colour=colour)
     inside = len(rows) <= most_inside
-    folder = os.path.join(os.path.dirname(path), _TILES)
+    if others and not inside:
+        raise InputError(
+            f"{folder} holds something else, {others[0]!r}, and would be "
+            "written over: choose another folder for the page, or move it."
+        )
     os.makedirs(os.path.dirname(path), exist_ok=True)
     kept, size = [], 0
     with scratch_folder(folder) as aside:
@@ -112,13 +120,23 @@ def _address(picture):
     return f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
 
 
+def _others(folder):
+    """What is no tile in a folder, sorted: a tile's picture has its script."""
+    names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    return sorted(
+        name
+        for name in names
+        if not _TILE.fullmatch(name)
+        or os.path.splitext(name)[0] + ".js" not in names
+    )
+
+
 def _remove_tiles(folder):
     """Removes the tiles of a page before; files of other names stay."""
     if not os.path.isdir(folder):
         return
-    for name in os.listdir(folder):
-        if _TILE.fullmatch(name):
-            os.unlink(os.path.join(folder, name))
+    for name in set(os.listdir(folder)) - set(_others(folder)):
+        os.unlink(os.path.join(folder, name))
     with contextlib.suppress(OSError):  # Something else is in it.
         os.rmdir(folder)
 

@@ -2,13 +2,39 @@
 
 import os
 
-from simclr.explore.reports import sheets
+from simclr.explore.reports import sheets, typed
 from simclr.explore.reports.of_clusters import csv
+from simclr.explore.store.cells import quoted
 from simclr.pictures.page import INK
 from simclr.storage.whole import whole_path
 
+_TABLE = "neighbours.csv"
+_AT_ONCE = 500  # Ids of one question to the store.
 _QUERIES = 40  # That are drawn.
 _SHOWN = 13  # Neighbours of each, beside the query.
+
+
+def require_unlabelled(folder, store):
+    """Stops before labels that people typed are written over.
+
+    Args:
+        folder: str, where `write` is to write.
+        store: Store.
+
+    Raises:
+        InputError: as typed.require_none.
+    """
+
+    def in_store(cells):
+        ids = sorted({name for name, _ in cells})
+        found = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ", ".join(map(quoted, ids[start : start + _AT_ONCE]))
+            rows = store.read(["id", "label"], where=f"id in ({some})")
+            found |= set(zip(*(rows[n].to_pylist() for n in ("id", "label"))))
+        return found
+
+    typed.require_none(os.path.join(folder, _TABLE), "label", in_store)
 
 
 def write(folder, store, table, images):
@@ -22,7 +48,7 @@ def write(folder, store, table, images):
             not in the store.
     """
     os.makedirs(folder, exist_ok=True)
-    csv(folder, "neighbours.csv", table)
+    csv(folder, _TABLE, table)
     by_query = {}
     for row in table.to_pylist():
         by_query.setdefault(row["query"], []).append(row)

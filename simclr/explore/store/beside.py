@@ -1,9 +1,8 @@
 """Tables beside the images of a store: clusters, an index, a few arrays."""
 
-import lance
 import pyarrow as pa
 
-from simclr.explore.store import place
+from simclr.explore.store import place, tables
 
 
 class Beside:
@@ -21,7 +20,7 @@ class Beside:
             rows: pa.Table.
         """
         where = place.side(self.path, name)
-        place.tidy(lance.write_dataset(rows, where, mode="overwrite"))
+        place.tidy(tables.write_table(rows, where, mode="overwrite"))
 
     def stream(self, name, kinds, batches, *, more=False):
         """Writes a table beside the images that is too large for memory.
@@ -35,15 +34,12 @@ class Beside:
         reader = pa.RecordBatchReader.from_batches(kinds, batches)
         mode = "append" if more else "overwrite"
         where = place.side(self.path, name)
-        place.tidy(lance.write_dataset(reader, where, mode=mode))
+        place.tidy(tables.write_table(reader, where, mode=mode))
 
     def beside(self, name):
-        """A table beside the images, a lance.LanceDataset; None: there is
+        """A table beside the images, as tables.open_table; None: there is
         none."""
-        try:
-            return lance.dataset(place.side(self.path, name))
-        except ValueError:
-            return None
+        return tables.find_table(place.side(self.path, name))
 
     def get(self, name):
         """The pa.Table that `put` wrote; None: there is none."""

@@ -43,15 +43,23 @@ class Changes:
             ids: list of str, of the source's images.
 
         Returns:
-            Changes; images that the table has, and that are damaged now, are
-            gone.
+            Changes, of the images that could be read; those that the table
+            has, and that are damaged now, are gone.
         """
         back = [name for name in self.back if name not in bad]
         there = (ids[row] for row in (*self.changed, *self.missing))
         damaged = [name for name in there if name in bad]
         were = set(self.back)  # Gone already.
         gone = [name for name in damaged if name not in were]
-        return dataclasses.replace(self, gone=self.gone + gone, back=back)
+
+        def read(rows):
+            return _rows(row for row in rows if ids[row] not in bad)
+
+        return Changes(
+            *map(read, (self.new, self.changed, self.missing)),
+            gone=self.gone + gone,
+            back=back,
+        )
 
 
 def changes(store, encoder, root, ids, stamps, unreadable=None):

@@ -4,7 +4,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from simclr.explore.store import place
+from simclr.explore.store import place, tables
 from simclr.explore.store.cells import of_type
 
 # End the names of a column that is to replace another, and of that other one.
@@ -16,7 +16,7 @@ class Columns:
     """What holds such a table.
 
     Attributes:
-        table: lance.LanceDataset, at the version that the store is at.
+        table: as tables.open_table, at the version that the store is at.
         current: schema.Encoder, whose columns are meant.
         live: str, a filter: the rows that count.
     """
@@ -49,9 +49,9 @@ class Columns:
             change = lance.LanceOperation.Update(
                 updated_fragments=written, fields_modified=fields
             )
-            lance.LanceDataset.commit(
-                self.table.uri, change, read_version=self.table.version
-            )
+            uri, version = self.table.uri, self.table.version
+            with tables.watched(uri):
+                lance.LanceDataset.commit(uri, change, read_version=version)
             self.refresh()
 
     def replace(self, columns, where=None):

@@ -72,8 +72,12 @@ def _parquet(store, path, forms):
     writer.close()
 
 
+def beside(path):
+    """Path of the CSV of the rows beside a file of vectors."""
+    return f"{os.path.splitext(path)[0]}.csv"
+
+
 def _numpy(store, path):
-    beside = f"{os.path.splitext(path)[0]}.csv"
     blocks = store.blocks()
     shape = store.count(), store.current.dims
     with whole_path(path) as unfinished:
@@ -83,6 +87,6 @@ def _numpy(store, path):
             place[start : start + len(block)] = block
             start += len(block)
         place.flush()
-    with whole_path(beside) as unfinished:
+    with whole_path(beside(path)) as unfinished:
         pa.csv.write_csv(store.read(list(COLUMNS)), unfinished)
-    return [path, beside]
+    return [path, beside(path)]

@@ -3,9 +3,7 @@
 import datetime
 import os
 
-import lance
-
-from simclr.messages.errors import InputError
+from simclr.explore.store import tables
 from simclr.storage import files
 
 # What was written over stays so long, for whoever reads it still.
@@ -26,17 +24,13 @@ def is_store(path):
     """Whether there is a store's table.
 
     Raises:
-        InputError: that cannot be told: a bucket does not answer, or the table
-            is damaged.
+        InputError, OSError: that cannot be told: a bucket does not answer, or
+            the table is damaged (tables.py).
     """
-    try:
-        lance.dataset(images(path))
-    except (ValueError, OSError) as error:
-        text = str(error)
-        if "was not found" in text or os.path.isfile(path):
-            return False
-        raise InputError(f"{images(path)} cannot be opened: {text}") from None
-    return True
+    local = not files.is_remote(path)
+    if local and not os.path.isdir(files.absolute(path)):
+        return False
+    return tables.find_table(images(path)) is not None
 
 
 def tidy(table):
@@ -46,6 +40,6 @@ def tidy(table):
     of duplicates 2.8 GB.
 
     Args:
-        table: lance.LanceDataset.
+        table: as tables.open_table.
     """
     table.cleanup_old_versions(older_than=_KEPT)

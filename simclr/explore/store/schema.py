@@ -11,6 +11,8 @@ import json
 
 import pyarrow as pa
 
+from simclr.storage import json_text
+
 _IMAGE = {
     "id": pa.string(),  # SOURCE/NAME, and so unique over sources.
     "source": pa.string(),
@@ -104,7 +106,7 @@ def to_json(encoders, current):
 
 def from_json(text):
     """(list of Encoder, number of the current one): what `to_json` wrote."""
-    facts = json.loads(text)
+    facts = json_text.parse(text)
     return [Encoder(**row) for row in facts["encoders"]], facts["current"]
 
 

@@ -16,10 +16,9 @@ gone; n = rows of a batch; f = features.
 import contextlib
 import os
 
-import lance
 import pyarrow as pa
 
-from simclr.explore.store import place
+from simclr.explore.store import place, tables
 from simclr.explore.store import schema as columns_of
 from simclr.explore.store.beside import Beside
 from simclr.explore.store.cells import fitted, quoted, to_array
@@ -47,18 +46,19 @@ class Store(Columns, Beside):
         current: the Encoder that searches and clusters use.
 
     Raises:
-        InputError: there is no store, or another program wrote it.
+        InputError: there is no store, another program wrote it, or it is
+            damaged.
     """
 
     def __init__(self, path):
         self.path = files.absolute(path)
         if not is_store(path):
-            raise InputError(f"{path} is no store: `simclr embed` makes one.")
+            raise InputError(f"{path!r} is no store: `simclr embed` makes one.")
         self.refresh()
 
     def refresh(self):
         """Goes to the newest version."""
-        self._table = lance.dataset(place.images(self.path))
+        self._table = tables.open_table(place.images(self.path))
         try:
             text = (self._table.schema.metadata or {})[_ENCODERS]
             self.encoders, number = columns_of.from_json(text)
@@ -70,7 +70,7 @@ class Store(Columns, Beside):
 
     @property
     def table(self):
-        """The lance.LanceDataset, at the version that the store is at."""
+        """The table, as tables.open_table, at the version of the store."""
         return self._table
 
     @property
@@ -140,7 +140,7 @@ class Store(Columns, Beside):
         kinds = self._table.schema
         whole = (fitted(batch, kinds) for batch in batches)
         reader = pa.RecordBatchReader.from_batches(kinds, whole)
-        lance.write_dataset(reader, self._table.uri, mode="append")
+        tables.write_table(reader, self._table.uri, mode="append")
         self.refresh()
 
     def merge(self, rows):
@@ -150,7 +150,7 @@ class Store(Columns, Beside):
             rows: pa.Table with `id` and columns by the table's own names.
         """
         for start in range(0, len(rows), _MERGED):
-            self._table = lance.dataset(self._table.uri)
+            self._table = tables.open_table(self._table.uri)
             merge = self._table.merge_insert("id").when_matched_update_all()
             merge.execute(rows.slice(start, _MERGED))
         self.refresh()
@@ -170,7 +170,7 @@ class Store(Columns, Beside):
 
     def _note(self, encoders, number):
         text = columns_of.to_json(encoders, number)
-        table = lance.dataset(self._table.uri)
+        table = tables.open_table(self._table.uri)
         table.update_schema_metadata({_ENCODERS.decode(): text})
         self.refresh()
 
@@ -233,5 +233,5 @@ def begin(path, encoder, batches):
     kinds = columns_of.schema([encoder]).with_metadata({_ENCODERS: text})
     whole = (fitted(batch, kinds) for batch in batches)
     reader = pa.RecordBatchReader.from_batches(kinds, whole)
-    lance.write_dataset(reader, place.images(path))
+    tables.write_table(reader, place.images(path))
     return Store(path)

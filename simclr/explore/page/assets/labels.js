@@ -105,6 +105,7 @@ function keep() {
 
 // One at a time: an older state never comes last.
 let saving = false, changed = false;
+let version = null; // Of the files that this page's labels were made of.
 async function save() {
   changed = true;
   if (saving) return;
@@ -113,8 +114,12 @@ async function save() {
     changed = false;
     let said = "not saved: the server is gone";
     try {
-      const answer = await fetch("state", { method: "POST", body: JSON.stringify(state()) });
-      said = answer.ok ? "saved" : "not saved";
+      const headers = version ? { "If-Match": version } : {};
+      const answer = await fetch("state", { method: "POST", headers, body: JSON.stringify(state()) });
+      if (answer.ok) version = answer.headers.get("ETag");
+      said = answer.ok ? "saved" : answer.status === 412
+        ? "not saved: the files were changed elsewhere; download labels.csv and names.csv, then reload"
+        : "not saved";
     } catch { /* It says so. */ }
     byId("saved").textContent = said;
   }
@@ -128,6 +133,7 @@ async function restore() {
       const answer = await fetch("state");
       if (answer.ok) {
         take(await answer.json());
+        version = answer.headers.get("ETag");
         served = true;
         return;
       }
