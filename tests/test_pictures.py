@@ -282,3 +282,21 @@ def test_any_name_of_a_file_is_drawn_without_a_word(tmp_path, recwarn):
         path, title="t", subtitle="s", groups=[groups.Group(words, [image])]
     )
     assert path.stat().st_size and not list(recwarn)
+
+
+def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch):
+    """A kill, or a full disk, leaves the older one and no half."""
+    path = tmp_path / "x.png"
+    page.Page(1, 1).save(path)
+    before = path.read_bytes()
+    other = page.Page(2, 2)
+
+    def half(file, **_):
+        file.write(before[:20])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(other._figure, "savefig", half)
+    with pytest.raises(OSError, match=r"x\.png"):
+        other.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["x.png"]

@@ -29,8 +29,7 @@ def write(folder, store, found):
     if found.choice:
         rows = [vars(one) for one in found.choice.stabilities]
         csv(folder, "k.csv", pa.Table.from_pylist(rows))
-        with whole_path(os.path.join(folder, "k.png")) as path:
-            _draw_k(path, found.choice)
+        _draw_k(os.path.join(folder, "k.png"), found.choice)
     if found.matched:
         csv(folder, "events.csv", events(found.matched))
 
@@ -77,16 +76,15 @@ def draw(path, store, table):
         )
         for row in rows
     ]
-    with whole_path(path) as unfinished:
-        sheets.draw(
-            store,
-            unfinished,
-            title=f"{len(table):,} clusters"
-            + (f", the {len(rows)} largest" if len(table) > len(rows) else ""),
-            subtitle="The images nearest to each cluster's centre, the nearest "
-            "first.",
-            rows=shown,
-        )
+    sheets.draw(
+        store,
+        path,
+        title=f"{len(table):,} clusters"
+        + (f", the {len(rows)} largest" if len(table) > len(rows) else ""),
+        subtitle="The images nearest to each cluster's centre, the nearest "
+        "first.",
+        rows=shown,
+    )
 
 
 def _typical(store, wanted):

@@ -6,7 +6,6 @@ import numpy as np
 
 from simclr.explore.reports import sheets
 from simclr.explore.reports.of_clusters import csv
-from simclr.storage.whole import whole_path
 
 _ROW = 14  # Images of a group that are drawn.
 _MOST_NOVEL = 42
@@ -58,14 +57,13 @@ def write(folder, store, day, table):
                 [row["id"] for row in twins[:_ROW]],
             )
         )
-    with whole_path(os.path.join(folder, "new.png")) as path:
-        sheets.draw(
-            store,
-            path,
-            title=f"{day}: {len(rows):,} images that are new or changed",
-            subtitle="What is unlike all before, then the day's clusters.",
-            rows=groups,
-        )
+    sheets.draw(
+        store,
+        os.path.join(folder, "new.png"),
+        title=f"{day}: {len(rows):,} images that are new or changed",
+        subtitle="What is unlike all before, then the day's clusters.",
+        rows=groups,
+    )
 
 
 def _is_new(rows):

@@ -42,15 +42,14 @@ def write(folder, store, other, found):
         )
         for pair in pairs
     ]
-    with whole_path(os.path.join(folder, "doubtful.png")) as path:
-        sheets.draw(
-            named,
-            path,
-            title=f"Pairs next to the threshold of {found.threshold:.3f}",
-            subtitle="Green frames: taken for duplicates; black ones: not. "
-            "Another --threshold moves the line.",
-            rows=rows,
-        )
+    sheets.draw(
+        named,
+        os.path.join(folder, "doubtful.png"),
+        title=f"Pairs next to the threshold of {found.threshold:.3f}",
+        subtitle="Green frames: taken for duplicates; black ones: not. "
+        "Another --threshold moves the line.",
+        rows=rows,
+    )
     if other is None:
         _csv(folder, "keep.csv", _kept(store))
         _draw_groups(folder, store, found.groups)
@@ -77,14 +76,13 @@ def _draw_groups(folder, store, groups):
         )
         for name, ids in largest[:_GROUPS]
     ]
-    with whole_path(os.path.join(folder, "groups.png")) as path:
-        sheets.draw(
-            store,
-            path,
-            title=f"{len(members):,} groups of duplicates, the largest",
-            subtitle="Green frame: the image to keep. Nothing was deleted.",
-            rows=rows,
-        )
+    sheets.draw(
+        store,
+        os.path.join(folder, "groups.png"),
+        title=f"{len(members):,} groups of duplicates, the largest",
+        subtitle="Green frame: the image to keep. Nothing was deleted.",
+        rows=rows,
+    )
 
 
 def _csv(folder, name, table):

@@ -6,7 +6,6 @@ from simclr.explore.reports import sheets, typed
 from simclr.explore.reports.of_clusters import csv
 from simclr.explore.store.cells import quoted
 from simclr.pictures.page import INK
-from simclr.storage.whole import whole_path
 
 _TABLE = "neighbours.csv"
 _AT_ONCE = 500  # Ids of one question to the store.
@@ -64,12 +63,11 @@ def write(folder, store, table, images):
         ids = [first, *(row["id"] for row in best)]
         frames = (INK, *[None] * len(best))
         groups.append((f"{name}: {values}", ids, frames))
-    with whole_path(os.path.join(folder, "neighbours.png")) as path:
-        sheets.draw(
-            pictures,
-            path,
-            title="Nearest images",
-            subtitle="Framed: the image that was asked for. Then the most "
-            "similar ones, with their cosines.",
-            rows=groups,
-        )
+    sheets.draw(
+        pictures,
+        os.path.join(folder, "neighbours.png"),
+        title="Nearest images",
+        subtitle="Framed: the image that was asked for. Then the most "
+        "similar ones, with their cosines.",
+        rows=groups,
+    )
