@@ -61,7 +61,7 @@ def checked(argument, value):
     most = _MOST if argument.kind is int else None
     most = most if argument.most is None else argument.most
     if most is not None and not value <= most:
-        words = f"{most:,}" if argument.kind is int else f"{most:g}"
+        words = f"{most}" if argument.kind is int else f"{most:g}"
         raise InputError(f"{argument.name} is {value}; it must be <= {words}.")
     return value
 
