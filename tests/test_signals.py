@@ -123,6 +123,14 @@ def unsaved_in_c():
     signals.unsaved()
     in_c()
 
+def long_step():  # Longer than the thread waits before it notes a signal.
+    signals.unsaved()
+    print("here", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 22)
+    print("saving", file=sys.stderr)
+    signals.saved()
+    signals.raise_noted()
+
 def swallowed():  # As an error in a destructor is.
     try:
         in_python()
@@ -200,6 +208,20 @@ def test_a_command_is_gone_with_its_status(phase, sent, status):
             f"simclr: stopped by {sent[0]}; what was finished is kept, and the "
             "same command resumes from there.",
         ]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_one_signal_in_a_long_step_is_no_second_one(name):
+    """The thread had noted it; the step's end took it for another Ctrl-C."""
+    process = started("long_step", "60", subprocess.PIPE)
+    time.sleep(0.3)  # Into C.
+    process.send_signal(signal.Signals[name])
+    try:
+        _, said = process.communicate(timeout=50)
+    finally:
+        process.kill()
+    assert process.returncode == 75, said
+    assert "saving\n" in said and "stopped by" in said
 
 
 def test_what_is_not_saved_is_waited_for():

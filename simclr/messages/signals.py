@@ -42,6 +42,7 @@ _AGAIN_S = 0.01
 # The signal that was heard, and what it must wait for.
 _state = types.SimpleNamespace(
     reason="",
+    handled=False,  # In the main thread, too: another Ctrl-C is the second one.
     unsaved=False,
     together=False,
     always=False,  # The process is a command's: it ends with it.
@@ -88,7 +89,7 @@ def listening():
         sys.unraisablehook = old_hook
         _state.unsaved = False
         if not _state.always:
-            _state.reason = ""
+            _state.reason, _state.handled = "", False
             for number, handler in old.items():
                 # None: it was not set from Python, and cannot be from here.
                 signal.signal(number, handler or signal.SIG_DFL)
@@ -137,8 +138,10 @@ def _hear():
 def _on_signal(number, frame):
     """In the main thread, as soon as it is in Python."""
     del frame
-    if _state.reason and number == signal.SIGINT:
+    # Not where a reason is noted: the thread notes it while this one is in C++.
+    if _state.handled and number == signal.SIGINT:
         raise KeyboardInterrupt
+    _state.handled = True
     _note(number)
     raise_noted()
 

@@ -50,7 +50,7 @@ def cells(scale, images, seeds):
         return base(size, seed, SMALL, temperature=temperature)
 
     def supervised(method, label, size, seed):
-        # By the other studies' rate the small one is at chance for 12 epochs.
+        # By the other studies' rate the small one is at chance after 4 epochs.
         rate = {"base_lr": 0.4}
         return changed(bases.by_labels(base(size, seed, label)), optimizer=rate)
 
