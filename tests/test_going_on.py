@@ -153,12 +153,26 @@ def test_new_photos(photos, whole_run, tmp_path, capsys):  # noqa: F811
     assert len(losses(run)) > len(losses(whole_run))
 
 
+def test_another_image_for_which_no_step_is_left(photos, whole_run, tmp_path):  # noqa: F811
+    """It said "Done", and the run told of an image that it had not seen."""
+    run, grown = str(tmp_path / "run"), tmp_path / "photos"
+    shutil.copytree(whole_run, run)
+    tiny.write_photos(grown, count=65)
+    facts = run_folder.read_facts(run)
+    with pytest.raises(InputError, match="none is left to train on them"):
+        loop.train(tiny.config(grown), run, ONE(), new_images=True)
+    assert run_folder.read_facts(run) == facts and run_folder.is_finished(run)
+    config = tiny.config(grown, epochs=6.0)
+    assert loop.train(config, run, ONE(), new_images=True) == ""
+    assert run_folder.read_facts(run)["data"]["images"] == 65
+
+
 def test_fewer_images_than_steps_done(photos, whole_run, tmp_path):  # noqa: F811
     run, fewer = str(tmp_path / "run"), tmp_path / "photos"
     shutil.copytree(whole_run, run)
     tiny.write_photos(fewer, count=32)
     config, facts = run_folder.read_config(run), run_folder.read_facts(run)
-    with pytest.raises(InputError, match="raise epochs"):
+    with pytest.raises(InputError, match="Raise epochs"):
         loop.train(tiny.config(fewer), run, ONE(), new_images=True)
     assert run_folder.read_config(run) == config
     assert run_folder.read_facts(run) == facts and run_folder.is_finished(run)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from simclr.commands.train import launch
 from simclr.commands.use import evaluate_encoder
 from simclr.config import Loss, words
 from simclr.losses.objectives import OBJECTIVES
@@ -75,3 +76,15 @@ def test_a_subtitle_has_the_whole_net():
 )
 def test_short_names(spec, name):
     assert short_name(spec) == name
+
+
+def test_what_comes_next_can_be_done():
+    """A classifier without held-out images has nothing to be scored on."""
+    data = dataclasses.replace(config().data, eval_source="")
+    for task in ("finetune", "distill"):
+        alone = launch.scoring("run", config(task=task, data=data))
+        assert alone.startswith("simclr evaluate run --eval_data=")
+    assert launch.scoring("run", config(data=data)) == "simclr evaluate run"
+    held_out = dataclasses.replace(data, eval_source="photos")
+    known = config(task="finetune", data=held_out)
+    assert launch.scoring("run", known) == "simclr evaluate run"

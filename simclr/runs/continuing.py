@@ -35,12 +35,14 @@ class Change:
         config: Config that it had.
         images: int, images that it had.
         steps: bool, whether the number of steps may be another.
+        data: bool, whether there are other images or labels to train on.
     """
 
     lines: list
     config: config_lib.Config
     images: int
     steps: bool
+    data: bool
 
 
 def compare(workdir, old, new, before, now, *, new_images=False):
@@ -95,9 +97,9 @@ def compare(workdir, old, new, before, now, *, new_images=False):
         line = f"{images:,} images -> {data['images']:,}"
         if not new_images:
             raise InputError(
-                f"{workdir} was trained on other images ({line}, other names "
-                "or bytes); --new_images goes on with those that are there "
-                "now, or choose another --workdir."
+                f"{workdir} was trained on other images ({line}: others have "
+                "labels, or other names or bytes). With --new_images it goes "
+                "on with those that are there now; or choose another --workdir."
             )
         free.append(f"images: {line}, others than before")
     elif _differ(was, data, "labels") and not new_images:
@@ -115,7 +117,8 @@ def compare(workdir, old, new, before, now, *, new_images=False):
     if not free:
         return None
     steps = old.epochs != new.epochs or images != data["images"]
-    return Change(free, old, images, steps)
+    others = _differ(was, data, "images", "fingerprint", "labels")
+    return Change(free, old, images, steps, others)
 
 
 def _differ(was, data, *names):

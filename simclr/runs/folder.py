@@ -103,10 +103,11 @@ def _go_on(workdir, config, facts, new_images, total_steps):
     )
     if change:
         step = checkpoint.step_of(checkpoint.paths(checkpoints(workdir))[-1])
-        if step > total_steps:
+        if step > total_steps or (change.data and step == total_steps):
             raise InputError(
-                f"{workdir} has done {step} steps, and so few images make "
-                f"{total_steps}; raise epochs."
+                f"{workdir} has done {step} steps, and these images make "
+                f"{total_steps}: none is left to train on them. Raise epochs, "
+                "or choose another --workdir to train anew."
             )
         if change.steps:
             with contextlib.suppress(FileNotFoundError):

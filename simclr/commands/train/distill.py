@@ -105,7 +105,7 @@ def distill(
         profile=profile,
         callbacks=callbacks,
         following=lambda run: [
-            f"simclr evaluate {run}",
+            launch.scoring(run, chosen),
             f"simclr predict {run} IMAGES"
             if chosen.classifies
             else f"simclr finetune --init={run}, with --labels=labels.csv",

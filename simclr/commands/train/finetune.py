@@ -144,9 +144,10 @@ def finetune(
         profile=profile,
         callbacks=callbacks,
         following=lambda run: [
-            f"simclr evaluate {run}",
-            f"simclr distill --teacher={run}",
+            launch.scoring(run, chosen),
             f"simclr predict {run} IMAGES",
+            f"simclr export {run}",
+            f"simclr distill --teacher={run}",
         ],
     )
 

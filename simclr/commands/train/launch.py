@@ -274,6 +274,18 @@ def train(
     return Run(workdir)
 
 
+def scoring(run, config):
+    """The command that scores a run; a classifier needs held-out images.
+
+    Args:
+        run: str, as a shell takes it.
+        config: Config.
+    """
+    needed = config.classifies and not config.data.eval_source
+    held_out = " --eval_data=IMAGES --eval_labels=labels.csv" if needed else ""
+    return f"simclr evaluate {run}{held_out}"
+
+
 def speaker(devices):
     """A function that prints a line, on the chief alone."""
     return say if devices.chief else lambda text: None

@@ -57,6 +57,7 @@ def unlabelled(count, labelled, budget):
     free[labelled] = False
     if not 1 <= budget <= free.sum():
         raise InputError(
-            f"{budget} images cannot be chosen: {free.sum()} have no label."
+            f"{budget} images cannot be chosen: {free.sum()} have no label; "
+            "say another n."
         )
     return free
