@@ -81,12 +81,13 @@ def listening():
     if _in_main_thread():
         old = {number: signal.getsignal(number) for number in _NUMBERS}
         _hear()
-    old_hook = sys.unraisablehook
-    sys.unraisablehook = _raised_in_vain(old_hook)
+        old_hook = sys.unraisablehook
+        sys.unraisablehook = _raised_in_vain(old_hook)
     try:
         yield
     finally:
-        sys.unraisablehook = old_hook
+        if old:
+            sys.unraisablehook = old_hook
         _state.unsaved = False
         if not _state.always:
             _state.reason, _state.handled = "", False

@@ -91,8 +91,9 @@ def whole_path(path):
 
 def _require_replaceable(path):
     """A device, a pipe or a folder would not be what it was."""
-    if os.path.lexists(path) and not os.path.islink(path):
-        os.close(regular(path, os.O_RDONLY))
+    replaceable = os.path.isfile(path) or os.path.islink(path)
+    if os.path.lexists(path) and not replaceable:
+        os.close(regular(path, os.O_RDONLY))  # It says what it is.
 
 
 @contextlib.contextmanager

@@ -198,9 +198,9 @@ def _title(workdir, config, imported, trained):
     name = os.path.basename(os.path.abspath(workdir))
     if "knn_top1" in trained:
         return (
-            f"{name}: {trained['knn_top1']:.1%} by kNN, "
-            f"{trained['linear_top1']:.1%} by a linear probe"
-        ).replace("%", " %")
+            f"{name}: {100 * trained['knn_top1']:.1f} % by kNN, "
+            f"{100 * trained['linear_top1']:.1f} % by a linear probe"
+        )
     return f"{name}: {_what(config, imported)}"
 
 
