@@ -69,7 +69,12 @@ def select(
             f"{balance:,} a cluster: {out}/keep.csv, for pretrain --keep"
         )
         return table
-    typed.require_none(os.path.join(out, "labels.csv"), "label")
+    report = os.path.join(out, "labels.csv")
+    typed.require_none(
+        report,
+        "label",
+        how=f"say --labels={report} to choose beside them, and ",
+    )
     given = _read(opened, labels) if labels else None
     found = selecting.select(opened, n, labels=given, seed=seed)
     of_selection.write(out, opened, found)
