@@ -73,7 +73,9 @@ def embed(run, photos, out, *flags):
 def test_a_store(run, photos, expected, tmp_path, capsys):
     out = tmp_path / "store"
     assert embed(run, photos, out, "--day=2026-01-02") == 0
-    assert "19 images; 19 new;" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "19 images; 19 new;" in said.out
+    assert said.err.endswith(f"Next: simclr cluster {out}\n")
     found = assert_holds(out, expected)
     listed = (out / "unreadable.tsv").read_text()
     assert listed.startswith(f"{photos}/{BAD}\t") and listed.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Starting from weights: what fits is taken over, the rest is named."""
+"""Starting from weights: what fits is loaded, the rest is named."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def test_all_of_it_is_taken_over():
     parts = models()
     given = weights(parts)
     lines = start.start_from(given, parts)
-    assert lines == [f"{role}: taken over" for role in parts]
+    assert lines == [f"{role}: loaded" for role in parts]
     for name, variable in named_variables(**parts).items():
         np.testing.assert_array_equal(variable, given[name])
 
@@ -82,29 +82,29 @@ def test_another_number_of_classes_gets_a_new_probe():
     before = parts["probe"].kernel.numpy()
     lines = start.start_from(weights(models(classes=4)), parts)
     assert lines[2] == (
-        "probe: 0 of 2 variables taken over; 2 fresh: probe/probe/kernel "
+        "probe: 0 of 2 variables loaded; 2 new: probe/probe/kernel "
         "((64, 7), the weights' is (64, 4)), probe/probe/bias ((7,), the "
         "weights' is (4,))"
     )
     np.testing.assert_array_equal(parts["probe"].kernel, before)
 
 
-def test_a_deeper_head_names_what_is_fresh_and_what_is_not_used():
+def test_a_deeper_head_names_what_is_new_and_what_is_not_used():
     parts = models(head_layers=3)
     given = weights(models(head_layers=2))
     line = start.start_from(given, parts)[1]
-    assert line.startswith("head: 9 of 14 variables taken over; 5 fresh: ")
+    assert line.startswith("head: 9 of 14 variables loaded; 5 new: ")
     assert "head/layer2_dense/kernel ((64, 64))" in line
     line = start.start_from(weights(models(head_layers=3)), models())[1]
     assert "; 5 not used: head/layer2_dense/kernel, " in line
     assert line.endswith(", ...") and line.count("head/") == 3
 
 
-def test_without_a_head_it_stays_fresh():
+def test_without_a_head_it_stays_new():
     parts = models()
     given = {k: v for k, v in weights(parts).items() if "encoder/" in k}
     lines = start.start_from(given, parts)
-    assert lines[1] == "head: fresh, the weights have none"
+    assert lines[1] == "head: new, the weights have none"
     without = {"encoder": parts["encoder"]}
     assert "probe: not used here" in start.start_from(weights(parts), without)
 
@@ -133,7 +133,7 @@ def test_a_run_starts_from_another_ones_weights(tmp_path, capsys):
         optimizer=dataclasses.replace(config.optimizer, base_lr=1e-9),
     )
     loop.train(config, second, strategy)
-    assert "encoder: taken over" in capsys.readouterr().err
+    assert "encoder: loaded" in capsys.readouterr().err
     step, moved = checkpoint.read_newest(run_folder.checkpoints(second))
     assert step == 5
     kernel = "encoder/stem_conv/kernel"

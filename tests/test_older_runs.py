@@ -88,7 +88,7 @@ def test_new_runs_start_from_their_weights(run, tmp_path, capsys):
     line += [f"--workdir={tmp_path / 'new'}", "--set=epochs=0.2", *FEW]
     status, said, error = say(capsys, *line)
     assert status == 0, error
-    assert "encoder: taken over" in said and "head: 5 of 5" in said
+    assert "encoder: loaded" in said and "head: 5 of 5" in said
     line = ["distill", f"--teacher={run('finetuned')}", "--data=sample/test"]
     line += [f"--workdir={tmp_path / 'student'}", "--set=epochs=0.1", *FEW]
     status, _, error = say(capsys, *line)

@@ -7,8 +7,10 @@ import urllib.request
 
 import pytest
 
+from simclr import __main__ as cli
 from simclr.explore.page import serve
 from simclr.messages.errors import InputError
+from tests import made_store
 
 STATE = {
     "labels": {"/s/a,b.jpg": ' "cat"\r\n', "/s/é.jpg": "dog"},
@@ -133,6 +135,25 @@ def test_an_address_that_is_taken(server, tmp_path):
     port = server.server_address[1]
     with pytest.raises(InputError, match=f"127.0.0.1:{port} cannot be served"):
         serve.Server(tmp_path / "page.html", port=port)
+
+
+def test_it_ends_with_what_the_labels_are_for(tmp_path, capsys, monkeypatch):
+    found = made_store.begin(
+        tmp_path / "store", made_store.mixture(60, 3, 8)[0]
+    )
+
+    def label(server):
+        serve.save(server.folder, STATE)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve.Server, "serve_forever", label)
+    assert cli.main(["page", found.path, "--serve"]) == 0
+    said = capsys.readouterr()
+    labels = f"{found.path}/page/labels.csv"
+    assert said.out.endswith(f"2 labels: {labels}\n")
+    assert said.err.endswith(
+        f"simclr finetune --init={found.current.run} --labels={labels}\n"
+    )
 
 
 def test_a_labels_file_of_something_else(tmp_path):

@@ -49,7 +49,7 @@ def test_a_step_from_a_file(command, resnet18, tmp_path, capsys):
         line += ["--set", f"{key}={value}"]
     status, said, error = say(capsys, *line)
     assert status == 0, error
-    assert "encoder: taken over" in said
+    assert "encoder: loaded" in said
     model = run_folder.read_config(tmp_path / "run").model
     assert (model.depth, model.shortcut) == (18, "where_needed")
     assert (model.stem, model.normalization) == ("torchvision", "imagenet")

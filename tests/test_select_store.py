@@ -35,8 +35,13 @@ def parts_of(table, part):
 def test_without_labels_typical_images(begun, capsys):
     found, part = begun
     assert cli.main(["select", found.path, "-n", str(PARTS)]) == 0
-    said = capsys.readouterr().out
-    assert "Rule      typical of clusters: 0 labels in 5 clusters" in said
+    said = capsys.readouterr()
+    assert "Rule      typical of clusters: 0 labels in 5 clusters" in said.out
+    labels = f"{found.path}/labels/labels.csv"
+    assert f"fill in the column label of {labels}" in said.out
+    assert said.err.endswith(
+        f"simclr finetune --init={found.current.run} --labels={labels}\n"
+    )
     table = pyarrow.csv.read_csv(f"{found.path}/labels/labels.csv")
     assert sorted(parts_of(table, part)) == list(range(PARTS))
     assert table["label"].to_pylist() == [None] * PARTS

@@ -158,7 +158,7 @@ def _gpu(replicas):
 def _cpu(replicas):
     _configured(tf.config.set_visible_devices, [], "GPU")
     if replicas <= 1:
-        words = f"CPU, {cpus.count()} cores"
+        words = f"CPU, {counted(cpus.count(), 'core')}"
         if tf.config.get_visible_devices("GPU"):
             return _one("CPU:0"), words
         # The default strategy: same interface, none of the copying.

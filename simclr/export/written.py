@@ -6,6 +6,7 @@ import os
 from simclr.export import check, keras_file, saved_model
 from simclr.export.formats import CARD, CLASSES, FORMATS
 from simclr.messages.errors import InputError
+from simclr.messages.say import say
 from simclr.storage.whole import (
     disk_fault,
     finish_any,
@@ -43,6 +44,7 @@ def write(net, formats, images, out, card):
             for kind in formats
             if kind not in wrong
         }
+        say("Checking  each file against the run, in a process of its own")
         found = check.differences(net, images, files) if files else {}
         good = {k: d for k, d in found.items() if check.passed(d)}
         for kind in formats:
@@ -101,6 +103,7 @@ def _write_all(net, formats, folder, out):
             path["savedmodel"], path["litert"]
         )
     for kind, step in steps.items():
+        say(f"Writing   {FORMATS[kind][0]}")
         try:
             step()
         except Exception as error:  # Converters raise what they like.

@@ -1,8 +1,8 @@
 """Starting from weights: another run's, or an import's, as a first guess.
 
 Not resuming (checkpoint.py), which takes everything back and tolerates nothing:
-here only the weights are taken over, the run begins at step 0 with a fresh
-optimizer, and what the weights do not have stays fresh.
+here only the weights are loaded, the run begins at step 0 with a fresh
+optimizer, and what the weights do not have stays new.
 """
 
 from simclr.messages.counts import first_few
@@ -15,7 +15,7 @@ def start_from(weights, models):
     """Puts weights into models as far as they fit.
 
     The encoder must fit whole. Of the head and the probe, what has another
-    shape (another number of classes, say) or is not there stays fresh. The
+    shape (another number of classes, say) or is not there stays new. The
     queue of negatives starts empty; the momentum nets and the anchor start
     equal to what they are copies of: a run begins here, whatever the weights'
     own were.
@@ -26,7 +26,7 @@ def start_from(weights, models):
 
     Returns:
         list of str, a line for each model on what became of it: how many
-        variables stay fresh and how many weights are not used, and the first.
+        variables stay new and how many weights are not used, and the first.
 
     Raises:
         InputError: the encoder is another one; names what does not fit.
@@ -35,7 +35,7 @@ def start_from(weights, models):
     checkpoint.assign(
         _of_role(variables, "encoder"), _of_role(weights, "encoder")
     )
-    lines = ["encoder: taken over"]
+    lines = ["encoder: loaded"]
     for role in models:
         if role == "encoder":
             continue
@@ -67,10 +67,10 @@ def _of_role(named, role):
 def _account(ours, theirs, fitting):
     """Words for what a head or a probe got."""
     if len(fitting) == len(ours) == len(theirs):
-        return "taken over"
+        return "loaded"
     if not theirs:
-        return "fresh, the weights have none"
-    fresh = [
+        return "new, the weights have none"
+    new = [
         f"{name} ({tuple(ours[name].shape)}"
         + (
             f", the weights' is {theirs[name].shape})"
@@ -81,7 +81,7 @@ def _account(ours, theirs, fitting):
         if name not in fitting
     ]
     unused = [name for name in theirs if name not in ours]
-    parts = [f"{len(fitting)} of {len(ours)} variables taken over"]
-    parts += [f"{len(fresh)} fresh: {first_few(fresh)}"] if fresh else []
+    parts = [f"{len(fitting)} of {len(ours)} variables loaded"]
+    parts += [f"{len(new)} new: {first_few(new)}"] if new else []
     parts += [f"{len(unused)} not used: {first_few(unused)}"] if unused else []
     return "; ".join(parts)

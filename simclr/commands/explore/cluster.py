@@ -2,13 +2,14 @@
 
 import functools
 import os
+import shlex
 from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
-from simclr.messages.say import show
+from simclr.messages.say import say, show
 
 WAYS = ("kmeans", "head", "hdbscan")
 
@@ -130,11 +131,17 @@ def _say(found, store, out, names):
         best = next(
             one for one in found.choice.stabilities if one.k == found.choice.k
         )
-        layers = ", ".join(map(str, found.choice.layers))
         show(
-            f"k         {best.k}: adjusted Rand index {best.mean:.2f} "
-            f"(spread {best.spread:.2f}); stable layers: {layers}"
+            f"k         {best.k}: fits of different images agree by "
+            f"{best.mean:.2f}, where 1 is in all (adjusted Rand index, spread "
+            f"{best.spread:.2f})"
         )
+        others = [k for k in found.choice.layers if k != best.k]
+        if others:
+            show(
+                f"          {', '.join(map(str, others))} agree more than the "
+                "numbers next to them: --k takes one of them"
+            )
     if found.matched:
         counts = {
             "born": len(found.matched.born),
@@ -152,3 +159,4 @@ def _say(found, store, out, names):
         f"{store.path}: {counted(len(found.table), 'cluster')}; look at "
         f"{out}/clusters.png"
     )
+    say(f"Next: simclr page {shlex.quote(store.path)} --serve")

@@ -1,6 +1,7 @@
 """`simclr embed`: vectors of very many images, in a store."""
 
 import os
+import shlex
 from typing import Annotated
 
 from simclr.commands import arguments
@@ -9,6 +10,7 @@ from simclr.commands.devices import take_devices
 from simclr.commands.explore import days, folders
 from simclr.executors import open_executor
 from simclr.messages.errors import InputError
+from simclr.messages.say import say
 
 Out = Annotated[
     arguments.Path,
@@ -75,6 +77,8 @@ def embed(
         from simclr.commands.explore.vectors import into_store, shards
 
         elsewhere = None if on == "here" else shards.Elsewhere(executor, asked)
-        return into_store.embed(
+        embedded = into_store.embed(
             run, data, out, devices, day=day, elsewhere=elsewhere
         )
+    say(f"Next: simclr cluster {shlex.quote(embedded.store)}")
+    return embedded

@@ -1,13 +1,14 @@
 """`simclr page`: a store to look at, and to label in, as a page."""
 
 import os
+import shlex
 from typing import Annotated, Literal
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
-from simclr.messages.say import show
+from simclr.messages.say import say, show
 
 WAYS = ("cluster", "label", "prediction", "novelty", "day")
 
@@ -115,4 +116,15 @@ def page(
             server.serve_forever()
         except KeyboardInterrupt:
             server.server_close()
+        if count := len(serving.saved(out)["labels"]):
+            _say_labels(opened, os.path.join(out, "labels.csv"), count)
     return path
+
+
+def _say_labels(store, labels, count):
+    """What was saved, once the server has ended, and what it is for."""
+    show(f"{counted(count, 'label')}: {labels}")
+    say(
+        f"Next: simclr finetune --init={shlex.quote(store.current.run)} "
+        f"--labels={shlex.quote(labels)}"
+    )

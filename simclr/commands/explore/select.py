@@ -1,6 +1,7 @@
 """`simclr select`: which images to label, or to train on."""
 
 import os
+import shlex
 from typing import Annotated
 
 from simclr.commands import arguments
@@ -8,7 +9,7 @@ from simclr.commands.definition import command
 from simclr.commands.explore import folders
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
-from simclr.messages.say import show
+from simclr.messages.say import say, show
 
 Count = Annotated[int, "Images to choose.", arguments.AtLeast(1)]
 Labels = Annotated[
@@ -80,8 +81,13 @@ def select(
     of_selection.write(out, opened, found)
     show(f"Rule      {found.why}")
     show(
-        f"{counted(len(found.table), 'image')} to label: fill in "
-        f"{out}/labels.csv; look at {out}/labels.png"
+        f"{counted(len(found.table), 'image')} to label: fill in the column "
+        f"label of {out}/labels.csv; look at {out}/labels.png"
+    )
+    say(
+        "Next, when they are there: simclr finetune "
+        f"--init={shlex.quote(opened.current.run)} "
+        f"--labels={shlex.quote(report)}"
     )
     return found.table
 

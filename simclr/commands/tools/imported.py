@@ -71,7 +71,7 @@ def run(path, *, workdir="", check="", overrides=()):
         arrays |= _fresh_end(config, fit)
         notes.append(
             "the file's projection head has no last layer: head/z_dense and "
-            "head/z_bn are fresh, untrained"
+            "head/z_bn are new, untrained"
         )
 
     workdir = workdir or os.path.join("runs", _name(path))

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.engines import startup
 from simclr.export.formats import FORMATS, require
 from simclr.messages.say import show
+from simclr.runs import folder as run_folder
 
 Format = Annotated[
     tuple[str, ...],
@@ -51,6 +53,9 @@ def export_run(
     from simclr.commands.train import train_data
 
     train_data.require_there(data)
+    if not os.path.isfile(run):
+        run_folder.read_config(run)  # What is no run stops it here.
+    startup.start_tensorflow()
     from simclr.data.sources.registry import open_source
     from simclr.export import card, check, net, written
     from simclr.models.variables import count_parameters
@@ -75,5 +80,8 @@ def export_run(
     )
     for kind, difference in found.items():
         path = os.path.join(out, FORMATS[kind][0])
-        show(f"{path}: differs by at most {difference:.1e} of the range")
+        show(
+            f"{path}: outputs differ from the run's by at most "
+            f"{difference:.1e} of their range"
+        )
     return found
