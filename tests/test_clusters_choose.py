@@ -107,9 +107,16 @@ def stabilities(*rows):
 
 
 def test_of_equals_the_larger():
-    rows = stabilities((2, 0.9, 0.05), (4, 0.9, 0.3), (8, 0.89, 0.2))
+    rows = stabilities((2, 0.9, 0.1), (4, 0.9, 0.1), (8, 0.88, 0.1))
     assert choose._best(rows).k == 4
     assert choose._best(rows[::2]).k == 2
+
+
+def test_fits_that_agree_by_chance_are_not_the_best():
+    """3,781 photos of clothing: two clusters agree in some pairs of fits."""
+    rows = stabilities((2, 0.69, 0.26), (6, 0.63, 0.1), (14, 0.66, 0.03))
+    assert choose._best(rows).k == 14
+    assert choose.Choice(14, tuple(rows)).layers == [14]
 
 
 def test_layers_are_the_peaks():

@@ -38,6 +38,11 @@ class Stability:
     mean: float
     spread: float
 
+    @property
+    def lower(self):
+        """The mean less the spread: what most pairs of fits reach."""
+        return self.mean - self.spread
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -58,11 +63,11 @@ class Choice:
         Images have groups in groups: animals, dogs, breeds. Each layer is one
         answer; `k` is but the most stable.
         """
-        means = [-1, *(one.mean for one in self.stabilities), -1]
+        lower = [-2, *(one.lower for one in self.stabilities), -2]
         return [
             one.k
-            for one, left, right in zip(self.stabilities, means, means[2:])
-            if left <= one.mean > right
+            for one, left, right in zip(self.stabilities, lower, lower[2:])
+            if left <= one.lower > right
         ]
 
 
@@ -100,7 +105,9 @@ def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
     """The number of clusters whose fits agree best.
 
     Compares all of `ks`, then numbers between the best and its neighbours.
-    The best is the highest mean of the adjusted Rand index. Of those as high
+    The best is the highest `Stability.lower` of the adjusted Rand index: two
+    halves of one long axis come out again in some pairs of fits and not in
+    others, and their mean may still be the highest. Of those as high
     the largest is taken: it comes out again as surely and tells more, and
     clusters are easily put together by hand, while one that hides two is found
     by no one.
@@ -181,9 +188,9 @@ def stability(sample, k, *, seed, seeds=SEEDS):
 
 
 def _best(stabilities):
-    """The highest mean, and the largest k of those that are as high."""
-    top = max(one.mean for one in stabilities)
-    tied = [one for one in stabilities if one.mean >= top - _AS_HIGH]
+    """The highest `lower`, and the largest k of those that are as high."""
+    top = max(one.lower for one in stabilities)
+    tied = [one for one in stabilities if one.lower >= top - _AS_HIGH]
     return max(tied, key=lambda one: one.k)
 
 
