@@ -19,6 +19,7 @@ from simclr.data.images.center_crop import center_view
 from simclr.data.images.reader import Reader
 from simclr.data.sources.registry import open_source
 from simclr.explore.looks import look
+from simclr.explore.reports import of_neighbours
 from simclr.explore.store.store import Store
 from simclr.inference import shard_writer
 from simclr.messages.errors import InputError
@@ -436,8 +437,15 @@ def test_a_day(run, photos, tmp_path, capsys):
     assert "holds another encoder" in capsys.readouterr().err
 
 
-def test_neighbours_of_files(run, photos, tmp_path, capsys):
-    """Of a file, of a folder: embedded as the store's images are."""
+def test_neighbours_of_files(run, photos, tmp_path, capsys, monkeypatch):
+    """Of a file, of a folder: embedded as the store's images are, and drawn."""
+    drawn, draw = [], of_neighbours.sheets.draw
+
+    def drawing(pictures, *args, **words):
+        drawn.append(pictures)
+        draw(pictures, *args, **words)
+
+    monkeypatch.setattr(of_neighbours.sheets, "draw", drawing)
     out = tmp_path / "store"
     assert embed(run, photos, out) == 0
     copy = tmp_path / "copies" / "copy.png"
@@ -450,6 +458,9 @@ def test_neighbours_of_files(run, photos, tmp_path, capsys):
         rows = (folder / "neighbours.csv").read_text().splitlines()
         assert len(rows) == 4 and f"{photos}/b/003.png" in rows[1]
         assert str(copy) in rows[1]
+        pictures = drawn.pop()
+        with Image.open(copy) as image:
+            np.testing.assert_array_equal(pictures["query", str(copy)], image)
         (folder / "neighbours.png").unlink()
     copy.write_bytes(b"\x89PNG no")
     assert cli.main(["neighbours", str(out), str(copy)]) == 2

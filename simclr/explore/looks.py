@@ -93,11 +93,11 @@ def look(image):
         its grays at 512 pixels at most (Pech-Pacheco et al. 2000).
     """
     height, width = image.shape[:2]
-    small = _fitted(image, _SIDE)
+    small = fitted(image, _SIDE)
     _, data = cv2.imencode(
         ".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )
-    gray = cv2.cvtColor(_fitted(image, _JUDGED_SIDE), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(fitted(image, _JUDGED_SIDE), cv2.COLOR_RGB2GRAY)
     sharpness = float(cv2.Laplacian(gray, cv2.CV_32F).var())
     return {
         "width": width,
@@ -112,7 +112,7 @@ def id_of(root, source, row):
     return f"{root}/{source.id(int(row))}"
 
 
-def _fitted(image, side):
+def fitted(image, side):
     """The image at `side` pixels at the longer side, if it is larger."""
     height, width = image.shape[:2]
     share = side / max(height, width)

@@ -10,7 +10,7 @@ _MARGIN, _GAP = 0.35, 0.06
 _SIDE = 0.7  # Of an image, inches.
 _ACROSS = 14  # Images of a group in a row of the sheet.
 _WORDS = 0.3  # Room for a group's line.
-_CHARACTERS = 110
+_CHARACTERS = 160
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from simclr.pictures.page import INK
 
 _TABLE = "neighbours.csv"
 _AT_ONCE = 500  # Ids of one question to the store.
-_QUERIES = 40  # That are drawn.
+QUERIES = 40  # That are drawn.
 _SHOWN = 13  # Neighbours of each, beside the query.
 
 
@@ -43,15 +43,15 @@ def write(folder, store, table, images):
         folder: to make, or to write over.
         store: Store.
         table: a table of looking_up.look_up.
-        images: dict of a query's name -> uint8 [h, w, 3], of queries that are
-            not in the store.
+        images: dict of a query's name -> uint8 [h, w, 3], of the first QUERIES
+            that are not in the store.
     """
     os.makedirs(folder, exist_ok=True)
     csv(folder, _TABLE, table)
     by_query = {}
     for row in table.to_pylist():
         by_query.setdefault(row["query"], []).append(row)
-    shown = dict(list(by_query.items())[:_QUERIES])
+    shown = dict(list(by_query.items())[:QUERIES])
     wanted = [row["id"] for rows in shown.values() for row in rows[:_SHOWN]]
     pictures = sheets.thumbnails(store, [*shown, *wanted])
     pictures |= {("query", name): image for name, image in images.items()}

@@ -12,12 +12,15 @@ from simclr.data.images.center_crop import center_view
 from simclr.data.images.decode import open_image
 from simclr.data.images.reader import Reader
 from simclr.data.sources import registry
-from simclr.explore.looks import id_of
+from simclr.explore.looks import fitted, id_of
+from simclr.explore.reports.of_neighbours import QUERIES
 from simclr.inference import features
 from simclr.inference.forward import Infer
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
 from simclr.storage import files
+
+_SIDE = 256  # Pixels, of an image that is drawn.
 
 
 def embedded(store, run, query, devices):
@@ -32,7 +35,7 @@ def embedded(store, run, query, devices):
     Returns:
         names: list of str [q].
         vectors: float32 [q, f].
-        images: dict of name -> uint8 [h, w, 3], of a single file.
+        images: dict of name -> uint8 [h, w, 3], small, of the first ones.
 
     Raises:
         InputError: no such image or images, or another encoder.
@@ -43,7 +46,8 @@ def embedded(store, run, query, devices):
         image = _read(query)
         view = center_view(image, trained.image_size)[None]
         name = files.absolute(query)
-        return [name], features.in_batches(encoder, view), {name: image}
+        small = {name: fitted(image, _SIDE)}
+        return [name], features.in_batches(encoder, view), small
     reader = Reader(registry.open_source(query), cache_bytes=0)
     rows, vectors = features.embed(
         encoder, reader, image_size=trained.image_size
@@ -51,7 +55,12 @@ def embedded(store, run, query, devices):
     if reader.bad:
         show(f"{len(reader.bad)} unreadable images left out")
     root = registry.root_of(query)
-    return [id_of(root, reader.source, row) for row in rows], vectors, {}
+    names = [id_of(root, reader.source, row) for row in rows]
+    small = {
+        name: fitted(reader.load(row)[0], _SIDE)
+        for name, row in zip(names[:QUERIES], rows)
+    }
+    return names, vectors, small
 
 
 def _read(path):
