@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from simclr.explore.reports import sheets
+from simclr.messages.counts import counted
 from simclr.pictures.page import BLUE, MUTED, Page
 from simclr.storage.whole import whole_path
 
@@ -71,7 +72,7 @@ def draw(path, store, table):
     typical = _typical(store, wanted)
     shown = [
         (
-            f"{row['id']}  {row['name']}  {row['images']:,} images",
+            f"{row['id']}  {row['name']}  {counted(row['images'], 'image')}",
             typical.get(row["id"], []),
         )
         for row in rows

@@ -6,6 +6,7 @@ import numpy as np
 
 from simclr.explore.reports import sheets
 from simclr.explore.reports.of_clusters import csv
+from simclr.messages.counts import counted
 
 _ROW = 14  # Images of a group that are drawn.
 _MOST_NOVEL = 42
@@ -46,14 +47,15 @@ def write(folder, store, day, table):
         typical = sorted(own, key=lambda row: row["distance"] or 0)
         groups.append(
             (
-                f"{what} {cluster}  {name}  {len(own):,} images of the day",
+                f"{what} {cluster}  {name}  {counted(len(own), 'image')} of "
+                "the day",
                 [row["id"] for row in typical[:_ROW]],
             )
         )
     if twins:
         groups.append(
             (
-                f"{len(twins):,} duplicates of images that are there",
+                f"{counted(len(twins), 'duplicate')} of images that are there",
                 [row["id"] for row in twins[:_ROW]],
             )
         )
