@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simclr.evaluation import probe
+from simclr.evaluation import probe, split
 from simclr.evaluation.accuracy import top_k_accuracy
 from tests import reference_evaluation as reference
 
@@ -118,3 +118,40 @@ def test_bad_input_is_explained():
         probe.fit_probe(h, labels * 0 - 1, 3)
     with pytest.raises(ValueError, match="not finite"):
         probe.fit_probe(np.where(h > h.mean(), h, np.inf), labels, 3)
+
+
+@pytest.mark.parametrize("m", [60, 3000])
+def test_the_strength_is_chosen_by_what_is_held_out(m, monkeypatch):
+    """Of few rows each is held out once, of many a tenth."""
+    scored = []
+
+    def score(logits, labels):
+        scored.append(np.concatenate(labels))
+        return 0.0, -float(len(scored))
+
+    monkeypatch.setattr(probe, "_score", score)
+    h, labels = blobs(m=m)
+    probe.fit_probe(h, labels, 3)
+    for found in scored:
+        count = np.bincount(found, minlength=3)
+        share = 1 if m == 60 else 0.1
+        np.testing.assert_allclose(count, share * np.bincount(labels), atol=1)
+
+
+def test_a_rare_image_is_never_held_out():
+    y = np.array([0] * 7 + [1] * 2 + [2])
+    masks = split.parts(y, 5, np.random.default_rng(0))
+    assert len(masks) == 5 and all(mask.any() for mask in masks)
+    np.testing.assert_array_equal(np.sum(masks, axis=0), [1] * 9 + [0])
+    [none] = split.parts(np.arange(3), 5, np.random.default_rng(0))
+    assert not none.any()
+
+
+def test_of_few_rows_the_choice_hardly_depends_on_the_draw():
+    """Twelve rows a class; a held-out tenth chose any of four strengths."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(10, 64))
+    y = np.repeat(np.arange(10), 12)
+    h = (centres[y] + 5 * rng.normal(size=(120, 64))).astype(np.float32)
+    found = {probe.fit_probe(h, y, 10, seed=seed).l2 for seed in range(5)}
+    assert found == {0.1}

@@ -125,6 +125,26 @@ def held_out(y, rng):
     return mask
 
 
+def parts(y, count, rng):
+    """What is held out in turn: each class in parts of about the same size.
+
+    Args:
+        y: int [m], classes.
+        count: of parts.
+        rng: numpy Generator.
+
+    Returns:
+        list of bool [m], at most `count`, of which none is without rows, except
+        a single one; the only image of a class is not held out.
+    """
+    turn = np.full(len(y), -1)
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        if len(rows) > 1:
+            turn[rows] = np.arange(len(rows)) % count
+    return [turn == part for part in range(max(1, min(count, turn.max() + 1)))]
+
+
 def _labelled_parts(reader, eval_reader, limit, rng):
     """(fit, score, note); None, None where nothing can be scored."""
     if eval_reader is None:
