@@ -112,6 +112,17 @@ def test_of_equals_the_larger():
     assert choose._best(rows[::2]).k == 2
 
 
+def test_the_finest_of_those_about_as_stable():
+    """Fashion-MNIST by the demo's encoder: two are surest, and say little."""
+    rows = stabilities(
+        (2, 0.99, 0), (6, 0.84, 0.08), (10, 0.9, 0.03), (13, 0.92, 0.01)
+    )
+    assert choose._best(rows).k == 13
+    assert choose._best(rows[:3]).k == 2
+    below = stabilities((2, 0.01, 0.05), (3, 0.0, 0.2), (4, 0.0, 0.043))
+    assert choose._best(below).k == 4
+
+
 def test_fits_that_agree_by_chance_are_not_the_best():
     """3,781 photos of clothing: two clusters agree in some pairs of fits."""
     rows = stabilities((2, 0.69, 0.26), (6, 0.63, 0.1), (14, 0.66, 0.03))

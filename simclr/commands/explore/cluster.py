@@ -16,8 +16,8 @@ WAYS = ("kmeans", "head", "hdbscan")
 K = Annotated[
     arguments.Count,
     "Number of clusters. 0: as many as before, if a fit of kmeans starts "
-    "from the existing ones; else the most stable number, from fits of "
-    "many numbers and five seeds (k.csv, k.png).",
+    "from the existing ones; else the finest number about as stable "
+    "as the best, from fits of many numbers and five seeds (k.csv, k.png).",
 ]
 Anew = Annotated[
     bool,

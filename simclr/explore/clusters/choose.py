@@ -18,7 +18,7 @@ MOST_ROWS = 500_000
 SEEDS = 5
 _FACTOR = 1.5
 _EVERY = 16  # Up to here every number is tried: they cost little.
-_AS_HIGH = 1e-6  # Rounding.
+_AS_STABLE = 0.9  # Of the most stable number's agreement.
 _REFINED = 2  # Times that the steps round the best are halved: to 1.1.
 _HELD_OUT, _MOST_HELD_OUT = 0.2, 50_000  # Share of the sample, and rows.
 _FEWEST = 4096  # Rows of a fit, however few its clusters.
@@ -61,14 +61,9 @@ class Choice:
         """Numbers more stable than those on both sides of them, a list.
 
         Images have groups in groups: animals, dogs, breeds. Each layer is one
-        answer; `k` is but the most stable.
+        answer; `k` is but one of them.
         """
-        lower = [-2, *(one.lower for one in self.stabilities), -2]
-        return [
-            one.k
-            for one, left, right in zip(self.stabilities, lower, lower[2:])
-            if left <= one.lower > right
-        ]
+        return [one.k for one in _peaks(self.stabilities)]
 
 
 def ladder(n, least=2, most=None, factor=_FACTOR):
@@ -102,22 +97,20 @@ def ladder(n, least=2, most=None, factor=_FACTOR):
 
 
 def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
-    """The number of clusters whose fits agree best.
+    """The finest number of clusters whose fits agree about as well as the best.
 
-    Compares all of `ks`, then numbers between the best and its neighbours.
-    The best is the highest `Stability.lower` of the adjusted Rand index: two
-    halves of one long axis come out again in some pairs of fits and not in
-    others, and their mean may still be the highest. Of those as high
-    the largest is taken: it comes out again as surely and tells more, and
-    clusters are easily put together by hand, while one that hides two is found
-    by no one.
+    Compares all of `ks`, then numbers between the chosen one and its
+    neighbours. How well fits agree is `Stability.lower` of the adjusted Rand
+    index: two halves of one long axis come out again in some pairs of fits and
+    not in others, and their mean may still be the highest. Of the layers that
+    reach nine tenths of the highest, the largest is taken: it comes out again
+    nearly as surely and tells more, and clusters are easily put together by
+    hand, while one that hides two is found by no one.
 
     The index of k-means is often highest at 2 or 3: one long axis parts any
     rows in the same two halves. Whitened rows have no such axis, so whiten
-    first. Where the rows do have few, wide groups, these are chosen, and
-    `Choice.layers` has the finer ones. If no mean is above about 0.3, no
-    number is much better than another: rows without any groups reach that
-    where their axes differ.
+    first. If no mean is above about 0.3, no number is much better than
+    another: rows without any groups reach that where their axes differ.
 
     Args:
         sample: float [n, d], whitened; of more than 500,000 rows a part.
@@ -142,8 +135,8 @@ def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
     for _ in range(1 + _REFINED):
         for k in progress_bar(ks, shown=progress, desc="Stability"):
             found[k] = stability(sample, k, seed=seed, seeds=seeds)
-        ks = _between(sorted(found), _best(found.values()).k)
-    rows = sorted(found.values(), key=lambda one: one.k)
+        rows = sorted(found.values(), key=lambda one: one.k)
+        ks = _between(sorted(found), _best(rows).k)
     return Choice(_best(rows).k, tuple(rows))
 
 
@@ -187,11 +180,21 @@ def stability(sample, k, *, seed, seeds=SEEDS):
     return Stability(k, float(np.mean(found)), float(np.std(found)))
 
 
+def _peaks(stabilities):
+    """Those that no neighbour exceeds; of equals the last. k rises."""
+    lower = [-2, *(one.lower for one in stabilities), -2]
+    return [
+        one
+        for one, left, right in zip(stabilities, lower, lower[2:])
+        if left <= one.lower > right
+    ]
+
+
 def _best(stabilities):
-    """The highest `lower`, and the largest k of those that are as high."""
+    """The last peak that is about as high as the highest. k rises."""
     top = max(one.lower for one in stabilities)
-    tied = [one for one in stabilities if one.lower >= top - _AS_HIGH]
-    return max(tied, key=lambda one: one.k)
+    bound = top - (1 - _AS_STABLE) * abs(top)
+    return [one for one in _peaks(stabilities) if one.lower >= bound][-1]
 
 
 def _between(ks, best):
