@@ -126,6 +126,17 @@ def test_a_split():
     np.testing.assert_array_equal(after, np.repeat([3, 6, 5], [60, 40, 50]))
 
 
+def test_a_new_cluster_made_of_several_has_rows():
+    old = np.repeat([0, 1, 2, 3], 10)
+    new = np.repeat([0, 1, 2, 3], 10)
+    new[[0, 1, 2, 10, 11, 20, 21, 30]] = 4
+    found = match(old, new)
+    assert found.born == (4,) and found.parents[4] == -1
+    assert found.splits == ((0, (0, 4)), (1, (1, 4)), (2, (2, 4)))
+    after = lasting.follow(old, new, found)
+    assert np.sum(after == 4) == 7 and after[30] == 3
+
+
 def test_a_merge():
     old = np.repeat([3, 5, 8], [60, 40, 50])
     new = np.repeat([0, 1], [100, 50])

@@ -51,7 +51,8 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
     The Hungarian assignment that keeps most rows, among pairs of an old and a
     new cluster whose Jaccard overlap is `least` or more. Every other new
     cluster gets a new id. It is split from the old one that more than half of
-    its rows come from, if there is such a one. An old cluster without a match
+    its rows come from, if there is such a one; else from the one that gave it
+    most, and all that gave half as many. An old cluster without a match
     is merged into the one that more than half of its rows go to; or else it
     is split among all that took some.
 
@@ -93,6 +94,10 @@ def match(old, new, *, ids, k, next_id, least=LEAST_OVERLAP):
     merged = is_dead & mostly_to
     parents = np.full(k, NONE, np.int32)
     parents[columns[split]] = ids[rows[split]]
+    most = np.zeros(k, counts.dtype)
+    np.maximum.at(most, columns, counts)
+    gathered = is_fresh & ~np.isin(columns, columns[split])
+    split |= gathered & (counts * 2 >= most[columns])
     whole = np.isin(rows, rows[merged])
     split |= is_dead & ~whole
     source, target = ids[rows], found[columns]
