@@ -18,7 +18,7 @@ MOST_ROWS = 500_000
 SEEDS = 5
 _FACTOR = 1.5
 _EVERY = 16  # Up to here every number is tried: they cost little.
-_AS_STABLE = 0.9  # Of the most stable number's agreement.
+_AS_STABLE = 0.85  # Of the most stable number's agreement.
 _REFINED = 2  # Times that the steps round the best are halved: to 1.1.
 _HELD_OUT, _MOST_HELD_OUT = 0.2, 50_000  # Share of the sample, and rows.
 _FEWEST = 4096  # Rows of a fit, however few its clusters.
@@ -103,7 +103,7 @@ def choose(sample, *, seed, ks=None, seeds=SEEDS, progress=False):
     neighbours. How well fits agree is `Stability.lower` of the adjusted Rand
     index: two halves of one long axis come out again in some pairs of fits and
     not in others, and their mean may still be the highest. Of the layers that
-    reach nine tenths of the highest, the largest is taken: it comes out again
+    reach 85 % of the highest, the largest is taken: it comes out again
     nearly as surely and tells more, and clusters are easily put together by
     hand, while one that hides two is found by no one.
 
