@@ -142,7 +142,7 @@ def test_another_run_is_never_overwritten(published, tmp_path, capsys):
     assert newest.stat().st_mtime_ns == written
 
 
-def test_a_cut_head_gets_a_fresh_end(published, tmp_path, capsys):
+def test_a_cut_head_gets_a_new_end(published, tmp_path, capsys):
     """Fine-tuned nets may keep the first layer of the head alone."""
     _, named = published
     kept = {n: v for n, v in named.items() if "nl_1" not in n}
@@ -152,7 +152,7 @@ def test_a_cut_head_gets_a_fresh_end(published, tmp_path, capsys):
     assert run(["import", path, f"--workdir={workdir}"], capsys)[0] == 0
     facts = run_folder.read_facts(workdir)
     assert facts["imported"]["probe_input"] == "layer1"
-    assert any("fresh, untrained" in note for note in facts["notes"])
+    assert any("new, untrained" in note for note in facts["notes"])
     config = run_folder.read_config(workdir)
     assert config.model.head_layers == 2
     _, arrays = checkpoint.read_newest(run_folder.checkpoints(workdir))

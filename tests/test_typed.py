@@ -40,6 +40,7 @@ def content(path):
 def refused(line, path, capsys):
     """The command ends with status 2 and one line, and the file stays."""
     before = content(path)
+    capsys.readouterr()
     assert cli.main(line) == 2
     said = capsys.readouterr().err.strip()
     assert said.startswith(f"simclr: {path} ") and "\n" not in said

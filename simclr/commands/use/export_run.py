@@ -8,7 +8,6 @@ from simclr.commands.definition import command
 from simclr.engines import startup
 from simclr.export.formats import FORMATS, require
 from simclr.messages.say import show
-from simclr.runs import folder as run_folder
 
 Format = Annotated[
     tuple[str, ...],
@@ -51,6 +50,7 @@ def export_run(
     """
     require(format)
     from simclr.commands.train import train_data
+    from simclr.runs import folder as run_folder
 
     train_data.require_there(data)
     if not os.path.isfile(run):
