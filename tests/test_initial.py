@@ -33,7 +33,7 @@ def weights(parts):
     }
 
 
-def test_all_of_it_is_taken_over():
+def test_all_of_it_is_loaded():
     parts = models()
     given = weights(parts)
     lines = start.start_from(given, parts)
