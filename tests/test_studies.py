@@ -3,12 +3,16 @@
 import functools
 import itertools
 import json
+import os
+import runpy
 
 import pytest
 
 from simclr import config as config_lib
 from simclr.commands.study import given
 from simclr.commands.study.study_list import study_list
+from simclr.commands.study.study_recipes import study_recipes
+from simclr.config import source
 from simclr.config.rules import validate
 from simclr.data.sources.registry import absolute
 from simclr.pictures import bars, series
@@ -53,6 +57,9 @@ def test_cells_are_valid_runs_that_build_on_those_before_them(name, scale):
         assert validate(cell.config) == cell.config
         again = config_lib.from_json(config_lib.to_json(cell.config))
         assert again == cell.config
+        words = {}
+        exec(source.recipe(cell.config, "A run."), words)
+        assert words["config"] == cell.config
         assert set(cell.config.origins) <= set(before)
         assert "/" not in label and len(label) < 100
         assert cell.place["seed"] == cell.config.seed
@@ -75,6 +82,38 @@ def test_the_docs_claim_no_difference_of_one_seed(name):
     assert set(given.cells(registry.get(name), QUICK, material, [0])) <= set(
         given.cells(registry.get(name), QUICK, material, [0, 1])
     )
+
+
+def test_the_full_runs_are_recipes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = study_recipes("labels", full=True, quiet=True, set={"epochs": 3})
+    assert (
+        len(paths) == 20 and paths[0] == "recipes/labels_full/simclr-seed_0.py"
+    )
+    configs = {os.path.basename(p): config_lib.load(p) for p in paths}
+    assert {config.epochs for config in configs.values()} == {3}
+    deeper = configs["deeper-0.01-seed_0.py"]
+    assert (deeper.task, deeper.init, deeper.data.labels) == (
+        *("finetune", "simclr-seed_0"),
+        "",
+    )
+    words = runpy.run_path("recipes/labels_full/deeper-0.01-seed_0.py")
+    command = words["__doc__"].partition("Command:\n")[2].replace("\\\n", "")
+    assert command.split() == [
+        *("simclr", "finetune"),
+        "--config=recipes/labels_full/deeper-0.01-seed_0.py",
+        *("--workdir=deeper-0.01-seed_0", "--label_fraction=0.01"),
+        *("after:", "simclr-seed_0"),
+    ]
+    # A name that would end the text and begin a program stays a name.
+    odd = 'a"""+\\\n"""'
+    options = {"only": ["temperature_0.05*"], "out": odd, "quiet": True}
+    for _ in range(2):  # Its own files it may write over.
+        path = study_recipes("randbits", quick=True, **options)[0]
+        assert f"--config='{path}'" in runpy.run_path(path)["__doc__"]
+    (tmp_path / path).write_text("mine = 1")
+    with pytest.raises(ValueError, match="is no recipe of a study"):
+        study_recipes("randbits", quick=True, **options)
 
 
 def test_full_scale_is_the_papers():

@@ -22,6 +22,7 @@ COMMANDS = {
     "pipeline": Command("train.pipeline", _training),
     "study": Command("study.study", _training),
     "study --list": Command("study.study_list"),
+    "study recipes": Command("study.study_recipes"),
     "study grid": Command("study.study_grid", _training),
     "study local_features": Command("study.study_local_features"),
     "evaluate": Command("use.evaluate"),

@@ -4,12 +4,14 @@ import dataclasses
 import fnmatch
 import os
 
+from simclr import config as config_lib
 from simclr.commands.train import train_data
 from simclr.config import Data
 from simclr.data.sources import idx
 from simclr.data.sources.registry import absolute
 from simclr.messages.errors import InputError
 from simclr.storage import json_text
+from simclr.studies.grid import Cell
 from simclr.studies.study import DOCS, FULL, QUICK, SEEDS, Images
 
 TABLE = "study"  # Name of the table in a study's folder.
@@ -93,6 +95,24 @@ def chosen(cells, patterns):
         if name in wanted:
             wanted.update(set(cell.config.origins) & set(cells))
     return {name: cell for name, cell in cells.items() if name in wanted}
+
+
+def ready(cells, overrides):
+    """The cells under overrides, their images by absolute paths.
+
+    Args:
+        cells: dict of name -> Cell.
+        overrides: list of KEY=VALUE over every cell.
+
+    Raises:
+        InputError: an override that fits no setting, or a bad value.
+    """
+    found = {}
+    for name, cell in cells.items():
+        config = config_lib.override(cell.config, overrides)
+        data = train_data.absolute(config.data)
+        found[name] = Cell(dataclasses.replace(config, data=data), cell.place)
+    return found
 
 
 def images(scale, digits, photos, eval_photos, labels):

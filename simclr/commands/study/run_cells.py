@@ -1,14 +1,12 @@
 """The runs of a study or of a grid, scored, in a table, a CSV and a figure."""
 
-import dataclasses
 import functools
 import os
 from typing import NamedTuple
 
-from simclr import config as config_lib
 from simclr.commands.study.given import TABLE
 from simclr.commands.study.scoring import score
-from simclr.commands.train import launch, train_data
+from simclr.commands.train import launch
 from simclr.messages.counts import counted
 from simclr.messages.say import show
 from simclr.storage import tables
@@ -50,14 +48,14 @@ def run(
     """Trains and scores what is not done; writes table and figure each time.
 
     Args:
-        cells: dict of name -> grid.Cell.
+        cells: dict of name -> grid.Cell, from given.ready.
         scores: function of a Cell to a dict of column -> studies.study.Score.
         draw: function (path, rows=) of the figure.
         workdir: absolute folder.
         devices: commands.devices.Devices.
         title: str, what people read.
         facts: dict of what else stands in study.json.
-        overrides: list of KEY=VALUE over every cell.
+        overrides: list of KEY=VALUE that the cells have had already.
         max_hours, callbacks: as for loop.train.
 
     Returns:
@@ -67,10 +65,6 @@ def run(
         InputError: bad input.
     """
     say = launch.speaker(devices)
-    cells = {
-        name: grid.Cell(_ready(cell.config, overrides), cell.place)
-        for name, cell in cells.items()
-    }
     say(f"{title}: {counted(len(cells), 'run')}, in {workdir}")
 
     def train(name, config, folder, hours):
@@ -102,13 +96,6 @@ def run(
     if devices.chief and rows:
         show(f"Look at {os.path.join(workdir, TABLE)}.png, and .csv")
     return stopped, rows
-
-
-def _ready(config, overrides):
-    """A cell's Config under the overrides, its images by absolute paths."""
-    config = config_lib.override(config, overrides)
-    data = train_data.absolute(config.data)
-    return dataclasses.replace(config, data=data)
 
 
 def _written(draw, path, *, rows):

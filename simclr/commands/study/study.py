@@ -86,7 +86,7 @@ def study(
     labels = given.labels(wanted, seeds, workdir)
     material = given.images(scale, digits, images, eval_images, labels)
     every = given.cells(wanted, scale, material, seeds)
-    cells = given.chosen(every, only)
+    cells = given.ready(given.chosen(every, only), set)
     from simclr.commands.devices import take_devices
 
     devices = take_devices(strategy, replicas, engine, together=True)

@@ -52,7 +52,7 @@ def study_grid(
             "Say --config=RECIPE and what is varied: --axis batch_size=128,256"
         )
     from simclr import config as config_lib
-    from simclr.commands.train import launch, train_data
+    from simclr.commands.train import train_data
     from simclr.config import Config
     from simclr.config import values as config_values
     from simclr.pictures import grid as matrix
@@ -93,17 +93,17 @@ def study_grid(
     from simclr.commands.devices import take_devices
 
     devices = take_devices(strategy, replicas, engine, together=True)
-    from simclr.commands.study import run_cells
+    from simclr.commands.study import given, run_cells
 
     stopped, rows = run_cells.run(
-        cells,
+        given.ready(cells, set),
         lambda cell: own(cell, None),
         draw,
         workdir,
         devices,
         title=f"grid of {name}",
         facts={"axes": axes},
-        overrides=launch.overrides(set, {}),
+        overrides=set,
         max_hours=max_hours,
         callbacks=callbacks,
     )

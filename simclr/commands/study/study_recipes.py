@@ -1,0 +1,99 @@
+"""`simclr study recipes`: the runs of a study as recipes of their own."""
+
+import dataclasses
+import os
+import shlex
+import textwrap
+from typing import Annotated
+
+from simclr.commands import arguments
+from simclr.commands.definition import command
+from simclr.commands.study import study as study_command
+from simclr.commands.written_over import require_ours
+from simclr.messages.say import say
+
+Out = Annotated[
+    arguments.Path, "Folder to write to. Default: recipes/NAME and the scale."
+]
+_TITLE = "Study "
+
+
+@command
+def study_recipes(
+    name: study_command.Name,
+    *,
+    quick: study_command.Quick = False,
+    full: study_command.Full = False,
+    seeds: study_command.Seeds = 0,
+    only: study_command.Only = (),
+    digits: study_command.Digits = "",
+    images: study_command.Photos = "",
+    eval_images: study_command.EvalPhotos = "",
+    set: study_command.Set = (),
+    out: Out = "",
+    quiet: arguments.Quiet = False,
+):
+    """Writes a recipe for each run of a study, and trains nothing.
+
+    `simclr compile` and the commands that train take them. A recipe says by
+    which command it is trained, and after which.
+
+    Returns:
+        list of str, their paths.
+
+    Raises:
+        InputError: bad input, or a file in the way that is no such recipe.
+    """
+    from simclr.commands.study import given
+    from simclr.config import source
+    from simclr.messages.counts import counted
+    from simclr.storage.whole import write_whole
+    from simclr.studies import registry
+
+    study, scale = registry.get(name), given.scale(quick, full)
+    seeds = given.seeds(scale, seeds)
+    labels = given.labels(study, seeds, os.path.abspath(out))
+    material = given.images(scale, digits, images, eval_images, labels)
+    cells = given.cells(study, scale, material, seeds)
+    cells = given.ready(given.chosen(cells, only), set)
+    out = out or os.path.join("recipes", f"{name}_{scale}")
+    os.makedirs(out, exist_ok=True)
+    paths = [os.path.join(out, f"{cell}.py") for cell in cells]
+    for path in paths:
+        require_ours(path, [f'"""{_TITLE}'], "recipe of a study")
+    paper = f"Paper: {study.paper}, {study.figure}."
+    for path, (run, cell) in zip(paths, cells.items()):
+        words = [
+            f"{_TITLE}{name}, {scale}: {run}.\n",
+            textwrap.fill(paper, 78, subsequent_indent="    "),
+            *_training(path, run, cell.config, labels),
+        ]
+        config = _own_labels(cell.config)
+        write_whole(path, source.recipe(config, "\n".join(words)))
+    say(f"{counted(len(paths), 'recipe')} in {out}")
+    say(f"Next: simclr compile --config={shlex.quote(paths[0])}")
+    return paths
+
+
+def _own_labels(config):
+    """A run on few labels, which the study draws, draws its own."""
+    data = dataclasses.replace(config.data, labels="")
+    return dataclasses.replace(config, data=data)
+
+
+def _training(path, run, config, labels):
+    """Lines: the command that trains a recipe, and the runs before it."""
+    command = "distill" if "distill" in config.task else config.task
+    words = [
+        f"simclr {command} --config={shlex.quote(path)}",
+        f"--workdir={run}",
+        *(
+            f"--label_fraction={share:g}"
+            for (share, _), file in labels.items()
+            if file == config.data.labels
+        ),
+    ]
+    yield "Command:"
+    yield "    " + " \\\n        ".join(words)
+    if config.origins:
+        yield "    after: " + ", ".join(dict.fromkeys(config.origins))
