@@ -1,7 +1,5 @@
 """`simclr study --list`: the studies, and which of them have been run."""
 
-import textwrap
-
 from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.messages.say import show
@@ -16,7 +14,7 @@ def study_list(*, quiet: arguments.Quiet = False):
     """
     from simclr.commands.study import given
     from simclr.studies.registry import STUDIES, get
-    from simclr.studies.study import SCALES
+    from simclr.studies.study import DOCS, QUICK, SCALES
 
     found = []
     for name in STUDIES:
@@ -34,35 +32,31 @@ def study_list(*, quiet: arguments.Quiet = False):
                 "done": {s: (len(rows), n) for s, (rows, n) in runs.items()},
             }
         )
-        show(_line(found[-1]))
+    lines = [("study", "paper", "figure", "--quick", "else", "run here")]
+    lines += [_cells(row, (QUICK, DOCS)) for row in found]
+    wide = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, wide))
+        show("  ".join(padded).rstrip())
     show(
-        "local_features   pictures of any run: simclr study local_features "
-        "--help\ngrid             settings of your own: simclr study grid "
-        "--help"
+        f"{'local_features'.ljust(wide[0])}  pictures of any run: simclr study "
+        f"local_features --help\n{'grid'.ljust(wide[0])}  settings of your "
+        "own: simclr study grid --help"
     )
     return found
 
 
-def _line(row):
-    times = ", ".join(
-        f"--{scale} {minutes} min"
-        if scale == "quick"
-        else f"without it {minutes} min"
-        for scale, minutes in row["minutes"].items()
-        if minutes is not None
-    )
+def _cells(row, scales):
+    """What stands in a study's line, a text for each column."""
     done = ", ".join(
-        f"{scale} {rows} of {cells} runs"
+        f"{scale} {rows} of {cells}"
         for scale, (rows, cells) in row["done"].items()
         if cells
     )
-    words = (
-        f"{row['paper']}, {row['figure']}; {times}; "
-        f"{'run: ' + done if done else 'not run'}"
-    )
-    return textwrap.fill(
-        words,
-        initial_indent=f"{row['name']:17}",
-        subsequent_indent=" " * 17,
-        width=100,
+    return (
+        row["name"],
+        row["paper"].rpartition(", ")[2],
+        row["figure"],
+        *(f"{row['minutes'][scale]} min" for scale in scales),
+        done or "no",
     )
