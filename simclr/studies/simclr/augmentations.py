@@ -120,7 +120,7 @@ def verdict(rows):
             for other, words in (
                 (alone, f"{alone[0]}, the best alone,"),
                 (best, f"the next best, {' with '.join(best)},"),
-            )
+            )[: 1 + (best != alone)]
         )
     )
 

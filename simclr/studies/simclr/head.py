@@ -63,8 +63,9 @@ STUDY = Study(
     title="The projection head",
     paper="Chen et al. 2020, arXiv 2002.05709",
     figure="Figure 8",
-    finding="a nonlinear head beats a linear one, and that none, whatever its "
-    "dimensions; the layer before it is better than the one after it",
+    finding="a nonlinear head beats a linear one, and a linear one beats none, "
+    "whatever the dimensions; the layer before it is better than the one "
+    "after it",
     cells=cells,
     scores=scores,
     draw=functools.partial(

@@ -76,7 +76,7 @@ STUDY = Study(
     paper="Chen et al. 2020, arXiv 2002.05709",
     figure="Table 5",
     finding="a temperature between the least and the largest is best, and "
-    "similarities of unit length beat those without",
+    "cosines beat products of vectors of any length",
     cells=cells,
     scores=probe,
     draw=functools.partial(
