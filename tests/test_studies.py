@@ -97,14 +97,22 @@ def test_the_full_runs_are_recipes(tmp_path, monkeypatch):
         *("finetune", "simclr-seed_0"),
         "",
     )
-    words = runpy.run_path("recipes/labels_full/deeper-0.01-seed_0.py")
-    command = words["__doc__"].partition("Command:\n")[2].replace("\\\n", "")
+    path = "recipes/labels_full/deeper-0.01-seed_0.py"
+    words = runpy.run_path(path)
+    command, after = words["__doc__"].partition("Command:\n")[2].split("\n")[:2]
     assert command.split() == [
         *("simclr", "finetune"),
         "--config=recipes/labels_full/deeper-0.01-seed_0.py",
         *("--workdir=deeper-0.01-seed_0", "--label_fraction=0.01"),
-        *("after:", "simclr-seed_0"),
     ]
+    assert after.split() == ["after:", "simclr-seed_0"]
+    assert command in (tmp_path / path).read_text()  # To copy from there.
+    # What a user sets stays, and is no run of the study.
+    options = {"only": ["supervised-1-*"], "out": "own", "quiet": True}
+    changes = {"data.labels": "mine.csv", "init": "runs/x"}
+    [path] = study_recipes("labels", quick=True, set=changes, **options)
+    assert config_lib.load(path).data.labels == str(tmp_path / "mine.csv")
+    assert "after" not in runpy.run_path(path)["__doc__"]
     # A name that would end the text and begin a program stays a name.
     odd = 'a"""+\\\n"""'
     options = {"only": ["temperature_0.05*"], "out": odd, "quiet": True}
@@ -448,6 +456,9 @@ def test_the_list_tells_what_has_been_run(tmp_path, monkeypatch, capsys):
     folder = tmp_path / given.workdir("head", QUICK)
     folder.mkdir(parents=True)
     (folder / "study.json").write_text(json.dumps({"rows": [{}], "cells": 5}))
+    damaged = tmp_path / given.workdir("batch", QUICK)
+    damaged.mkdir()
+    (damaged / "study.json").write_text('{"rows": 3, "cells": 4}')
     found = {row["name"]: row for row in study_list()}
     assert list(found) == list(STUDIES)
     assert found["head"]["done"][QUICK] == (1, 5)

@@ -72,6 +72,14 @@ def test_what_is_no_axis(text):
             ["study", "grid", "--config=configs/demo.py", "--axis=lr=1"],
             "no setting 'lr'",
         ),
+        (
+            [
+                *("study", "grid", "--config=demo"),
+                "--axis=epochs=1",
+                "--set=a=1",
+            ],
+            "no setting 'a'",
+        ),
         (["study", "local_features"], "Say --run=RUN and --images=PHOTOS"),
     ],
 )

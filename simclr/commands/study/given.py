@@ -169,6 +169,8 @@ def done_before(workdir):
     """
     try:
         facts = json_text.read(os.path.join(workdir, f"{TABLE}.json"))
-        return facts["rows"], facts["cells"]
+        rows, cells = facts["rows"], facts["cells"]
     except (OSError, ValueError, TypeError, KeyError):
         return [], 0
+    whole = isinstance(rows, list) and isinstance(cells, int)
+    return (rows, cells) if whole else ([], 0)

@@ -52,6 +52,7 @@ def study_grid(
             "Say --config=RECIPE and what is varied: --axis batch_size=128,256"
         )
     from simclr import config as config_lib
+    from simclr.commands.study import given
     from simclr.commands.train import train_data
     from simclr.config import Config
     from simclr.config import values as config_values
@@ -90,13 +91,14 @@ def study_grid(
     name = "config" if isinstance(config, Config) else config
     name = os.path.splitext(os.path.basename(name))[0]
     workdir = os.path.abspath(workdir or os.path.join("runs", f"grid_{name}"))
+    cells = given.ready(cells, set)
     from simclr.commands.devices import take_devices
 
     devices = take_devices(strategy, replicas, engine, together=True)
-    from simclr.commands.study import given, run_cells
+    from simclr.commands.study import run_cells
 
     stopped, rows = run_cells.run(
-        given.ready(cells, set),
+        cells,
         lambda cell: own(cell, None),
         draw,
         workdir,

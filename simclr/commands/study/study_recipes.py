@@ -66,34 +66,34 @@ def study_recipes(
         words = [
             f"{_TITLE}{name}, {scale}: {run}.\n",
             textwrap.fill(paper, 78, subsequent_indent="    "),
-            *_training(path, run, cell.config, labels),
+            *_training(path, run, cell.config, labels, cells),
         ]
-        config = _own_labels(cell.config)
+        config = _own_labels(cell.config, labels)
         write_whole(path, source.recipe(config, "\n".join(words)))
     say(f"{counted(len(paths), 'recipe')} in {out}")
     say(f"Next: simclr compile --config={shlex.quote(paths[0])}")
     return paths
 
 
-def _own_labels(config):
+def _own_labels(config, labels):
     """A run on few labels, which the study draws, draws its own."""
+    if config.data.labels not in labels.values():
+        return config
     data = dataclasses.replace(config.data, labels="")
     return dataclasses.replace(config, data=data)
 
 
-def _training(path, run, config, labels):
+def _training(path, run, config, labels, cells):
     """Lines: the command that trains a recipe, and the runs before it."""
     command = "distill" if "distill" in config.task else config.task
-    words = [
-        f"simclr {command} --config={shlex.quote(path)}",
-        f"--workdir={run}",
-        *(
-            f"--label_fraction={share:g}"
-            for (share, _), file in labels.items()
-            if file == config.data.labels
-        ),
-    ]
+    words = f"simclr {command} --config={shlex.quote(path)} --workdir={run}"
+    shares = {file: share for (share, _), file in labels.items()}
+    share = shares.get(config.data.labels)
     yield "Command:"
-    yield "    " + " \\\n        ".join(words)
-    if config.origins:
-        yield "    after: " + ", ".join(dict.fromkeys(config.origins))
+    yield f"    {words}" + (f" --label_fraction={share:g}" if share else "")
+    before = [name for name in dict.fromkeys(config.origins) if name in cells]
+    if before:
+        yield f"    after: {', '.join(before)}"
+    if share:
+        yield "    `simclr compile` counts all images: say --images=NUMBER of"
+        yield f"    the {share:.0%} that have labels."
