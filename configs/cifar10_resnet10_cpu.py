@@ -10,14 +10,9 @@ Expected: linear 68.5 %, kNN 68.2 %; the ResNet-18 of cifar10_resnet18_cpu has
     67.2 and 66.4 from as much work (docs/measurements.md).
 """
 
-import dataclasses
-import os
+from simclr.config import derive
 
-from simclr import config as config_lib
-
-_HERE = os.path.dirname(__file__)
-deep = config_lib.load(os.path.join(_HERE, "cifar10_resnet18_cpu.py"))
 # Half the work an image: in so short a time more epochs are worth more.
-config = dataclasses.replace(
-    deep, epochs=27, model=dataclasses.replace(deep.model, depth=10)
+config = derive(
+    __file__, "cifar10_resnet18_cpu.py", epochs=27, model={"depth": 10}
 )

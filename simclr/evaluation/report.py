@@ -1,5 +1,7 @@
 """Results as tables of plain text."""
 
+from simclr.messages.columns import aligned
+
 # Heading and key of each column; shares are printed in per cent.
 SHARES = (
     ("kNN top-1", "knn_top1"),
@@ -128,15 +130,7 @@ def _table(rows, columns):
     ]
     lines = [[heading for heading, _ in columns]]
     lines += [[cell(row.get(key), key) for _, key in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if key in _WORDS else text.rjust(width)
-            for text, width, (_, key) in zip(line, widths, columns)
-        ).rstrip()
-        for line in lines
-    )
+    return aligned(lines, [key in _WORDS for _, key in columns])
 
 
 def cell(value, key):

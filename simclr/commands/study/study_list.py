@@ -2,6 +2,7 @@
 
 from simclr.commands import arguments
 from simclr.commands.definition import command
+from simclr.messages.columns import aligned
 from simclr.messages.say import show
 
 
@@ -34,15 +35,9 @@ def study_list(*, quiet: arguments.Quiet = False):
         )
     lines = [("study", "paper", "figure", "--quick", "else", "run here")]
     lines += [_cells(row, (QUICK, DOCS)) for row in found]
-    wide = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, wide))
-        show("  ".join(padded).rstrip())
-    show(
-        f"{'local_features'.ljust(wide[0])}  pictures of any run: simclr study "
-        f"local_features --help\n{'grid'.ljust(wide[0])}  settings of your "
-        "own: simclr study grid --help"
-    )
+    show(aligned(lines, [True, True, True, False, False, True]))
+    show("Pictures of any run: simclr study local_features --help")
+    show("Settings of your own: simclr study grid --help")
     return found
 
 

@@ -1,6 +1,5 @@
 """`simclr study recipes`: the runs of a study as recipes of their own."""
 
-import dataclasses
 import os
 import shlex
 import textwrap
@@ -49,6 +48,7 @@ def study_recipes(
     from simclr.messages.counts import counted
     from simclr.storage.whole import write_whole
     from simclr.studies import registry
+    from simclr.studies.study import changed
 
     study, scale = registry.get(name), given.scale(quick, full)
     seeds = given.seeds(scale, seeds)
@@ -62,33 +62,27 @@ def study_recipes(
     for path in paths:
         require_ours(path, [f'"""{_TITLE}'], "recipe of a study")
     paper = f"Paper: {study.paper}, {study.figure}."
+    shares = {file: share for (share, _), file in labels.items()}
     for path, (run, cell) in zip(paths, cells.items()):
+        config = cell.config
+        share = shares.get(config.data.labels)
+        if share:  # The study draws those labels; a run draws its own.
+            config = changed(config, data={"labels": ""})
         words = [
             f"{_TITLE}{name}, {scale}: {run}.\n",
             textwrap.fill(paper, 78, subsequent_indent="    "),
-            *_training(path, run, cell.config, labels, cells),
+            *_training(path, run, config, share, cells),
         ]
-        config = _own_labels(cell.config, labels)
         write_whole(path, source.recipe(config, "\n".join(words)))
     say(f"{counted(len(paths), 'recipe')} in {out}")
     say(f"Next: simclr compile --config={shlex.quote(paths[0])}")
     return paths
 
 
-def _own_labels(config, labels):
-    """A run on few labels, which the study draws, draws its own."""
-    if config.data.labels not in labels.values():
-        return config
-    data = dataclasses.replace(config.data, labels="")
-    return dataclasses.replace(config, data=data)
-
-
-def _training(path, run, config, labels, cells):
+def _training(path, run, config, share, cells):
     """Lines: the command that trains a recipe, and the runs before it."""
     command = "distill" if "distill" in config.task else config.task
     words = f"simclr {command} --config={shlex.quote(path)} --workdir={run}"
-    shares = {file: share for (share, _), file in labels.items()}
-    share = shares.get(config.data.labels)
     yield "Command:"
     yield f"    {words}" + (f" --label_fraction={share:g}" if share else "")
     before = [name for name in dict.fromkeys(config.origins) if name in cells]

@@ -117,10 +117,10 @@ def verdict(rows):
                 dict(zip(("first", "second"), other)),
                 ("crop with colour", words),
             )
-            for other, words in (
-                (alone, f"{alone[0]}, the best alone,"),
-                (best, f"the next best, {' with '.join(best)},"),
-            )[: 1 + (best != alone)]
+            for other, words in {  # One where the best of all is alone.
+                best: f"the next best, {' with '.join(best)},",
+                alone: f"{alone[0]}, the best alone,",
+            }.items()
         )
     )
 
