@@ -106,6 +106,26 @@ def lars_step(
     return w - learning_rate * trust(u) * u, v
 
 
+def muon_step(
+    w, g, v, *, learning_rate, momentum, excluded, excluded_lr_factor
+):
+    """One step of Muon on one kernel that keeps its norm; its new (w, v)."""
+    v = momentum * v + g
+    ahead = momentum * v + g
+    if excluded:
+        return w - learning_rate * excluded_lr_factor * ahead, v
+    filters = w.shape[-1] if w.shape[-1] > 1 else w.shape[-2]
+    x = ahead.reshape(-1, filters)
+    x = x / np.sqrt((x**2).sum())
+    for _ in range(5):
+        # The same from either side: x x' x = x (x' x).
+        square = x.T @ x
+        x = 3.4445 * x + x @ (-4.775 * square + 2.0315 * square @ square)
+    norm = np.sqrt((w**2).sum())
+    w = w - learning_rate * norm * x.reshape(w.shape) / np.sqrt((x**2).sum())
+    return norm * w / np.sqrt((w**2).sum()), v
+
+
 def distillation(logits, teacher, label, temperature, alpha):
     """Eqs. 2 and 3 of Chen et al. 2020b, one image at a time."""
     total = 0.0

@@ -7,9 +7,11 @@ from simclr.models.encoders.resnet import resnet
 from simclr.models.heads import linear_probe, projection_head
 from simclr.optimizers import build_optimizer, no_decay_variables
 from simclr.optimizers.lars import LARS
+from simclr.optimizers.muon import Muon
 
 PLAIN = {
     "lars": lambda: LARS(0.1, momentum=0.8, weight_decay=0.1),
+    "muon": lambda: Muon(0.1, momentum=0.8),
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.8, nesterov=True),
     "adam": lambda: keras.optimizers.Adam(0.1),
     "adamw": lambda: keras.optimizers.AdamW(0.1, weight_decay=0.1),
@@ -29,7 +31,7 @@ def build(name, excluded=()):
 @pytest.mark.parametrize("name", PLAIN)
 def test_does_not_sum_over_replicas(strategy, name):
     """Gradients, the same on every replica, are applied as they are."""
-    start = np.array([3.0, 4.0], np.float32)
+    start = np.array([[3.0, 4.0]], np.float32)
     with strategy.scope():
         w = keras.Variable(start, name="w")
         optimizer = build(name)
@@ -41,19 +43,22 @@ def test_does_not_sum_over_replicas(strategy, name):
 
     expected, plain = keras.Variable(start, name="w"), PLAIN[name]()
     plain.build([expected])
-    for gradient in np.random.default_rng(0).normal(size=(3, 2)):
+    for gradient in np.random.default_rng(0).normal(size=(3, 1, 2)):
         gradient = tf.constant(gradient, tf.float32)
         strategy.run(step, args=(gradient,))
         plain.apply([gradient], [expected])
     np.testing.assert_allclose(w, expected, rtol=1e-6)
 
 
-def test_lars_leaves_the_excluded_alone():
-    w = keras.Variable([3.0, 4.0], name="w")
-    optimizer = build("lars", excluded=[w])
+@pytest.mark.parametrize(("name", "ahead"), [("lars", 1.0), ("muon", 1.8)])
+def test_the_excluded_are_not_adapted(name, ahead):
+    """Muon looks a step ahead, as SGD does: 1 + momentum at first."""
+    w = keras.Variable([[3.0, 4.0]], name="w")
+    optimizer = build(name, excluded=[w])
     optimizer.build([w])
-    optimizer.apply([tf.constant([1.0, 2.0])], [w])
-    np.testing.assert_allclose(w, [2.9, 3.8], rtol=1e-6)
+    optimizer.apply([tf.constant([[1.0, 2.0]])], [w])
+    expected = [[3 - 0.1 * ahead, 4 - 0.2 * ahead]]
+    np.testing.assert_allclose(w, expected, rtol=1e-6)
 
 
 def test_adamw_does_not_decay_the_excluded(strategy):

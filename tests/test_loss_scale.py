@@ -68,7 +68,7 @@ def test_what_is_not_finite_at_scale_1_is_not_hidden():
     assert take and np.isnan(gradients[0][1])
 
 
-@pytest.mark.parametrize("name", ["lars", "sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["lars", "sgd", "adam", "adamw", "muon"])
 def test_a_skipped_step_leaves_all_but_the_count(name):
     """Weights, momenta and decay: nothing moves, though momentum would."""
     optimizer = dataclasses.replace(

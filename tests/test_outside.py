@@ -208,10 +208,11 @@ def test_a_run_says_what_it_was_made_of(tmp_path):
     assert config_lib.from_json(json.dumps(text)) == config
 
 
-def test_a_step_with_adamw_lowers():
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_step_of_the_optimizer_lowers(name):
     config = config_lib.override(
         dataclasses.replace(tiny.CONFIG, batch_size=8),
-        [f"model.name={HERE}:small_net", "optimizer.name=adamw"],
+        [f"model.name={HERE}:small_net", f"optimizer.name={name}"],
     )
     task = Pretrain(config, num_examples=64, num_classes=0)
     lowered = program.lower_task(task, replicas=4)

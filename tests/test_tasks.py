@@ -45,12 +45,13 @@ def probe(task, h, label):
     return task.probe(h, label, task.labelled({"label": label}))
 
 
-def test_lars_decays_inside_all_but_norms_biases_and_the_probe():
+@pytest.mark.parametrize("name", ["lars", "muon"])
+def test_norms_biases_and_the_probe_are_not_adapted(name):
     """As published, where the probe's kernel is decayed by the loss."""
-    lars = task(name="lars")
-    assert [v.path for v in lars.decayed] == ["probe/kernel"]
-    plain = set(lars.optimizer.excluded)
-    for v in lars.variables:
+    built = task(name=name)
+    assert [v.path for v in built.decayed] == ["probe/kernel"]
+    plain = set(built.optimizer.excluded)
+    for v in built.variables:
         kind = v.path.rpartition("/")[2]
         is_plain = kind in ("gamma", "beta", "bias") or "probe" in v.path
         assert (v.path in plain) == is_plain, v.path

@@ -13,7 +13,7 @@ _CHOICES = {
     "data.place": ("auto", "host", "device"),
     "augment.place": ("auto", "host", "device"),
     "augment.brightness_rule": ("multiply", "add"),
-    "optimizer.name": ("lars", "sgd", "adam", "adamw"),
+    "optimizer.name": ("lars", "sgd", "adam", "adamw", "muon"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
     "loss.scaled": ("images", "features", "none"),
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from simclr.messages.errors import InputError
 from simclr.optimizers.lars import LARS
+from simclr.optimizers.muon import Muon
 
 
 class _OfTheLoop:
@@ -37,6 +38,10 @@ class _OfTheLoop:
 
 
 class _LARS(_OfTheLoop, LARS):
+    pass
+
+
+class _Muon(_OfTheLoop, Muon):
     pass
 
 
@@ -80,14 +85,15 @@ def build_optimizer(
     """An optimizer for gradients that are summed over the replicas already.
 
     Args:
-        name: "lars", "sgd" (Nesterov momentum, as published), "adam" or
-            "adamw" (decay beside the gradient, times the learning rate).
+        name: "lars", "sgd" (Nesterov momentum, as published), "adam", "adamw"
+            (decay beside the gradient, times the learning rate) or "muon".
         learning_rate: float or a keras LearningRateSchedule.
-        momentum: of lars and sgd.
+        momentum: of lars, muon and sgd.
         weight_decay: of lars and adamw; with the others it is in the loss.
-        excluded: Keras variables that lars neither decays nor adapts, and that
-            adamw does not decay.
-        variant, nesterov, excluded_lr_factor: of lars; see LARS.
+        excluded: Keras variables that lars neither decays nor adapts, that
+            muon moves as sgd does, and that adamw does not decay.
+        variant, nesterov: of lars; see LARS.
+        excluded_lr_factor: of lars and muon.
         lr_factors: list of (Keras variable, float), shares of the learning
             rate; that of the others is 1.
 
@@ -114,6 +120,13 @@ def build_optimizer(
             excluded_lr_factor=excluded_lr_factor,
         )
         optimizer.exclude(excluded)
+    elif name == "muon":
+        optimizer = _Muon(
+            learning_rate,
+            momentum=momentum,
+            excluded_lr_factor=excluded_lr_factor,
+            excluded=excluded,
+        )
     elif name == "sgd":
         optimizer = _SGD(
             learning_rate, momentum=momentum, nesterov=True, name=name
@@ -125,7 +138,7 @@ def build_optimizer(
         optimizer.exclude_from_weight_decay(var_list=list(excluded))
     else:
         raise InputError(
-            f"optimizer {name!r}; choose one of lars, sgd, adam, adamw."
+            f"optimizer {name!r}; choose one of lars, sgd, adam, adamw, muon."
         )
     shares = {id(v): share for v, share in lr_factors}
     optimizer.lr_factor = lambda variable: shares.get(id(variable), 1.0)

@@ -4,12 +4,13 @@ import keras
 import tensorflow as tf
 
 from simclr.messages.errors import InputError
+from simclr.optimizers.with_momentum import WithMomentum
 
 VARIANTS = ("classic", "popular", "barlow")
 
 
 @keras.saving.register_keras_serializable(package="simclr")
-class LARS(keras.optimizers.Optimizer):
+class LARS(WithMomentum):
     """LARS with momentum, in the three forms of the published codes.
 
     For a weight w with gradient g, learning rate r and momentum m:
@@ -70,9 +71,13 @@ class LARS(keras.optimizers.Optimizer):
         name="lars",
         **kwargs,
     ):
-        # Keras would decay by itself, decoupled from the gradient.
         super().__init__(
-            learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
+            learning_rate,
+            momentum=momentum,
+            excluded_lr_factor=excluded_lr_factor,
+            excluded=excluded,
+            name=name,
+            **kwargs,
         )
         if variant not in VARIANTS:
             raise InputError(
@@ -80,67 +85,18 @@ class LARS(keras.optimizers.Optimizer):
             )
         if nesterov and variant == "barlow":
             raise InputError("LARS's variant 'barlow' has no nesterov.")
-        if not 0 <= momentum <= 1:
-            raise InputError(f"momentum={momentum} must be within [0, 1].")
-        for key, value in {
-            "weight_decay": weight_decay,
-            "excluded_lr_factor": excluded_lr_factor,
-        }.items():
-            if value < 0:
-                raise InputError(f"{key}={value} must not be below 0.")
+        if weight_decay < 0:
+            raise InputError(
+                f"weight_decay={weight_decay} must not be below 0."
+            )
         if trust_coefficient <= 0:
             raise InputError(
                 f"trust_coefficient={trust_coefficient} must be above 0."
             )
-        self.momentum = momentum
         self.gradient_decay = weight_decay
         self.trust_coefficient = trust_coefficient
         self.variant = variant
         self.nesterov = nesterov
-        self.excluded_lr_factor = excluded_lr_factor
-        self.excluded = [getattr(one, "path", one) for one in excluded]
-
-    def exclude(self, variables):
-        """Excludes further Keras variables; before `build`.
-
-        Raises:
-            InputError: the optimizer is built already.
-        """
-        if self.built:
-            raise InputError("exclude() comes before build().")
-        self.excluded = sorted({*self.excluded, *(v.path for v in variables)})
-
-    def build(self, variables):
-        """Makes one momentum slot per Keras variable.
-
-        Raises:
-            InputError: an excluded path is not among those of `variables`, or
-                there are more or fewer bools than variables.
-        """
-        if self.built:
-            return
-        paths = [v.path for v in variables]
-        self._plain = self._are_excluded(paths)
-        self.excluded = [p for p, plain in zip(paths, self._plain) if plain]
-        super().build(variables)
-        self.momentums = self.add_optimizer_variables(variables, "momentum")
-        # Traced once for each shape, not for each of hundreds of variables.
-        self._traced = tf.function(self._updated, autograph=False)
-
-    def update_step(self, gradient, variable, learning_rate):
-        """One update of one variable; see the class."""
-        index = self._get_variable_index(variable)
-        velocity = self.momentums[index]
-        weight = tf.convert_to_tensor(variable)
-        kept, update = self._traced(
-            tf.cast(gradient, weight.dtype),
-            weight,
-            tf.convert_to_tensor(velocity),
-            tf.cast(learning_rate, weight.dtype),
-            plain=self._plain[index],
-        )
-        self.assign(velocity, kept)
-        self.assign_sub(variable, update)
 
     def _updated(self, gradient, weight, velocity, rate, plain):
         """(v, what w loses) of a variable."""
@@ -163,39 +119,14 @@ class LARS(keras.optimizers.Optimizer):
         return kept, update
 
     def get_config(self):
-        """Arguments of the constructor.
-
-        Once built, `excluded` is a bool for each variable: a model that is
-        loaded has its variables in the same order, but not always at the same
-        paths (a Sequential's change).
-        """
+        """Arguments of the constructor, see WithMomentum."""
         return {
             **super().get_config(),
-            "momentum": self.momentum,
             "weight_decay": self.gradient_decay,
             "trust_coefficient": self.trust_coefficient,
             "variant": self.variant,
             "nesterov": self.nesterov,
-            "excluded_lr_factor": self.excluded_lr_factor,
-            "excluded": list(self._plain if self.built else self.excluded),
         }
-
-    def _are_excluded(self, paths):
-        """A bool for each path of a trained variable."""
-        if self.excluded and all(type(one) is bool for one in self.excluded):
-            if len(self.excluded) != len(paths):
-                raise InputError(
-                    f"excluded is of {len(self.excluded)} variables, but "
-                    f"{len(paths)} are trained."
-                )
-            return self.excluded
-        unknown = sorted(set(self.excluded) - set(paths))
-        if unknown:
-            raise InputError(
-                f"{len(unknown)} excluded variables are not among the trained "
-                f"ones, {unknown[0]!r} first; these begin {paths[:2]}."
-            )
-        return [path in set(self.excluded) for path in paths]
 
     def _trust(self, weight, update):
         """q, the layer's own learning rate."""

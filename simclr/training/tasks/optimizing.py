@@ -11,6 +11,8 @@ from simclr.optimizers.schedules import (
     warmup_steps,
 )
 
+# They adapt a step to its kernel, but not to the linear layer's.
+_BY_LAYER = ("lars", "muon")
 _SCHEDULES = {"cosine": WarmupCosine, "linear": WarmupLinear}
 
 
@@ -64,11 +66,12 @@ def decayed_by_loss(config, variables, linear):
     """What weight decay reaches through the loss, a list of variables.
 
     LARS decays inside the optimizer, all but the linear layer's kernel (as
-    published); AdamW decays by itself; SGD and Adam through the loss.
+    published); AdamW decays by itself; SGD and Adam through the loss. Muon
+    keeps the norm of all kernels but the linear layer's.
     """
     if config.optimizer.name == "adamw":
         return []
-    if config.optimizer.name == "lars":
+    if config.optimizer.name in _BY_LAYER:
         return [] if linear is None else [linear.kernel]
     row = backbones.get(config.model.name)
     return decayed_kernels(variables, biases=row.biases_decay)
@@ -86,11 +89,11 @@ def kernels(variables, linear):
 
 
 def _excluded(wanted, models, linear):
-    """What LARS neither decays nor adapts, and AdamW does not decay.
+    """What LARS and Muon move plainly, and AdamW does not decay.
 
-    All but kernels; for LARS the linear layer's kernel, too.
+    All but kernels; for LARS and Muon the linear layer's kernel, too.
     """
-    if linear is None or wanted.name != "lars":
+    if linear is None or wanted.name not in _BY_LAYER:
         return no_decay_variables(*models.values())
     nets = [m for m in models.values() if m is not linear]
     return no_decay_variables(*nets) + linear.trainable_variables

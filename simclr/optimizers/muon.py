@@ -1,0 +1,110 @@
+"""Muon, momentum orthogonalized (Jordan et al. 2024).
+
+kellerjordan.github.io/posts/muon; the norm of a kernel is kept, as in that
+author's training of CIFAR-10 in seconds (airbench).
+"""
+
+import keras
+import tensorflow as tf
+
+from simclr.optimizers.with_momentum import WithMomentum
+
+# Of the iteration x <- a x + (b x x' + c (x x')^2) x, as published: singular
+# values from 0.01 to 1 come within [0.7, 1.2] in five steps.
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+
+
+@keras.saving.register_keras_serializable(package="simclr")
+class Muon(WithMomentum):
+    """Muon for kernels, SGD with Nesterov's momentum for the rest.
+
+    A kernel w is a matrix with a column for each filter. For its gradient g,
+    learning rate r and momentum m:
+
+        v = m * v + g
+        u = orthogonalized(m * v + g), scaled to the norm of w
+        w = (w - r * u), scaled back to the norm of w
+
+    So r is about the angle, in radians, by which a step turns a kernel, and
+    all directions of a kernel learn alike, whatever the gradient's size in
+    each. Neither the gradient's scale nor a weight decay would change a step.
+    The norm is free where a norm layer follows, as in all of a ResNet.
+
+    Excluded variables, those with fewer than two axes, and a kernel of zeros
+    take SGD's step at r * excluded_lr_factor.
+
+    Args:
+        learning_rate: float or a keras LearningRateSchedule; about 0.02.
+        momentum: share of v that is kept.
+        excluded_lr_factor: learning rate of excluded variables, as a multiple
+            of the others'; 10 or so, where SGD's is ten times Muon's.
+        excluded: the excluded ones of the trained variables: Keras variables
+            (`no_decay_variables(model)`), their paths, or a bool for each
+            trained variable, in their order.
+        name: name of the optimizer.
+
+    Raises:
+        InputError: a momentum outside [0, 1], or a negative factor.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        *,
+        momentum=0.9,
+        excluded_lr_factor=1.0,
+        excluded=(),
+        name="muon",
+        **kwargs,
+    ):
+        super().__init__(
+            learning_rate,
+            momentum=momentum,
+            excluded_lr_factor=excluded_lr_factor,
+            excluded=excluded,
+            name=name,
+            **kwargs,
+        )
+
+    def _updated(self, gradient, weight, velocity, rate, plain):
+        """(v, what w loses) of a variable."""
+        kept = self.momentum * velocity + gradient
+        ahead = self.momentum * kept + gradient
+        as_sgd = rate * self.excluded_lr_factor * ahead
+        if plain or len(weight.shape) < 2:
+            return kept, as_sgd
+        norm = tf.norm(weight)
+        turned = weight - rate * norm * _unit(
+            tf.reshape(orthogonalized(_matrix(ahead)), weight.shape)
+        )
+        return kept, tf.where(norm > 0, weight - norm * _unit(turned), as_sgd)
+
+
+def orthogonalized(matrix, steps=5):
+    """The matrix with its singular values brought near 1.
+
+    Args:
+        matrix: float tensor [n, m].
+        steps: int, of the Newton-Schulz iteration.
+
+    Returns:
+        Tensor [n, m]: with matrix = U S V', about U V'. Zeros stay zeros.
+    """
+    rows, columns = matrix.shape
+    tall = rows > columns
+    x = _unit(tf.transpose(matrix) if tall else matrix)
+    for _ in range(steps):
+        square = tf.matmul(x, x, transpose_b=True)
+        x = _A * x + tf.matmul(_B * square + _C * tf.matmul(square, square), x)
+    return tf.transpose(x) if tall else x
+
+
+def _matrix(kernel):
+    """A kernel as [inputs, filters]; a depthwise one as [places, channels]."""
+    filters = kernel.shape[-1] if kernel.shape[-1] > 1 else kernel.shape[-2]
+    return tf.reshape(kernel, [-1, filters])
+
+
+def _unit(tensor):
+    """The tensor over its norm; zeros where that is 0."""
+    return tf.math.divide_no_nan(tensor, tf.norm(tensor))
