@@ -26,7 +26,9 @@ import subprocess
 import sys
 import time
 
-from tests import browser
+ROOT = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+from tests import browser  # noqa: E402
 
 CENTRAL, ODD = 6, 2  # Images of a cluster that are labelled.
 HEADING = "document.querySelector('#about h2')?.textContent"

@@ -19,12 +19,15 @@ import json
 import os
 import pathlib
 import resource
+import sys
 import time
 
 import explore_day
 
 from simclr.explore.page import layout, write
 from simclr.explore.store.store import Store, held
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from tests import browser
 
 # Moves the map once a frame and counts the frames of three seconds.

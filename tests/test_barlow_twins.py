@@ -171,5 +171,7 @@ def test_computes_in_float32(dtype):
 def test_bad_arguments_are_errors():
     with pytest.raises(ValueError, match="trade_off=-1"):
         barlow_twins(*views(), trade_off=-1)
+    with pytest.raises(ValueError, match="'rows'; choose one of images"):
+        barlow_twins(*views(), scaled="rows")
     with pytest.raises(ValueError, match=r"\(8, 5\).*\(4, 5\)"):
         barlow_twins(views()[0], views(n=4)[0])

@@ -258,7 +258,7 @@ def test_command(monkeypatch, capsys, tmp_path):
         ("--config=configs/imagenet_distill.py", "There is no teacher"),
         (
             "--config=configs/demo.py --set loss.name=ntxent",
-            "loss.name is 'ntxent'; choose one of nt_xent",
+            "No objective 'ntxent' (loss.name); choose one of nt_xent",
         ),
         (
             "--config=configs/demo.py --set train.precision=mixed_float16",

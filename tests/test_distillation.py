@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.losses.distillation import distillation
+from simclr.losses.distilling.distillation import distillation
 from tests import reference
 
 LABEL = np.array([0, -1, 2, -1, -1, 1, -1, -1], np.int32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from simclr.losses.encoder_distillation import (
+from simclr.losses.distilling.encoder_distillation import (
     feature_distillation,
     mean_cosine,
     similarity_distillation,

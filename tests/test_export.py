@@ -146,9 +146,12 @@ def test_a_checkpoint_of_a_run(tmp_path, capsys, in_this_process):
     step, arrays = checkpoint.read_newest(folder)
     checkpoint.save(folder, step + 4, {k: 0 * x for k, x in arrays.items()})
     path = checkpoint.path_of(folder, step)
+    export = os.path.join(run, "export")
+    os.mkdir(export)
+    pathlib.Path(export, "model.onnx").write_text("of another step")
     status, out, error = say(capsys, "export", path, "--format=keras")
     assert status == 0, error
-    export = os.path.join(run, "export")
+    assert "Left      model.onnx: of an older export, not in the card" in error
     assert out.startswith(os.path.join(export, "model.keras"))
     card = pathlib.Path(export, "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"from step {step} of the" in card

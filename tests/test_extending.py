@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests import tiny
+from tests import test_house, tiny
 
 ROOT = pathlib.Path(__file__).parent.parent
 TEXT = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
@@ -68,13 +68,16 @@ def extended(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("diff", DIFFS)
 def test_each_is_one_file_and_one_line(diff):
     new, table = re.split(r"(?m)^--- a/", diff)
     assert new.startswith("--- /dev/null\n+++ b/simclr/")
     lines = [x for x in table.splitlines()[2:] if x[:1] in ("+", "-")]
     assert len(lines) == 1 and lines[0].startswith("+")
+
+
+def test_there_is_room_for_them(extended):
+    assert test_house.crowded(extended / "simclr") == {}
 
 
 def test_all_of_them_work(extended):

@@ -130,11 +130,12 @@ def test_saved_mixed_and_trained_on(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("moco", {}, "'moco'; choose one of nt_xent"),
+        ("moco", {}, "'moco' .*choose one of nt_xent"),
         ("nt_xent", {"trade_off": 1.0}, "no option 'trade_off'; .*temperature"),
         ("nt_xent", {"negatives": None}, "no option 'negatives'"),
         ("nt_xent", {"temperature": 0.0}, "temperature=0.0"),
         ("swd_normal", {"trade_off": -1.0}, "trade_off=-1.0"),
+        ("swd_normal", {"seed": (0, 3)}, "seed=.* must be an int"),
         ("vicreg", {"coefficients": (1, 1, -1)}, r"\(1, 1, -1\) must be"),
     ],
 )

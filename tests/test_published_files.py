@@ -41,6 +41,22 @@ def shapes_of(net):
     return {k: tuple(v) for k, v in weight_files.NETS[net].items()}
 
 
+def test_numbered_parts_of_a_resnet_are_its_parts():
+    """Sequential(*list(resnet.children())[:-1]), as lightly's backbone."""
+    shapes = shapes_of("resnet18")
+    numbers = {part: i for i, part in state_dict._NUMBERED.items()}
+    numbered = {}
+    for key, shape in shapes.items():
+        part, _, rest = key.partition(".")
+        if part != "fc":
+            numbered[f"backbone.{numbers[part]}.{rest}"] = shape
+    assert "backbone.4.0.conv1.weight" in numbered
+    _, expected = fitted(shapes)
+    _, fit = fitted(numbered)
+    assert fit.model == expected.model
+    assert len(fit.paths) == len(numbered) - 20  # Counters of 20 norms.
+
+
 def refusal(shapes):
     with pytest.raises(ValueError) as error:
         fitted(shapes)

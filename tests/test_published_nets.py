@@ -17,7 +17,12 @@ from simclr.runs import weights
 from tests import drawn_weights, weight_files
 
 # Quick ones; the others build hundreds of layers each.
-QUICK = ("resnet18", "tf_mobilenetv3_small_100", "vit_small_patch14_dinov2")
+QUICK = (
+    "resnet18",
+    "tf_mobilenetv3_small_100",
+    "convnext_tiny",
+    "vit_small_patch14_dinov2",
+)
 APPLICATIONS = {
     "MobileNetV3Small": "inception",
     "MobileNetV3Large": "inception",

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from simclr.data.images.decode import decode
-from simclr.data.sources import tfds_download
 from simclr.data.sources.registry import open_source
+from simclr.data.sources.tfds import download as tfds_download
 from simclr.messages.errors import InputError
 from tests.images import ListSource, encoded
 

@@ -15,7 +15,7 @@ _CHOICES = {
     "augment.brightness_rule": ("multiply", "add"),
     "optimizer.name": ("lars", "sgd", "adam", "adamw", "muon"),
     "optimizer.lars_variant": ("classic", "popular", "barlow"),
-    "loss.scaled": ("images", "features", "none"),
+    "loss.scaled": objectives.SCALED,
     "optimizer.lr_scaling": ("linear", "sqrt", "none"),
     "optimizer.lr_decay": ("cosine", "linear"),
     "model.head_init": ("normal", "glorot"),

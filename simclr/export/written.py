@@ -53,6 +53,15 @@ def write(net, formats, images, out, card):
                 finish_any(files[kind], path)
             else:
                 remove_any(path)
+    older = [
+        name
+        for kind, (name, _) in FORMATS.items()
+        if kind not in formats and os.path.lexists(os.path.join(out, name))
+    ]
+    if older:
+        say(
+            f"Left      {', '.join(older)}: of an older export, not in the card"
+        )
     if good:
         names = os.path.join(out, CLASSES)
         if net.class_names:

@@ -46,6 +46,8 @@ def open_onnx(path):
         )
     except Exception as error:
         reason = first_line(error)
+        if "external data" in reason:
+            reason = "its file of weights is missing beside it"
         raise InputError(f"{path} cannot be read: {reason}") from error
     inputs = session.get_inputs()
     if len(inputs) != 1:

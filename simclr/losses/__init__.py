@@ -14,7 +14,7 @@ _MODULES = {
     "Objective": "keras_loss",
     "barlow_twins": "barlow_twins",
     "decoupled_nt_xent": "generalized",
-    "distillation": "distillation",
+    "distillation": "distilling.distillation",
     "info_nce": "info_nce",
     "nt_xent": "nt_xent",
     "swd_hypercube": "generalized",

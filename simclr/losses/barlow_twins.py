@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from simclr import collectives
 from simclr.losses.inputs import projections
+from simclr.losses.objectives import SCALED
 from simclr.messages.errors import InputError
 
 EPSILON = 1e-5  # Added to the variance, as the published batch norm does.
@@ -46,10 +47,15 @@ def barlow_twins(z1, z2, *, trade_off=0.0051, scaled="images"):
             without its lambda}.
 
     Raises:
-        InputError: the views' shapes differ, or trade_off is below 0.
+        InputError: the views' shapes differ, trade_off is below 0, or `scaled`
+            is another word.
     """
     if trade_off < 0:
         raise InputError(f"trade_off={trade_off} must be at least 0.")
+    if scaled not in SCALED:
+        raise InputError(
+            f"scaled={scaled!r}; choose one of {', '.join(SCALED)}."
+        )
     z1, z2 = projections(z1, z2)
     num_global = tf.cast(tf.shape(z1)[0] * collectives.num_replicas(), z1.dtype)
     if scaled == "features":

@@ -71,17 +71,17 @@ def decoupled_nt_xent(z1, z2, *, temperature=0.1, trade_off=None):
 
 
 def swd_hypersphere(z1, z2, *, trade_off=1.0, seed=(0, 0)):
-    """Unit rows, uniform on the hypersphere; see `swd` for what is common."""
+    """Unit rows, uniform on the hypersphere; see `generalized.swd`."""
     return _drawn_swd(z1, z2, normal, True, trade_off, seed)
 
 
 def swd_hypercube(z1, z2, *, trade_off=1.0, seed=(0, 0)):
-    """Rows uniform in the cube (-1, 1)^d; see `swd` for what is common."""
+    """Rows uniform in the cube (-1, 1)^d; see `generalized.swd`."""
     return _drawn_swd(z1, z2, uniform, False, trade_off, seed)
 
 
 def swd_normal(z1, z2, *, trade_off=1.0, seed=(0, 0)):
-    """Rows of the standard normal; see `swd` for what is common."""
+    """Rows of the standard normal; see `generalized.swd`."""
     return _drawn_swd(z1, z2, normal, False, trade_off, seed)
 
 

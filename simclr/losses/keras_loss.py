@@ -48,6 +48,11 @@ class Objective(keras.losses.Loss):
                     f"{objective} has no option {option!r}; it has "
                     f"{', '.join(sorted(known)) or 'none'}."
                 )
+        if type(options.get("seed", 0)) is not int:
+            raise InputError(
+                f"seed={options['seed']} must be an int: the loss draws anew "
+                "in every call by itself."
+            )
         self.objective, self.options = objective, options
         self._draws = None
         if "seed" in known:

@@ -41,6 +41,8 @@ OBJECTIVES = {
     "vicreg": "vicreg",
     "info_nce": "info_nce",
 }
+# What the option `scaled` may be.
+SCALED = ("images", "features", "none")
 # What papers call those whose name does not say it.
 _WORDS = {
     "nt_xent": "SimCLR",
@@ -63,7 +65,8 @@ def check_name(name):
     """Raises InputError where there is no objective of a name."""
     if name not in OBJECTIVES:
         raise InputError(
-            f"loss.name is {name!r}; choose one of {', '.join(OBJECTIVES)}."
+            f"No objective {name!r} (loss.name); choose one of "
+            f"{', '.join(OBJECTIVES)}."
             f"{did_you_mean(name, OBJECTIVES)}"
         )
 

@@ -211,7 +211,8 @@ def read_config(workdir):
             + (
                 "is a file. `simclr import` makes a run of published weights."
                 if file
-                else "has no config.json."
+                else "has no config.json. `simclr import` makes a run of "
+                "published weights."
             )
         ) from None
     facts = os.path.join(workdir, "run.json")

@@ -56,6 +56,8 @@ def run(path, *, workdir="", check="", overrides=()):
     config = _config(fit, overrides)
     arrays = fit.read(source)
     notes = [f"imported from {path} ({source.kind})", *source.notes, *fit.notes]
+    if overrides:
+        notes.append(f"changed by --set: {', '.join(overrides)}")
     end = ""
     if fit.num_classes:
         end, reason = probe_input(source, fit, os.path.abspath(path))

@@ -15,6 +15,7 @@ from simclr.inference.forward import Infer
 from simclr.inference.parts import embed_parts
 from simclr.messages.errors import InputError
 from simclr.messages.say import show
+from simclr.models import backbones
 from simclr.published import start
 from simclr.runs import folder as run_folder
 from simclr.runs import weights
@@ -51,7 +52,7 @@ def open_baselines(paths, preprocessing, strategy):
     """The nets that a user wants to see beside the run.
 
     Args:
-        paths: frozen encoders, or run folders.
+        paths: frozen encoders, run folders, or files of published weights.
         preprocessing: how the encoders take their images, see open_encoder.
         strategy: tf.distribute strategy, or PjrtDevices, for runs.
 
@@ -63,7 +64,8 @@ def open_baselines(paths, preprocessing, strategy):
     """
     if preprocessing and not any(map(is_encoder, paths)):
         raise InputError(
-            f"--preprocessing goes with --baseline=FILE, {SPELLINGS}."
+            f"--preprocessing goes with --baseline=FILE, {SPELLINGS}; weights "
+            "and runs know their pixels (model.normalization)."
         )
     paths = list(dict.fromkeys(paths))
     short = [os.path.basename(os.path.abspath(path)) for path in paths]
@@ -93,8 +95,8 @@ def _baseline(path, name, preprocessing, strategy):
     trained = weights.load_encoder(path, strategy)
     step = f", step {trained.step}" if trained.step else ""
     show(
-        f"Baseline  {path}{step}: {trained.image_size} pixels, pixels "
-        f"{trained.normalization!r}"
+        f"Baseline  {path}{step}: {backbones.describe(trained.config.model)}, "
+        f"{trained.image_size} pixels, pixels {trained.normalization!r}"
     )
     return Compared(
         name,

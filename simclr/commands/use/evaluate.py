@@ -27,8 +27,8 @@ MaxImages = Annotated[
 Baselines = Annotated[bool, "Also score raw pixels and the untrained encoder."]
 Baseline = Annotated[
     tuple[str, ...],
-    f"Another encoder to score beside the run: {SPELLINGS}, or a run folder; "
-    "repeatable.",
+    f"Another encoder to score beside the run: {SPELLINGS}, a file of "
+    "published weights, or a run folder; repeatable.",
     arguments.PATH,
     arguments.REPEATABLE,
 ]

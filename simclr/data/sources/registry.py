@@ -16,7 +16,7 @@ from simclr.storage import files
 # folder, and IMAGES are a source themselves; so are synthetic images' digits.
 SOURCES = {
     "folder": ("sources.folder:open_folder", "PATH"),
-    "tfds": ("sources.tfds:open_tfds", "NAME[/SPLIT]"),
+    "tfds": ("sources.tfds.source:open_tfds", "NAME[/SPLIT]"),
     "tfrecord": ("shards.records:open_tfrecord", "GLOB"),
     "arrayrecord": ("shards.records:open_arrayrecord", "GLOB"),
     "zip": ("archives.zip_file:ZipSource", "PATH"),

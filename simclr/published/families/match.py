@@ -151,7 +151,8 @@ def _image_size(model):
 def _ours(make, shape, *arrays):
     """A weight of ours of arrays of the file, in the layout that ours has."""
     array = make(*arrays) if make else arrays[0]
-    if array.shape[2:] == (1, *shape[2:3]):  # Depthwise: [h, w, 1, c].
+    # A depthwise kernel, [h, w, 1, c] in the file.
+    if array.ndim == 4 and array.shape[2:] == (1, *shape[2:3]):
         return array.swapaxes(2, 3)
     # Dense layers may be 1x1 convolutions elsewhere; scales, [c, 1, 1].
     is_same = [n for n in array.shape if n > 1] == [n for n in shape if n > 1]

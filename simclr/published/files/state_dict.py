@@ -7,6 +7,11 @@ from simclr.published.files.source import Source
 
 # What wraps the net in a full checkpoint: DistributedDataParallel, the method.
 _WRAPPING = re.compile(r"^(?:module\.)?(?:backbone\.)?")
+# A ResNet without its last layer, as lightly's examples make one:
+# Sequential(*list(resnet.children())[:-1]) numbers the parts.
+_NUMBERED = dict(
+    zip("014567", ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4"))
+)
 
 
 def source(kind, shapes, read=None):
@@ -30,6 +35,8 @@ def source(kind, shapes, read=None):
         else:
             names[key] = name
             ours[key] = _to_our_axes(tuple(shape))
+    if "4.0.conv1.weight" in names.values():
+        names = {key: _by_part(name) for key, name in names.items()}
     return Source(
         kind=kind,
         shapes=ours,
@@ -37,6 +44,12 @@ def source(kind, shapes, read=None):
         read=lambda key: to_ours(read(key)),
         left=dict(left),
     )
+
+
+def _by_part(name):
+    """A ResNet's name of a weight, where its part is a number."""
+    part, _, rest = name.partition(".")
+    return f"{_NUMBERED.get(part, part)}.{rest}"
 
 
 def to_ours(array):

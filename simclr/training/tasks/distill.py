@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from simclr.data.labels.numbers import align
 from simclr.data.sources.registry import open_source
-from simclr.losses.distillation import distillation
+from simclr.losses.distilling.distillation import distillation
 from simclr.messages.errors import InputError
 from simclr.models import classifier, dtypes
 from simclr.runs import classes, weights

@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras import layers
 
 from simclr.data.sources.registry import open_source
-from simclr.losses import encoder_distillation, objectives
+from simclr.losses import objectives
+from simclr.losses.distilling import encoder_distillation
 from simclr.messages.errors import InputError
 from simclr.models.backbones import build_encoder
 from simclr.models.dtypes import float32_or_wider

@@ -2,7 +2,7 @@
 
 Everything needed lies in the prepared folder (dataset_info.json,
 features.json, LABEL.labels.txt, the shards), so neither tensorflow-datasets
-nor a network is asked, unless the set is not there (tfds_download.py).
+nor a network is asked, unless the set is not there (download.py).
 """
 
 import os
@@ -13,8 +13,8 @@ import numpy as np
 
 from simclr.data.shards import index as shard_index
 from simclr.data.shards import records
-from simclr.data.sources import tfds_download
 from simclr.data.sources.subset import Subset
+from simclr.data.sources.tfds import download
 from simclr.messages.errors import InputError
 from simclr.storage import files, json_text
 
@@ -47,7 +47,7 @@ def open_tfds(rest, name):
     folder = posixpath.join(root, dataset)
     parts = tail.split("/") if tail else []
     if not _is_prepared(folder):
-        tfds_download.download(dataset, parts, root)
+        download.download(dataset, parts, root)
     names = files.list_folder(folder)
     configs = [n for n in names if not _is_version(n) and n[0] != "."]
     if parts and (":" in parts[0] or parts[0].partition(":")[0] in configs):

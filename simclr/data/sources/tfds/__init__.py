@@ -1,0 +1,1 @@
+"""TensorFlow Datasets: read from their files, downloaded where they are not."""

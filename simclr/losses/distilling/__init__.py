@@ -1,0 +1,1 @@
+"""Losses of students: of a classifier's answers, of an encoder's features."""
