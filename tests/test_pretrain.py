@@ -59,6 +59,16 @@ def test_the_recipe_for_photos_is_the_choice_for_photos():
     data = dataclasses.replace(config.data, source=recipe.data.source)
     assert recipe == dataclasses.replace(config, data=data)
     assert recipe.augment.crop_area == (0.4, 1.0), "as measured"
+    assert recipe.optimizer.name == "muon", "as measured"
+
+
+def test_an_accelerator_keeps_the_optimizer_that_was_tried_on_one():
+    for replicas, name in ((1, "sgd"), (8, "lars")):
+        config, notes = suggest(
+            source(300_000, 224), accelerator=True, replicas=replicas
+        )
+        assert config.optimizer.name == name
+        assert "optimizer" not in notes
 
 
 @pytest.mark.parametrize("accelerator", [False, True])
