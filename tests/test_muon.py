@@ -64,6 +64,17 @@ def test_singular_values_come_near_1(shape):
     )
 
 
+@pytest.mark.parametrize("shape", [(300, 30), (30, 300), (64, 64), (90, 5)])
+def test_low_precision_does_not_grow(shape):
+    """As in the products of a TPU, which are of bfloat16, of few directions."""
+    left, right = normal(0, (shape[0], 3)), normal(1, (3, shape[1]))
+    given = tf.constant(left @ right, tf.bfloat16)
+    out = tf.cast(orthogonalized(given), tf.float32).numpy()
+    sizes = np.linalg.svd(out, compute_uv=False)
+    assert sizes[2] > 0.5 and sizes[0] < 1.5
+    assert sizes[3] < 1.5
+
+
 def test_zeros_stay_zeros():
     np.testing.assert_array_equal(orthogonalized(tf.zeros([3, 2])), 0.0)
 
