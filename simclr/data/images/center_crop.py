@@ -91,7 +91,8 @@ def _resizer(count, size, dtype):
     """A graph for so many crops, whatever their sizes."""
 
     @tf.function(
-        input_signature=[[tf.TensorSpec([None, None, 3], dtype)] * count]
+        input_signature=[[tf.TensorSpec([None, None, 3], dtype)] * count],
+        autograph=False,
     )
     def resize(crops):
         return tf.concat(
