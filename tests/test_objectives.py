@@ -78,7 +78,7 @@ def test_pretraining_hands_over_the_config():
 
 
 def test_unknown_objective_is_an_error():
-    with pytest.raises(ValueError, match="'moco' .*choose one of nt_xent"):
+    with pytest.raises(ValueError, match=r"'moco' .*choose one of nt_xent"):
         objectives.check("moco", negatives=False)
 
 
