@@ -5,8 +5,8 @@ Command:
     simclr pretrain --config=configs/cifar10_resnet10_cpu.py \
         --data=cifar10/train --eval_data=cifar10/test --set \
         train.precision=mixed_bfloat16
-Hardware: 2 cores with bfloat16 (AVX-512), 15 minutes; one core, 26.
-Expected: linear 70.5 %, kNN 69.7 %; the ResNet-18 of cifar10_resnet18_cpu by
+Hardware: 2 cores with bfloat16 (AVX-512), 15 minutes.
+Expected: linear 70.7 %, kNN 69.6 %; the ResNet-18 of cifar10_resnet18_cpu by
     SGD has 67.2 and 66.4 from as much time (docs/measurements.md).
 """
 
