@@ -384,7 +384,6 @@ def test_two_workers_share_a_pass(run, photos, expected, tmp_path):
     assert len(looked[0] & looked[1]) <= 1  # The unreadable one.
 
 
-@pytest.mark.slow
 def test_two_workers_fill_one_store(run, photos, expected, tmp_path):
     out = tmp_path / "store"
     processes = [

@@ -80,5 +80,6 @@ def embed(
         embedded = into_store.embed(
             run, data, out, devices, day=day, elsewhere=elsewhere
         )
-    say(f"Next: simclr cluster {shlex.quote(embedded.store)}")
+    if embedded:  # Of several workers the chief has it.
+        say(f"Next: simclr cluster {shlex.quote(embedded.store)}")
     return embedded
