@@ -152,10 +152,11 @@ def test_several_steps_in_one_dispatch(monkeypatch):
     view = tf.random.stateless_uniform([1024, 24, 24, 3], [1, 2])
     zeros = tf.zeros([1024], tf.int32)
     batch = {"view1": view, "view2": view[::-1], "label": zeros}
-    batches = tf.data.Dataset.from_tensors(batch | {"replaced": zeros})
+    images = tf.data.Dataset.from_tensors(batch | {"replaced": zeros})
     task = Pretrain(config, num_examples=10_000)
     engine = TensorFlowEngine(task, ONE())
     sums = {"steps": tf.zeros([]), "loss": tf.zeros([])}
+    batches = engine.batches(lambda context: images.repeat())
     for count in (1, 3):
-        sums, _, bad = engine.train_steps(iter(batches.repeat()), count, sums)
+        sums, _, bad = engine.train_steps(batches, count, sums)
     assert sums["steps"] == 4 and bad == -1
