@@ -577,3 +577,19 @@ def test_a_pass_over_a_folder_beside_other_nets(tmp_path, one_net, strategy):
     np.testing.assert_allclose(
         found["frozen"], files.expected(images), rtol=1e-4, atol=1e-4
     )
+
+
+def test_an_onnx_file_without_its_weights_says_so(tmp_path):
+    """PyTorch's exporter may keep them in a second file."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    path = files.write_onnx(tmp_path / "net.onnx")
+    onnx.save_model(
+        *(onnx.load(path), path),
+        save_as_external_data=True,
+        location="net.data",
+        size_threshold=0,
+    )
+    assert open_encoder(path).num_features == files.FEATURES
+    (tmp_path / "net.data").unlink()
+    refused(path, "its file of weights is missing beside it")

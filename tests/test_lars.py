@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from simclr.optimizers.lars import LARS
+from simclr.optimizers.muon import Muon
 from simclr.optimizers.schedules import WarmupCosine
 from tests import reference
 
@@ -211,15 +212,21 @@ def test_config_round_trip():
     assert again.excluded == [w.path]
 
 
-def test_is_trained_by_fit_and_survives_save_and_load(tmp_path):
+def fitted(name, rate, **options):
+    """LARS or Muon; both are WithMomentum's."""
+    if name == "muon":
+        return Muon(rate, momentum=0.8, excluded_lr_factor=2.0)
+    return LARS(rate, weight_decay=0.1, **options)
+
+
+@pytest.mark.parametrize("name", ["lars", "muon"])
+def test_is_trained_by_fit_and_survives_save_and_load(tmp_path, name):
     """Saved half way and loaded, a model trains on as if it never stopped."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(2)(inputs)
     model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
-    optimizer = LARS(
-        WarmupCosine(0.01, 2, 100), weight_decay=0.01, trust_coefficient=0.1
-    )
+    optimizer = fitted(name, WarmupCosine(0.01, 2, 100), trust_coefficient=0.1)
     optimizer.exclude(layer.bias for layer in model.layers[1:])
     model.compile(optimizer, "mse")
     x = np.random.default_rng(0).normal(size=(16, 3))
@@ -290,15 +297,16 @@ def test_bools_are_of_every_variable():
         LARS(0.1, excluded=[True, False]).build([w])
 
 
-def test_replicas_train_as_one(strategy):
-    """Keras sums the gradients over replicas, then LARS steps once."""
+@pytest.mark.parametrize("name", ["lars", "muon"])
+def test_replicas_train_as_one(strategy, name):
+    """Keras sums the gradients over replicas, then there is one step."""
     rng = np.random.default_rng(0)
     w0 = rng.normal(size=(4, 3)).astype(np.float32)
     gradients = rng.normal(size=(5, 4, 4, 3)).astype(np.float32)
     count = strategy.num_replicas_in_sync
     with strategy.scope():
         w, b = variable(w0, "w"), variable(np.zeros(3), "b")
-        optimizer = LARS(WarmupCosine(2.0, 2, 9), weight_decay=0.1)
+        optimizer = fitted(name, WarmupCosine(2.0, 2, 9))
         optimizer.exclude([b])
         optimizer.build([w, b])
 
@@ -322,7 +330,7 @@ def test_replicas_train_as_one(strategy):
     assert int(optimizer.iterations.numpy()) == 5
 
     expected, alone = variable(w0, "w"), variable(np.zeros(3), "b")
-    plain = LARS(WarmupCosine(2.0, 2, 9), weight_decay=0.1)
+    plain = fitted(name, WarmupCosine(2.0, 2, 9))
     plain.exclude([alone])
     plain.build([expected, alone])
     for gradient in gradients.sum(1):

@@ -1,5 +1,3 @@
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -148,66 +146,3 @@ def test_reaches_a_minimum():
             loss = -tf.reduce_sum(unit * target)
         optimizer.apply([tape.gradient(loss, w.value)], [w])
     np.testing.assert_allclose(unit, target, atol=2e-2)
-
-
-def test_is_trained_by_fit_and_survives_save_and_load(tmp_path):
-    """Saved half way and loaded, a model trains on as if it never stopped."""
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((3,))
-    hidden = keras.layers.Dense(2)(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
-    optimizer = Muon(
-        WarmupCosine(0.01, 2, 100),
-        momentum=0.8,
-        excluded_lr_factor=2.0,
-        excluded=[model.layers[-1].kernel],
-    )
-    config = keras.optimizers.serialize(optimizer)
-    again = keras.optimizers.deserialize(json.loads(json.dumps(config)))
-    assert again.get_config() == optimizer.get_config()
-    model.compile(optimizer, "mse")
-    x = np.random.default_rng(0).normal(size=(16, 3))
-    fit = {"x": x, "y": x @ [[1], [2], [3]], "batch_size": 8, "verbose": 0}
-    fit["shuffle"] = False
-    model.fit(**fit, epochs=3)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.optimizer.excluded == optimizer.excluded
-    for m in (model, loaded):
-        losses = m.fit(**fit, epochs=3).history["loss"]
-        assert losses[-1] < losses[0]
-    for a, b in zip(model.weights, loaded.weights):
-        np.testing.assert_allclose(a, b, rtol=1e-6)
-
-
-def test_replicas_train_as_one(strategy):
-    """Keras sums the gradients over replicas, then Muon steps once."""
-    gradients = normal(1, (3, 4, 4, 3))
-    count = strategy.num_replicas_in_sync
-    with strategy.scope():
-        w = variable(normal(0, (4, 3)))
-        optimizer = Muon(WarmupCosine(0.2, 2, 9))
-        optimizer.build([w])
-
-    @tf.function
-    def step(gradient):
-        optimizer.apply([tf.reduce_sum(gradient, 0)], [w])
-
-    for gradient in gradients:  # [4, 4, 3], a row for each of four images
-        shards = np.split(gradient, count)
-        strategy.run(
-            step,
-            args=(
-                strategy.experimental_distribute_values_from_function(
-                    lambda context, shards=shards: tf.constant(
-                        shards[context.replica_id_in_sync_group]
-                    )
-                ),
-            ),
-        )
-    expected = variable(normal(0, (4, 3)))
-    plain = Muon(WarmupCosine(0.2, 2, 9))
-    plain.build([expected])
-    for gradient in gradients.sum(1):
-        plain.apply([tf.constant(gradient)], [expected])
-    np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-6)

@@ -226,8 +226,7 @@ class Negatives(Typed, prefix="negatives."):
 class Optimizer(Typed, prefix="optimizer."):
     """Update rule and learning-rate schedule (warm-up, then decay)."""
 
-    # "lars", "sgd" (Nesterov), "adam", "adamw" or "muon".
-    name: str = "lars"
+    name: str = "lars"  # Or "sgd" (Nesterov), "adam", "adamw", "muon".
     lars_variant: str = "classic"  # SimCLR's; or "popular", "barlow".
     lars_nesterov: bool = False
     base_lr: float = 0.3  # Scaled by the batch size, see lr_scaling.
@@ -237,8 +236,7 @@ class Optimizer(Typed, prefix="optimizer."):
     warmup_epochs: float = 10.0
     lr_decay: str = "cosine"  # From the warm-up to the end; or "linear".
     final_lr_share: float = 0.0  # Where the decay ends, of the peak.
-    # Of LARS and Muon: learning rate of biases and batch norm, times the
-    # others'.
+    # LARS, Muon: learning rate of biases and batch norm, times the others'.
     bias_lr_factor: float = 1.0
     # Learning rate of a part of the backbone, times that of the part above it;
     # the heads have the whole one.

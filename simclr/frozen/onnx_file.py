@@ -46,7 +46,7 @@ def open_onnx(path):
         )
     except Exception as error:
         reason = first_line(error)
-        if "external data" in reason:
+        if "external" in reason.lower():
             reason = "its file of weights is missing beside it"
         raise InputError(f"{path} cannot be read: {reason}") from error
     inputs = session.get_inputs()

@@ -126,6 +126,7 @@ def build_optimizer(
             momentum=momentum,
             excluded_lr_factor=excluded_lr_factor,
             excluded=excluded,
+            name=name,
         )
     elif name == "sgd":
         optimizer = _SGD(

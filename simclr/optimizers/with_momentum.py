@@ -20,7 +20,7 @@ class WithMomentum(keras.optimizers.Optimizer):
         excluded: the excluded ones of the trained variables: Keras variables
             (`no_decay_variables(model)`), their paths, or a bool for each
             trained variable, in their order.
-        name: name of the optimizer.
+        name: name of the optimizer; None: after its class.
 
     Raises:
         InputError: a momentum outside [0, 1], or a negative factor.
@@ -30,10 +30,10 @@ class WithMomentum(keras.optimizers.Optimizer):
         self,
         learning_rate,
         *,
-        momentum,
-        excluded_lr_factor,
-        excluded,
-        name,
+        momentum=0.9,
+        excluded_lr_factor=1.0,
+        excluded=(),
+        name=None,
         **kwargs,
     ):
         # Keras would decay by itself, decoupled from the gradient.

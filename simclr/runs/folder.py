@@ -205,15 +205,10 @@ def read_config(workdir):
         with open(path, "rb", opener=regular) as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
-        file = os.path.isfile(workdir)
+        why = "is a file" if os.path.isfile(workdir) else "has no config.json"
         raise InputError(
-            f"{workdir} is no run folder: it "
-            + (
-                "is a file. `simclr import` makes a run of published weights."
-                if file
-                else "has no config.json. `simclr import` makes a run of "
-                "published weights."
-            )
+            f"{workdir} is no run folder: it {why}. `simclr import` makes a "
+            "run of published weights."
         ) from None
     facts = os.path.join(workdir, "run.json")
     number = older.FORMAT
