@@ -33,12 +33,14 @@ def ours(files, size, count, kept, colours):
 
     from simclr.config import Augment
 
+    cache = 1 << 30 if kept else 0
     try:
         from simclr.data.batches import training_batches
         from simclr.data.images import reader as readers
         from simclr.data.sources.registry import open_source
 
         own = {"augment": Augment(), "replicas": 1}
+        of_reader = {"cache_bytes": cache}
         strategy = ()
     except ImportError:  # At commit a173f9f.
         names = ("pipeline", "reader", "sources")
@@ -48,14 +50,12 @@ def ours(files, size, count, kept, colours):
         training_batches = pipeline.training_batches
         open_source = sources.open_source
         own = {"settings": Augment()}
+        of_reader, readers._CACHE_BYTES = {}, cache
         strategy = (tf.distribute.get_strategy(),)
-    if not kept:
-        readers._CACHE_BYTES = 0
-        readers.Reader._keep = lambda *arguments: None
     folder = os.path.commonpath(list(map(os.path.dirname, files)))
     batch = min(BATCH, count)
     batches = training_batches(
-        readers.Reader(open_source(folder)),
+        readers.Reader(open_source(folder), **of_reader),
         *strategy,
         seed=0,
         batch_size=batch,

@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(photos, tmp_path):
         tmp_path / "recipe.py",
         photos,
         optimizer=dataclasses.replace(
-            tiny.CONFIG.optimizer, name="sgd", base_lr=1e30
+            tiny.CONFIG.optimizer, name="sgd", base_lr=1e9, weight_decay=1e9
         ),
         train=Train(log_steps=1, eval_epochs=0),
     )

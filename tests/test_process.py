@@ -92,23 +92,26 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     photos, tmp_path
 ):
     """SIGKILL at a random step, SIGTERM later, then to the end: same bits."""
-    undisturbed = start(photos, f"{tmp_path}/undisturbed")
-    finish(undisturbed)
+
+    def begin(name):  # Long enough to be still at work when it is stopped.
+        return start(photos, f"{tmp_path}/{name}", epochs=60)
+
+    finish(begin("undisturbed"))
 
     workdir = f"{tmp_path}/disturbed"
-    killed = start(photos, workdir)
+    killed = begin("disturbed")
     wait_for_step(workdir, random.randint(1, 12))
     time.sleep(random.uniform(0, 0.2))
     killed.kill()
     killed.communicate()
 
-    preempted = start(photos, workdir)
+    preempted = begin("disturbed")
     wait_for_step(workdir, 16)
     preempted.send_signal(signal.SIGTERM)
     said = finish(preempted, status=75)
     assert "SIGTERM" in said and "resumes from here" in said
 
-    finish(start(photos, workdir))
+    finish(begin("disturbed"))
     assert_same_end(f"{tmp_path}/undisturbed", workdir)
 
 

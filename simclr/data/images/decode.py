@@ -44,7 +44,10 @@ class OrdinaryJpeg:
     Attributes:
         shape: (height, width) of what `decode` gives, pixels.
         num_bytes: memory that it holds.
+        is_sound: bool, whether it was decoded whole, and without a complaint.
     """
+
+    is_sound = False
 
     def __init__(self, data, frame):
         self.num_bytes = len(data)
@@ -57,13 +60,15 @@ class OrdinaryJpeg:
         turned = 5 <= frame.orientation <= 8
         self.shape = (width, height) if turned else (height, width)
 
-    def pixels(self, divisor=1, room=None):
+    def pixels(self, divisor=1, room=None, rows=None):
         """Decodes it.
 
         Args:
             divisor: 1, 2, 4 or 8: this part of `shape` is enough, rounded up.
             room: uint8 array to decode into where it is large enough; None:
                 memory of their own.
+            rows: int, how many of `shape` matter, from the top, of an image
+                that was sound; None: all.
 
         Returns:
             uint8 [h, w, 3] RGB of `shape` or, where that can be, of the part
@@ -81,7 +86,15 @@ class OrdinaryJpeg:
             pixels = self._frame.height * self._frame.width
         with one_large(pixels):
             try:
-                return jpeg.pixels(self._data, self._frame, divisor, room)
+                image = jpeg.pixels(
+                    self._data,
+                    self._frame,
+                    divisor,
+                    room,
+                    rows and rows * self._divisor,
+                )
+                self.is_sound = rows is None
+                return image
             except ValueError:  # Pillow tells damage from what can be borne.
                 pass
         return decode_by_pillow(self._data)
@@ -94,12 +107,14 @@ class Decoded:
         array: uint8 [h, w, 3].
     """
 
+    is_sound = False  # Nothing is left to decode.
+
     def __init__(self, array):
         self.num_bytes = array.nbytes
         self._array = array
         self.shape = array.shape[:2]
 
-    def pixels(self, divisor=1, room=None):
+    def pixels(self, divisor=1, room=None, rows=None):
         """The image, whatever part of it is enough."""
         return self._array
 

@@ -8,6 +8,7 @@ left to decode.py, whose decisions and pixels, bit for bit, are the same.
 import io
 import typing
 
+import numpy as np
 import simplejpeg
 from PIL import JpegImagePlugin
 
@@ -26,6 +27,9 @@ _SCAN, _EXIF = 0xDA, 0xE1
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 # Tables, restart intervals, comments and applications' own segments.
 _PASSED_OVER = frozenset([0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)])
+# Rows below the last one that matters, of the decoded size: libjpeg smooths
+# colours over one, and a box may be rounded to one more.
+_MARGIN = 2
 # A segment without these bytes says nothing of orientation.
 _OF_ORIENTATION = b"\x01\x12", b"\x12\x01", b"tiff:Orientation"
 
@@ -36,6 +40,7 @@ class Frame(typing.NamedTuple):
     height: int  # As stored, before it is turned.
     width: int
     progressive: bool
+    height_at: int = 0  # Where data says so; 0: rows are not stored in turn.
     orientation: int = 1  # A key of TURNS; others: as it is.
 
 
@@ -49,7 +54,7 @@ def scan(data):
         Frame; None where anything is not as in an ordinary JPEG: 8 bits, grey
         or three colours, sequential or progressive, in Huffman's code.
     """
-    frame, told, place = None, [], 2
+    frame, colours, told, place = None, 0, [], 2
     end = len(data) - 4
     if data[:2] != b"\xff\xd8":
         return None
@@ -59,16 +64,21 @@ def scan(data):
         if lead != 0xFF or length < 2 or place + 2 + length > len(data):
             return None
         if marker == _SCAN:
+            several = data[place + 4 : place + 5] != bytes([colours])
+            if frame and (frame.progressive or several):
+                frame = frame._replace(height_at=0)
             return frame and _turned(frame, b"".join(told), data)
         if marker in (_BASELINE, _EXTENDED, _PROGRESSIVE):
             if frame or length < 8 or data[place + 4] != 8:
                 return None
-            if data[place + 9] not in (1, 3):
+            colours = data[place + 9]
+            if colours not in (1, 3):
                 return None
             frame = Frame(
                 data[place + 5] << 8 | data[place + 6],
                 data[place + 7] << 8 | data[place + 8],
                 marker == _PROGRESSIVE,
+                place + 5,
             )
         elif marker not in _PASSED_OVER:
             return None
@@ -79,7 +89,7 @@ def scan(data):
     return None
 
 
-def pixels(data, frame, divisor, room=None):
+def pixels(data, frame, divisor, room=None, rows=None):
     """Decodes an ordinary JPEG, turned as it says.
 
     Args:
@@ -89,13 +99,21 @@ def pixels(data, frame, divisor, room=None):
             that the smaller transform takes.
         room: uint8 array of at least the size of the pixels, to decode into;
             None: memory of their own.
+        rows: int, how many of frame.height matter, from the top; None: all.
+            Of a sound image no more are decoded, where they are stored in
+            turn; what lies below them then does not matter.
 
     Returns:
         uint8 [h, w, 3] RGB, maybe a view whose rows are not in order.
 
     Raises:
-        simplejpeg's ValueError: it is damaged, however little.
+        simplejpeg's ValueError: it is damaged, however little. With `rows`,
+            damage may go unseen.
     """
+    if rows is not None and frame.height_at and frame.orientation not in TURNS:
+        rows += _MARGIN * divisor
+        if rows < frame.height:
+            return _first_rows(data, frame, divisor, room, rows)
     stored = simplejpeg.decode_jpeg(
         data,
         min_height=-(-frame.height // divisor),  # Rounded up, as libjpeg does.
@@ -104,6 +122,23 @@ def pixels(data, frame, divisor, room=None):
     )
     turn = TURNS.get(frame.orientation)
     return stored if turn is None else turn(stored)
+
+
+def _first_rows(data, frame, divisor, room, rows):
+    """The image, decoded as if it had ended after `rows` of its rows."""
+    height, width = (-(-side // divisor) for side in frame[:2])
+    if room is None:
+        room = np.empty(height * width * 3, np.uint8)
+    at = frame.height_at
+    decoded = simplejpeg.decode_jpeg(
+        b"".join([data[:at], rows.to_bytes(2, "big"), data[at + 2 :]]),
+        min_height=-(-rows // divisor),
+        min_width=width,
+        buffer=room,
+        strict=False,  # It warns of the bytes that are left.
+    )
+    assert decoded.shape[1] == width
+    return room.reshape(-1)[: height * width * 3].reshape(height, width, 3)
 
 
 def _turned(frame, told, data):

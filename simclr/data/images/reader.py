@@ -38,6 +38,7 @@ class Reader:
         self.source = source
         self.bad = {}
         self._bad_indices = set()
+        self._sound = np.zeros(len(source), bool)
         self._cache = {}
         self._cache_left = cache_bytes
         self._lock = threading.Lock()
@@ -110,23 +111,30 @@ class Reader:
             f"{shlex.quote(self.source.name)}."
         )
 
-    def pixels(self, picture, found, *, divisor=1, room=None):
+    def pixels(self, picture, found, *, divisor=1, room=None, rows=None):
         """Decodes what was opened.
+
+        An image is decoded whole when it is met first: so whether it can be
+        read never depends on the rows that matter.
 
         Args:
             picture, found: what `open` gave.
-            divisor, room: as in decode.OrdinaryJpeg.pixels.
+            divisor, room, rows: as in decode.OrdinaryJpeg.pixels.
 
         Returns:
             uint8 [h, w, 3]; None where it is unreadable after all: `open`
             then gives another.
         """
         kept = divisor == 1 and 3 * math.prod(picture.shape) <= self._cache_left
+        if kept or not self._sound[found]:
+            rows = None
         try:
-            image = picture.pixels(divisor, None if kept else room)
+            image = picture.pixels(divisor, None if kept else room, rows)
         except ValueError as error:
             self._note_bad(found, error)
             return None
+        if picture.is_sound:
+            self._sound[found] = True
         if kept:
             self._keep(found, image)
         return image

@@ -101,11 +101,16 @@ def _cut(reader, part, index, crop_seeds, mirrored, views, found, areas):
     rows = [row for row, _, _ in part]
     boxes = _boxes(shapes, crop_seeds[rows], areas, size)
     smallest = boxes[..., 2:].min(axis=(1, 2)).tolist()
+    bottoms = (boxes[..., 0] + boxes[..., 2]).max(axis=1).tolist()
     space = np.empty(3 * max(height * width for height, width in shapes), "B")
-    for (row, picture, at), box, side in zip(part, boxes.tolist(), smallest):
+    for (row, picture, at), box, side, bottom in zip(
+        part, boxes.tolist(), smallest, bottoms
+    ):
         shape = picture.shape
         divisor = _divisor(side, size)
-        image = reader.pixels(picture, at, divisor=divisor, room=space)
+        image = reader.pixels(
+            picture, at, divisor=divisor, room=space, rows=bottom
+        )
         if image is None:
             image, _, at = reader.load_labelled(index[row])
             shape = image.shape[:2]
