@@ -88,7 +88,7 @@ def test_what_has_no_rows_in_turn_is_decoded_whole(data, heights):
     assert heights == [HEIGHT, HEIGHT]
 
 
-def views(reader, count):
+def views(reader, count=1, *, area=(0.08, 0.2), size=16):
     """What a batch sees of images 0 and 1, `count` times one after another."""
     seeds = np.arange(8, dtype=np.int32).reshape(2, 2, 2)
     return [
@@ -97,8 +97,8 @@ def views(reader, count):
             np.arange(2),
             seeds,
             np.ones([2, 2], np.float32),
-            size=16,
-            areas=[(0.08, 0.2)] * 2,
+            size=size,
+            areas=[area] * 2,
             flip_probs=[0.5] * 2,
             rooms=Rooms(),
         )
@@ -118,6 +118,35 @@ def test_a_truncated_image_is_refused_whatever_rows_matter():
     """Else a resumed run would take it where the one before replaced it."""
     cut_short = encoded()[:-300]
     reader = Reader(ListSource([cut_short, encoded()]), cache_bytes=0)
-    for _, found in views(reader, 2):
-        assert found.tolist() == [1, 1]
+    # Large boxes, small views: what replaces it is decoded at half its size.
+    first, second = views(reader, 2, area=(0.8, 1.0), size=8)
+    assert first[1].tolist() == second[1].tolist() == [1, 1]
+    np.testing.assert_array_equal(first[0], second[0])
     assert list(reader.bad) == ["item/0"]
+
+
+def test_an_image_that_is_cut_short_later_is_refused():
+    items = [encoded(), encoded("L")]
+    reader = Reader(ListSource(items), cache_bytes=0)
+    assert views(reader)[0][1].tolist() == [0, 1]
+    items[0] = items[0][:-300]
+    assert views(reader)[0][1].tolist() == [1, 1]
+
+
+def test_what_is_kept_changes_no_view():
+    """A resumed run has kept nothing yet."""
+    source = ListSource([encoded(), encoded("L")])
+    keeps = Reader(source)
+    for index in range(2):
+        keeps.load(index)
+        assert keeps.is_kept(index)
+    large = {"area": (0.8, 1.0), "size": 8}
+    [(kept, _)] = views(keeps, **large)
+    [(fresh, _)] = views(Reader(source), **large)
+    np.testing.assert_array_equal(kept, fresh)
+
+
+def test_a_file_that_is_mostly_no_picture_is_not_copied(heights):
+    image = open_image(encoded() + bytes(3 * HEIGHT * WIDTH))
+    image.pixels(rows=20)
+    assert heights == [HEIGHT]

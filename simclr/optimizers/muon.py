@@ -10,7 +10,7 @@ import tensorflow as tf
 from simclr.optimizers.with_momentum import WithMomentum
 
 # Of the iteration x <- a x + (b x x' + c (x x')^2) x, as published: singular
-# values from 0.01 to 1 come within [0.7, 1.2] in five steps.
+# values from 0.01 to 1 come within [0.68, 1.14] in five steps.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 

@@ -47,7 +47,7 @@ class OrdinaryJpeg:
         is_sound: bool, whether it was decoded whole, and without a complaint.
     """
 
-    is_sound = False
+    is_sound = was_jpeg = False
 
     def __init__(self, data, frame):
         self.num_bytes = len(data)
@@ -105,11 +105,14 @@ class Decoded:
 
     Args:
         array: uint8 [h, w, 3].
+        was_jpeg: bool, it comes of an OrdinaryJpeg, which can be decoded at a
+            part of its size: that is another picture than the array reduced.
     """
 
     is_sound = False  # Nothing is left to decode.
 
-    def __init__(self, array):
+    def __init__(self, array, was_jpeg=False):
+        self.was_jpeg = was_jpeg
         self.num_bytes = array.nbytes
         self._array = array
         self.shape = array.shape[:2]

@@ -110,7 +110,7 @@ def pixels(data, frame, divisor, room=None, rows=None):
         simplejpeg's ValueError: it is damaged, however little. With `rows`,
             damage may go unseen.
     """
-    if rows is not None and frame.height_at and frame.orientation not in TURNS:
+    if rows is not None and _in_turn(data, frame):
         rows += _MARGIN * divisor
         if rows < frame.height:
             return _first_rows(data, frame, divisor, room, rows)
@@ -122,6 +122,13 @@ def pixels(data, frame, divisor, room=None, rows=None):
     )
     turn = TURNS.get(frame.orientation)
     return stored if turn is None else turn(stored)
+
+
+def _in_turn(data, frame):
+    """Whether its first rows can be decoded alone, in less time."""
+    as_stored = frame.height_at and frame.orientation not in TURNS
+    # Else most of the file is something else, such as a film, long to copy.
+    return as_stored and len(data) < 3 * frame.height * frame.width
 
 
 def _first_rows(data, frame, divisor, room, rows):

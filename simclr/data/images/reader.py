@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from simclr.data.images.decode import Decoded, open_image
+from simclr.data.images.decode import Decoded, OrdinaryJpeg, open_image
 from simclr.messages.errors import InputError
 
 # Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
@@ -38,7 +38,7 @@ class Reader:
         self.source = source
         self.bad = {}
         self._bad_indices = set()
-        self._sound = np.zeros(len(source), bool)
+        self._sound = np.zeros(len(source), np.int64)  # Bytes of those.
         self._cache = {}
         self._cache_left = cache_bytes
         self._lock = threading.Lock()
@@ -114,8 +114,9 @@ class Reader:
     def pixels(self, picture, found, *, divisor=1, room=None, rows=None):
         """Decodes what was opened.
 
-        An image is decoded whole when it is met first: so whether it can be
-        read never depends on the rows that matter.
+        An image is decoded whole when it is met first, or has another length:
+        so whether it can be read never depends on the rows that matter. What
+        it is does not depend on what is kept, which a resumed run has not.
 
         Args:
             picture, found: what `open` gave.
@@ -126,17 +127,19 @@ class Reader:
             then gives another.
         """
         kept = divisor == 1 and 3 * math.prod(picture.shape) <= self._cache_left
-        if kept or not self._sound[found]:
-            rows = None
         try:
+            if divisor > 1 and picture.was_jpeg:
+                picture = self._open(found)
+            if kept or self._sound[found] != picture.num_bytes:
+                rows = None
             image = picture.pixels(divisor, None if kept else room, rows)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._note_bad(found, error)
             return None
         if picture.is_sound:
-            self._sound[found] = True
+            self._sound[found] = picture.num_bytes
         if kept:
-            self._keep(found, image)
+            self._keep(found, image, isinstance(picture, OrdinaryJpeg))
         return image
 
     def _open(self, index):
@@ -166,9 +169,9 @@ class Reader:
                 time.sleep(pause_s)
         return self.source.read(index)
 
-    def _keep(self, index, image):
+    def _keep(self, index, image, was_jpeg):
         """Into the cache, as long as there is room."""
         with self._lock:
             if index not in self._cache and image.nbytes <= self._cache_left:
                 self._cache_left -= image.nbytes
-                self._cache[index] = Decoded(image)
+                self._cache[index] = Decoded(image, was_jpeg)

@@ -99,29 +99,22 @@ def _cut(reader, part, index, crop_seeds, mirrored, views, found, areas):
     size = views[0].shape[1]
     shapes = [picture.shape for _, picture, _ in part]
     rows = [row for row, _, _ in part]
-    boxes = _boxes(shapes, crop_seeds[rows], areas, size)
-    smallest = boxes[..., 2:].min(axis=(1, 2)).tolist()
-    bottoms = (boxes[..., 0] + boxes[..., 2]).max(axis=1).tolist()
+    boxes = _boxes(shapes, crop_seeds[rows], areas, size).tolist()
     space = np.empty(3 * max(height * width for height, width in shapes), "B")
-    for (row, picture, at), box, side, bottom in zip(
-        part, boxes.tolist(), smallest, bottoms
-    ):
-        shape = picture.shape
-        divisor = _divisor(side, size)
-        image = reader.pixels(
-            picture, at, divisor=divisor, room=space, rows=bottom
-        )
-        if image is None:
-            image, _, at = reader.load_labelled(index[row])
-            shape = image.shape[:2]
-            [box] = _boxes([shape], crop_seeds[[row]], areas, size).tolist()
+    for (row, picture, at), box in zip(part, boxes):
+        image = _decoded(reader, picture, at, box, size, space)
+        while image is None:
+            picture, at = reader.open(index[row])
+            one = _boxes([picture.shape], crop_seeds[[row]], areas, size)
+            [box] = one.tolist()
+            image = _decoded(reader, picture, at, box, size, space)
         found[row] = at
         for view, out in enumerate(views):
             cut(
                 image,
                 box[view],
                 out[row],
-                shape=shape,
+                shape=picture.shape,
                 mirrored=mirrored[row, view],
             )
 
@@ -144,10 +137,16 @@ def _boxes(shapes, seeds, areas, size):
     return boxes
 
 
-def _divisor(side, size):
-    """What a decode may reduce by, where the shortest side cut is `side`."""
-    most = side // (_ENOUGH * size)
-    return 1 if most < 2 else 1 << (min(most, 8).bit_length() - 1)
+def _decoded(reader, picture, at, box, size, space):
+    """As much of an image as its boxes need; None: it is unreadable."""
+    most = min(min(side[2:]) for side in box) // (_ENOUGH * size)
+    return reader.pixels(
+        picture,
+        at,
+        divisor=1 if most < 2 else 1 << (min(most, 8).bit_length() - 1),
+        room=space,
+        rows=max(top + height for top, _, height, _ in box),
+    )
 
 
 def batches_at_once(n):

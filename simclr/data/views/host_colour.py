@@ -18,7 +18,7 @@ from simclr.data.views.view_draws import draw_name
 
 _GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
 _EACH = np.eye(3, dtype=np.float32)
-# A blur's taps this many deviations out weigh less than 2e-6 together.
+# A blur's taps this many deviations out weigh less than 1e-5 together.
 _FAR = 4.5
 
 
