@@ -26,7 +26,7 @@ os.environ.update(
 )
 # Read by TensorFlow at import; the command line sets the same (__main__.py).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import pytest

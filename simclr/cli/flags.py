@@ -8,7 +8,35 @@ from simclr.commands.definition import Argument
 DEBUG = Argument("debug", bool, "Show tracebacks and logs.", False)
 
 
-_NUMBERS = {int: flags.DEFINE_integer, float: flags.DEFINE_float}
+class _Plain:
+    """A parser of absl's that says what it takes in plain words."""
+
+    def parse(self, argument):
+        try:
+            return super().parse(argument)
+        except (TypeError, ValueError):
+            ends = [
+                f" {word} {bound:,}"
+                for word, bound in (
+                    ("of at least", self.lower_bound),
+                    ("of at most", self.upper_bound),
+                )
+                if bound is not None
+            ]
+            raise ValueError(
+                f"it must be {self.word}{' and'.join(ends)}"
+            ) from None
+
+
+class _Whole(_Plain, flags.IntegerParser):
+    word = "a whole number"
+
+
+class _Number(_Plain, flags.FloatParser):
+    word = "a number"
+
+
+_NUMBERS = {int: _Whole, float: _Number}
 
 
 def define(arguments, values):
@@ -36,8 +64,10 @@ def _define(argument, values):
     elif argument.kind is bool:
         flags.DEFINE_boolean(name, default, words, **here)
     elif argument.kind in _NUMBERS:
-        here |= {"lower_bound": argument.least, "upper_bound": argument.most}
-        _NUMBERS[argument.kind](name, default, words, **here)
+        parser = _NUMBERS[argument.kind](
+            lower_bound=argument.least, upper_bound=argument.most
+        )
+        flags.DEFINE(parser, name, default, words, **here)
     elif argument.repeatable:
         flags.DEFINE_multi_string(name, list(default), words, **here)
     elif argument.kind is tuple:

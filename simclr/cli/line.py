@@ -46,6 +46,10 @@ def main(argv, commands, usage):
         return 0
     try:
         command, values, words = parse(argv, commands)
+    except flags.UnrecognizedFlagError as error:
+        hint = _of_setting(error.flagname, commands[argv[0]])
+        say(f"simclr: {joined(str(error))}{hint or ' (see --help)'}")
+        return 2
     except flags.Error as error:
         say(f"simclr: {joined(str(error))} (see --help)")
         return 2
@@ -91,11 +95,31 @@ def parse(argv, commands):
     values = _flag_values(command)
     words = values(argv)[1:]
     if len(words) != len(command.words):
+        hint = ""
+        if _takes_settings(command) and any("=" in word for word in words):
+            hint = " (one --set for each setting)"
         raise InputError(
             f"usage: {_usage(name, command)}; got "
-            f"{' '.join(words) or 'no argument'}"
+            f"{' '.join(words) or 'no argument'}{hint}"
         )
     return command, values, words
+
+
+def _takes_settings(command):
+    return any(argument.name == "set" for argument in command.arguments)
+
+
+def _of_setting(flag, command):
+    """How to say a setting that was taken for a flag; "" for what is none."""
+    from simclr.config.schema import Config
+    from simclr.config.values import keys
+
+    found = [
+        key
+        for key in keys(Config)
+        if _takes_settings(command) and flag in (key, key.rpartition(".")[2])
+    ]
+    return f". It is a setting: --set {found[0]}=VALUE." if found else ""
 
 
 def _joined(argv, commands):

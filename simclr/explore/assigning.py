@@ -11,8 +11,7 @@ import pyarrow as pa
 from simclr.executors import HERE
 from simclr.explore import known_images
 from simclr.explore.clusters.day import Day, one_day
-from simclr.explore.space import REFERENCE, read, write
-from simclr.messages.errors import InputError
+from simclr.explore.space import REFERENCE, no_clusters, read, write
 
 # What decides which of two duplicates is kept, and what a report says.
 _FACTS = ["id", "day", "width", "height", "sharpness", "time"]
@@ -60,7 +59,7 @@ def assign(store, *, day, seed=0, executor=HERE):
     """
     space = read(store)
     if space is None:
-        raise InputError(f"{store.path} has no clusters: simclr cluster it.")
+        raise no_clusters(store.path)
     where = unassigned(store)
     known_images.release(store)
     images = store.read(_FACTS, where=where)

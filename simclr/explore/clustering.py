@@ -20,7 +20,14 @@ from simclr.explore.clusters import (
     state,
     whiten,
 )
-from simclr.explore.space import FITTED, REFERENCE, Space, read, write
+from simclr.explore.space import (
+    FITTED,
+    REFERENCE,
+    Space,
+    no_clusters,
+    read,
+    write,
+)
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
@@ -257,7 +264,7 @@ def name(store, path):
     """
     space = read(store)
     if space is None:
-        raise InputError(f"{store.path} has no clusters: simclr cluster it.")
+        raise no_clusters(store.path)
     names = list(space.clusters.names)
     for number, text in _names(path).items():
         (row,) = space.clusters.rows_of([number])

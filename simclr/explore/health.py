@@ -7,7 +7,7 @@ import numpy as np
 
 from simclr.explore.clusters import sample
 from simclr.explore.drift import reference, verdict
-from simclr.explore.space import read
+from simclr.explore.space import no_clusters, read
 from simclr.explore.store.cells import quoted
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
@@ -32,7 +32,7 @@ def health(store, *, day="", seed=0):
     """
     space = read(store)
     if space is None:
-        raise InputError(f"{store.path} has no clusters: simclr cluster it.")
+        raise no_clusters(store.path)
     if not day:
         days = store.read(["day"])["day"].unique().drop_null().to_pylist()
         day = max(days, default="")

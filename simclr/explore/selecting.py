@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from simclr.explore.choosing import balance, rule
-from simclr.explore.space import read
+from simclr.explore.space import no_clusters, read
 from simclr.messages.errors import InputError
 
 
@@ -48,7 +48,7 @@ def select(store, count, *, labels=None, seed=0):
     """
     space = read(store)
     if space is None:
-        raise InputError(f"{store.path} has no clusters: simclr cluster it.")
+        raise no_clusters(store.path)
     # One of several duplicates is enough, unless it is labelled.
     where = f"{store.live} and {store.current.column('duplicate')} is null"
     rows = store.read(["id", "cluster", "label"], where=where)

@@ -6,6 +6,7 @@ Letters: k = clusters, d = dimensions, f = features, r = rows of the reference.
 """
 
 import dataclasses
+import shlex
 
 import numpy as np
 import pyarrow as pa
@@ -192,3 +193,9 @@ def _bytes(rows):
 def _rows(data, whitening):
     width = whitening.axes.shape[1]
     return np.frombuffer(data, np.float16).reshape(-1, width)
+
+
+def no_clusters(path):
+    """What is said of a store that has none: an InputError."""
+    command = f"simclr cluster {shlex.quote(path)}"
+    return InputError(f"{path} has no clusters yet: `{command}` finds them.")

@@ -8,6 +8,7 @@ import mmap
 import os
 
 from simclr.messages.errors import InputError
+from simclr.storage import missing
 from simclr.storage.regular import regular
 
 KERAS, SAVED_MODEL, ONNX = "Keras", "SavedModel", "ONNX"
@@ -48,7 +49,7 @@ def require(path):
             os.close(regular(path, os.O_RDONLY))
         return kind
     if not os.path.exists(path):
-        raise InputError(f"There is no {path}.")
+        raise InputError(f"There is no {path}. {missing.hint(path)}")
     raise InputError(f"{path} is no frozen encoder: {SPELLINGS}.")
 
 

@@ -80,8 +80,8 @@ def compare(workdir, old, new, before, now, *, new_images=False):
         (free if same else others).append(f"{key}: {was!r} -> {value!r}")
     if others:
         raise InputError(
-            f"{workdir} holds another run ({'; '.join(others[:4])}); choose "
-            "another --workdir, or delete that folder."
+            f"{workdir} holds another run ({'; '.join(others[:4])}); say "
+            "what it began with, or choose another --workdir."
         )
     for path, digest in now.get("origins", {}).items():
         noted = before.get("origins", {}).get(path)

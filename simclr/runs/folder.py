@@ -10,7 +10,7 @@ from simclr import config as config_lib
 from simclr.messages.errors import InputError
 from simclr.messages.hints import shown
 from simclr.runs import checkpoint, continuing, older
-from simclr.storage import json_text
+from simclr.storage import json_text, missing
 from simclr.storage.lock import locked
 from simclr.storage.regular import regular
 from simclr.storage.whole import remove_unfinished, write_whole
@@ -205,6 +205,10 @@ def read_config(workdir):
         with open(path, "rb", opener=regular) as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
+        if not os.path.exists(workdir):
+            why = missing.hint(workdir)
+            why = f"There is no run folder {workdir}. {why}"
+            raise InputError(why) from None
         why = "is a file" if os.path.isfile(workdir) else "has no config.json"
         raise InputError(
             f"{workdir} is no run folder: it {why}. `simclr import` makes a "

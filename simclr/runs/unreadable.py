@@ -61,10 +61,10 @@ class UnreadableImages:
         most = self._max_share * len(self._reader.source)
         if len(bad) > (max(most, 1) if most else 0):
             error = InputError(
-                f"{len(bad)} of {len(self._reader.source)} images are "
-                f"unreadable, over data.max_bad_share={self._max_share:g}; "
-                f"they are listed in {self._workdir}/{self._name}. Run simclr "
-                "check."
+                f"At least {len(bad)} of {len(self._reader.source)} images are "
+                f"unreadable, over data.max_bad_share={self._max_share:g}: "
+                f"{self._workdir}/{self._name} lists those met so far, simclr "
+                "check all. Leave them out, or allow a larger share."
             )
             if self._ask is None:
                 raise error

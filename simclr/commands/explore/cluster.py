@@ -9,7 +9,9 @@ from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
 from simclr.messages.say import say, show
+from simclr.storage import missing
 
 WAYS = ("kmeans", "head", "hdbscan")
 
@@ -85,6 +87,8 @@ def cluster(
     from simclr.explore.reports import of_clusters, typed
     from simclr.explore.store.store import Store, held
 
+    if names and not os.path.exists(names):
+        raise InputError(f"There is no {names}. {missing.hint(names)}")
     opened = Store(store)
     out = folders.report_folder(opened, out, "clusters")
     day = days.checked(day)
@@ -132,15 +136,16 @@ def _say(found, store, out, names):
             one for one in found.choice.stabilities if one.k == found.choice.k
         )
         show(
-            f"k         {best.k}: fits of different images agree by "
-            f"{best.mean:.2f}, where 1 is in all (adjusted Rand index, spread "
-            f"{best.spread:.2f})"
+            f"k         {best.k}: clusters fitted to different images agree "
+            f"by {best.mean:.2f}; 1 would be the same clusters (adjusted Rand "
+            f"index, spread {best.spread:.2f})"
         )
         others = [k for k in found.choice.layers if k != best.k]
         if others:
             show(
-                f"          {', '.join(map(str, others))} agree more than the "
-                "numbers next to them: --k takes one of them"
+                "          coarser or finer clusters that are sure, too: --k="
+                f"{', '.join(map(str, others[:-1]))}"
+                f"{' or ' if others[1:] else ''}{others[-1]}"
             )
     if found.matched:
         counts = {

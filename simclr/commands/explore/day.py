@@ -1,7 +1,6 @@
 """`simclr day`: what a day's new images are, in one command."""
 
 import os
-import shlex
 from typing import Annotated
 
 from simclr.commands import arguments
@@ -9,7 +8,6 @@ from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.commands.explore import days, folders
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 Out = Annotated[
@@ -57,9 +55,7 @@ def day(
     train_data.require_there(data)
     day = days.checked(day)
     if space.read(opened) is None:
-        raise InputError(
-            f"{store} has no clusters: simclr cluster {shlex.quote(store)}."
-        )
+        raise space.no_clusters(store)
     out = folders.report_folder(opened, out, "days", day, data=data)
     devices = take_devices(strategy, replicas, engine)
     from simclr.commands.explore.vectors import into_store

@@ -8,12 +8,13 @@ from simclr.commands.definition import command
 from simclr.commands.devices import take_devices
 from simclr.commands.explore import folders
 from simclr.messages.counts import counted
+from simclr.messages.errors import InputError
 from simclr.messages.say import show
 
 Query = Annotated[
     arguments.Path,
     "An image file, a folder or other images, or the id of an image that is in "
-    "the store.",
+    "the store, or its end.",
 ]
 Count = Annotated[int, "Neighbours of each image.", arguments.AtLeast(1)]
 Out = Annotated[
@@ -70,9 +71,11 @@ def neighbours(
             show(f"Index     recall@10 against an exact search: {recall:.3f}")
     images, own = {}, None
     names = [files.absolute(query)] if os.path.isfile(query) else [query]
-    if opened.has(names[0]):
+    if known := opened.named(names[0]):
+        names = [known]
         vectors, own = looking_up.vectors_of(opened, names)
     else:
+        _require_there(opened, query)
         devices = take_devices(strategy, replicas, engine)
         from simclr.commands.explore.vectors.queries import embedded
 
@@ -82,3 +85,18 @@ def neighbours(
     show(found.why)
     show(f"{counted(len(names), 'query', 'queries')}; look at {out}")
     return found.table
+
+
+def _require_there(store, query):
+    """Stops where a query is nothing, before TensorFlow is waited for."""
+    from simclr.data.sources.registry import local_folder
+    from simclr.storage import missing
+
+    path = local_folder(query)
+    if path and not os.path.exists(path):
+        example = next(store.scan(["id"], batch_size=1))["id"][0].as_py()
+        raise InputError(
+            f"{query!r} is no file or folder, and not one image of "
+            f"{store.path}, where ids are such as {example!r}. "
+            f"{missing.hint(path)}"
+        )

@@ -72,7 +72,7 @@ def distill(
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, students.TASKS, overrides)
-    train_data.require_there(data, eval_data)
+    train_data.require_there(data, eval_data, labels=(labels, eval_labels))
     data = train_data.with_keep(data, keep)
     wanted = students.wanted(recipe, overrides, teacher, preprocessing)
     name = os.path.splitext(os.path.basename(wanted.teachers[0]))[0]

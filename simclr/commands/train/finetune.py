@@ -73,10 +73,11 @@ def finetune(
         )
     from simclr.commands.train import launch, starts, train_data
     from simclr.config import suggest_tasks
+    from simclr.data.labels import few
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "finetune", overrides)
-    train_data.require_there(data, eval_data)
+    train_data.require_there(data, eval_data, labels=(labels, eval_labels))
     init = launch.absolute_run(init)
     start = starts.find(init, recipe, overrides)
     if not workdir:
@@ -93,22 +94,24 @@ def finetune(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    launch.require_readable(
+    source = launch.require_readable(
         recipe,
         overrides,
         data=images,
         init="" if from_scratch else init,
     )
+    if source is not None and not label_fraction:
+        few.require_classes(source)
     devices = take_devices(strategy, replicas, engine, together=True)
     if label_fraction:
-        few = train_data.write_labels(
+        part = train_data.write_labels(
             images,
             label_fraction,
             _seed(recipe, overrides),
             workdir,
             devices.strategy,
         )
-        images = dataclasses.replace(images, labels=few)
+        images = dataclasses.replace(images, labels=part)
     chosen, notes = launch.chosen(
         recipe,
         origin,

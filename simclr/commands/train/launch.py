@@ -156,6 +156,9 @@ def require_readable(recipe, overrides, *, data, init="", goes_on=False):
         init: weights to start from; "": the recipe's, if any.
         goes_on: whether the start is behind the run: it need not be there.
 
+    Returns:
+        Source of the training images; None where it is not opened.
+
     Raises:
         InputError, OSError: images or labels that cannot be opened, or weights
             that cannot be read.
@@ -177,13 +180,18 @@ def require_readable(recipe, overrides, *, data, init="", goes_on=False):
             )
         weight_arrays.read_weights(absolute_run(config.init))
     data = train_data.absolute(config.data)
-    for source, labels in (
-        (data.source, data.labels),
-        (data.eval_source, data.eval_labels),
-    ):
-        far = files.is_remote(source) or source.startswith("tfds:")
-        if source and not far:
-            registry.open_source(source, labels=labels)
+    opened = [
+        registry.open_source(source, labels=labels)
+        if source
+        and not files.is_remote(source)
+        and not source.startswith("tfds:")
+        else None
+        for source, labels in (
+            (data.source, data.labels),
+            (data.eval_source, data.eval_labels),
+        )
+    ]
+    return opened[0]
 
 
 def absolute(config):
@@ -282,8 +290,8 @@ def scoring(run, config):
         config: Config.
     """
     needed = config.classifies and not config.data.eval_source
-    held_out = " --eval_data=IMAGES --eval_labels=labels.csv" if needed else ""
-    return f"simclr evaluate {run}{held_out}"
+    flags = " --eval_data=HELD_OUT --eval_labels=held_out.csv"
+    return f"simclr evaluate {run}{flags if needed else ''}"
 
 
 def speaker(devices):

@@ -74,7 +74,7 @@ def pipeline(
         said = with_teacher(said, launch.absolute_run(teacher))
     if not pretrained:  # Else those stages are done.
         require_teachers(recipe, said)
-    train_data.require_there(data, eval_data)
+    train_data.require_there(data, eval_data, labels=(labels, eval_labels))
     stages = starts.with_published(said)
     pretrained = launch.absolute_run(pretrained)
     if pretrained:

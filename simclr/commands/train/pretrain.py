@@ -61,7 +61,7 @@ def pretrain(
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "pretrain", overrides)
-    train_data.require_there(data, eval_data)
+    train_data.require_there(data, eval_data, labels=(labels, eval_labels))
     if not workdir:
         workdir = launch.default_workdir(config, data)
     data = train_data.with_keep(data, keep)

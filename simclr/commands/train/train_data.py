@@ -6,6 +6,7 @@ builds on.
 
 import dataclasses
 import os
+import shlex
 
 from simclr.config import Data
 from simclr.data.labels import spelling
@@ -14,19 +15,36 @@ from simclr.data.sources import registry
 from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.runs import folder as run_folder
-from simclr.storage import files
+from simclr.storage import files, missing
 
 
-def require_there(*specs):
-    """Refuses folders that are not there, before anything is started.
+def require_there(*specs, labels=()):
+    """Refuses what is not there, before anything is started.
+
+    Args:
+        *specs: images, as for open_source.
+        labels: their labels, as for open_source.
 
     Raises:
-        InputError: one is not.
+        InputError: a folder or a table is not there.
     """
     for spec in specs:
         path = registry.local_folder(spec)
         if path and not os.path.exists(path):
-            raise InputError(f"There is no folder {path}.")
+            raise InputError(f"There is no folder {path}. {missing.hint(path)}")
+    for table in filter(spelling.is_table, labels):
+        path = files.absolute(spelling.parts(table)[0])
+        if not files.is_remote(path) and not os.path.exists(path):
+            raise InputError(f"There is no table {path}. {_no_table(path)}")
+
+
+def _no_table(path):
+    """Where labels come from, of those that the page of a store saves."""
+    store, page = os.path.split(os.path.dirname(path))
+    if page == "page" and os.path.isdir(os.path.dirname(path)):
+        command = f"simclr page {shlex.quote(store)} --serve"
+        return f"`{command}` writes it with the first label that you give."
+    return missing.hint(path)
 
 
 def with_keep(data, keep):

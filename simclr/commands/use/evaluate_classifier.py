@@ -1,5 +1,6 @@
 """`simclr evaluate` of a classifier: accuracy, confusion, calibration."""
 
+import copy
 import json
 import os
 import re
@@ -96,6 +97,11 @@ def score(
     show(
         f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
     )
+    if seen := _trained_on(config, eval_data or data, source, rows):
+        show(
+            f"Note      {seen:,} of these images were trained on with their "
+            "labels: the score is of no use for others."
+        )
     part, logits = embed_part(
         infer,
         part,
@@ -175,6 +181,21 @@ def _images(workdir, own_data, data, labels, eval_data, eval_labels):
         )
         return source, known < 0
     return source, np.ones([len(source)], bool)
+
+
+def _trained_on(config, data, source, rows):
+    """How many of some images a classifier learned by their labels."""
+    own = config.data
+    if config.task != "finetune" or absolute(data) != own.source:
+        return 0
+    if not spelling.is_table(own.labels):
+        return len(rows)
+    try:
+        root = root_of(own.source)
+        known, _ = read_labels(own.labels, copy.copy(source), root)
+    except (OSError, InputError):  # The table is gone, or another one.
+        return 0
+    return int(np.sum(known[rows] >= 0))
 
 
 def match_classes(source, class_names, num_classes):

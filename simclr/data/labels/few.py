@@ -1,9 +1,29 @@
-"""A few of the labels, as many of each class, and their file."""
+"""Labels to learn from: enough of them, or a few, and their file."""
 
 import numpy as np
 
 from simclr.messages.errors import InputError
 from simclr.storage import tables
+
+
+def require_classes(source):
+    """The labelled rows of a source, int64 [m].
+
+    Raises:
+        InputError: it has no labels, or all of one class.
+    """
+    if source.labels is None:
+        raise InputError(
+            f"{source.unlabelled()}: fine-tuning needs some. Give "
+            "--labels=labels.csv (id,label)."
+        )
+    rows = np.flatnonzero(source.labels >= 0)
+    if len(np.unique(source.labels[rows])) < 2:
+        raise InputError(
+            f"All {len(rows)} labelled images of {source.name} are of one "
+            "class; fine-tuning needs at least two."
+        )
+    return rows
 
 
 def few_labels(source, fraction, seed=0):

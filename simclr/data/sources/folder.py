@@ -10,8 +10,7 @@ from simclr.data.shards.records import open_prepared
 from simclr.data.source import Source, printable
 from simclr.data.sources.manifest import list_images
 from simclr.messages.errors import InputError
-from simclr.messages.hints import near
-from simclr.storage import files, regular
+from simclr.storage import files, missing, regular
 
 
 def open_folder(path, name):
@@ -102,17 +101,7 @@ def _require_folder(given, root):
         raise InputError(
             f"{given!r} is a file; give the folder that holds the images.{hint}"
         )
-    parent = os.path.dirname(root)
-    while not os.path.isdir(parent):
-        root, parent = parent, os.path.dirname(parent)
-    name = os.path.basename(root)
-    meant = near(name, files.list_folder(parent))
-    hint = (
-        f"Did you mean {os.path.join(parent, meant)}?"
-        if meant
-        else f"{parent} exists, but has no {name!r}."
-    )
-    raise FileNotFoundError(f"{given!r} does not exist. {hint}")
+    raise FileNotFoundError(f"{given!r} does not exist. {missing.hint(root)}")
 
 
 def _nothing_there(given, manifest):

@@ -58,6 +58,6 @@ def unlabelled(count, labelled, budget):
     if not 1 <= budget <= free.sum():
         raise InputError(
             f"{budget} images cannot be chosen: {free.sum()} have no label; "
-            "say another n."
+            f"-n takes 1 to {free.sum()}."
         )
     return free

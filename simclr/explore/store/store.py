@@ -25,7 +25,7 @@ from simclr.explore.store.cells import fitted, quoted, to_array
 from simclr.explore.store.columns import Columns
 from simclr.explore.store.place import is_store
 from simclr.messages.errors import InputError
-from simclr.storage import files
+from simclr.storage import files, missing
 from simclr.storage.lock import locked
 
 _ENCODERS = b"simclr.encoders"  # A key of the table's metadata.
@@ -53,7 +53,10 @@ class Store(Columns, Beside):
     def __init__(self, path):
         self.path = files.absolute(path)
         if not is_store(path):
-            raise InputError(f"{path!r} is no store: `simclr embed` makes one.")
+            why = "" if os.path.exists(self.path) else missing.hint(self.path)
+            raise InputError(
+                f"{path!r} is no store: `simclr embed` makes one. {why}".strip()
+            )
         self.refresh()
 
     def refresh(self):
@@ -78,9 +81,18 @@ class Store(Columns, Beside):
         """A filter: rows with a vector of the current encoder, not gone."""
         return f"{self.current.column('model')} is not null and gone is null"
 
-    def has(self, name):
-        """Whether an image of this id is live."""
-        return self.count(f"{self.live} and id = {quoted(name)}") > 0
+    def named(self, name):
+        """The id of the live image that a user calls so; "" where none is.
+
+        Args:
+            name: str, its id; or the end of it, after a slash, if it is the
+                end of no other.
+        """
+        if self.count(f"{self.live} and id = {quoted(name)}"):
+            return name
+        ending = f"{self.live} and ends_with(id, {quoted(f'/{name}')})"
+        found = self.read(["id"], where=ending)["id"].to_pylist()
+        return found[0] if len(found) == 1 else ""
 
     def count(self, where=None):
         """How many rows there are; of those that are live where None."""

@@ -3,12 +3,11 @@
 Shapes: n = images per replica, k = classes.
 """
 
-import numpy as np
 import tensorflow as tf
 
+from simclr.data.labels.few import require_classes
 from simclr.data.sources.registry import open_source
 from simclr.data.sources.subset import Subset
-from simclr.messages.errors import InputError
 from simclr.models import classifier
 from simclr.training.tasks.task import Task
 
@@ -25,18 +24,7 @@ class Finetune(Task):
     def open_data(cls, config):
         """Those with a label."""
         source = open_source(config.data.source, labels=config.data.labels)
-        if source.labels is None:
-            raise InputError(
-                f"{source.unlabelled()}: fine-tuning needs some. Give "
-                "--labels=labels.csv (id,label)."
-            )
-        rows = np.flatnonzero(source.labels >= 0)
-        if len(np.unique(source.labels[rows])) < 2:
-            raise InputError(
-                f"All {len(rows)} labelled images of {source.name} are of one "
-                "class; fine-tuning needs at least two."
-            )
-        return Subset(source, rows), source.class_names
+        return Subset(source, require_classes(source)), source.class_names
 
     def build(self, num_classes):
         """Encoder, what is taken of the head, and the linear classifier."""

@@ -20,6 +20,7 @@ from simclr.training.tasks.objective import objective
 from simclr.training.tasks.task import Task
 
 _FEW = 100_000  # Images; with millions training from scratch is right.
+_VERY_FEW = 1000  # Of so few a student is no better (docs/students.md).
 
 
 class Pretrain(Task):
@@ -56,12 +57,18 @@ class Pretrain(Task):
                 "images would be their own negatives."
             )
         if not config.init and len(source) < _FEW:
+            better = (
+                "a published encoder as it is may be better, in no time: "
+                "simclr import"
+                if len(source) < _VERY_FEW
+                else "a student of a published encoder may be better in the "
+                "same time: simclr distill --teacher=ENCODER"
+            )
             source.notes = [
                 *source.notes,
-                f"{len(source):,} images are few to train from scratch on; a "
-                "student of a published encoder may be better in the same "
-                "time: simclr distill --teacher=ENCODER (docs/students.md "
-                "has figures, and where to get one)",
+                f"{len(source):,} images are few to train from scratch on; "
+                f"{better} (docs/students.md has figures, and where to get "
+                "one)",
             ]
         return source, source.class_names
 

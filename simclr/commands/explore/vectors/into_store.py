@@ -227,7 +227,10 @@ def _ended(store, facts, found, bad):
         left = store.count(f"{model} is null and gone is null")
         if not left:
             store.turn_to(encoder)
-            show(f"Encoder   {encoder.run}: its columns are the store's now")
+            show(
+                f"Encoder   {encoder.run}: the store's from now on; simclr "
+                "cluster fits clusters to its vectors"
+            )
         else:
             show(
                 f"Encoder   {encoder.run}: {counted(left, 'image')} of other "
