@@ -50,7 +50,10 @@ def test_proposes_the_number_of_parts(begun, capsys):
     found, _ = begun
     assert cli.main(["cluster", found.path, "--most=12"]) == 0
     said = capsys.readouterr()
-    assert f"k         {PARTS}: fits of different images agree by " in said.out
+    assert (
+        f"k         {PARTS}: clusters fitted to different images agree by "
+        in said.out
+    )
     assert said.err.endswith(f"Next: simclr page {found.path} --serve\n")
     folder = f"{found.path}/clusters"
     rows = pa.csv.read_csv(f"{folder}/k.csv").to_pylist()

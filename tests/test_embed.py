@@ -201,7 +201,7 @@ def test_an_image_that_was_damaged_is_gone(run, photos, tmp_path, capsys):
         assert embed(run, folder, out) == 0
         assert said in capsys.readouterr().out
     assert embed(other, folder, out) == 0
-    assert "its columns are the store's now" in capsys.readouterr().out
+    assert "the store's from now on" in capsys.readouterr().out
     image.write_bytes(good)
     assert embed(other, folder, out) == 0
     assert_holds(out, vectors_of(other, str(folder)))
@@ -218,7 +218,7 @@ def test_another_encoder(run, photos, expected, tmp_path, capsys):
     assert "4 images of other sources to embed" in capsys.readouterr().out
     assert_holds(out, expected | vectors_of(run, str(more)))
     assert embed(other, more, out) == 0
-    assert "its columns are the store's now" in capsys.readouterr().out
+    assert "the store's from now on" in capsys.readouterr().out
     both = vectors_of(other, photos) | vectors_of(other, str(more))
     found = assert_holds(out, both)
     assert found.current.number == 2
@@ -405,7 +405,7 @@ def test_a_day(run, photos, tmp_path, capsys):
     line = ["day", str(out), str(today), "--day=2026-01-02"]
     capsys.readouterr()
     assert cli.main(line) == 2
-    assert "has no clusters: simclr cluster" in capsys.readouterr().err
+    assert "has no clusters yet: `simclr cluster" in capsys.readouterr().err
     assert cli.main(["cluster", str(out), "--k=2", "--day=2026-01-01"]) == 0
     assert cli.main(["dedup", str(out)]) == 2, "too few for a threshold"
     assert cli.main(["dedup", str(out), "--threshold=0.9"]) == 0

@@ -149,6 +149,9 @@ def test_images_that_its_labels_csv_left_out(photos, tmp_path, capsys):
     status, said, _ = say(capsys, "evaluate", run)
     assert status == 0 and f"30 of {photos} without labels.csv" in said
     assert sum(map(sum, results(run)["rows"][0]["confusion"])) == 30
+    assert "trained on" not in said
+    status, said, _ = say(capsys, "evaluate", run, f"--eval_data={photos}")
+    assert status == 0 and "10 of these images were trained on" in said
 
 
 def test_a_class_that_it_does_not_know_is_named_and_a_miss(

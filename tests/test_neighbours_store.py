@@ -80,8 +80,20 @@ def test_by_an_index(begun, monkeypatch):
         assert looking_up.make_index(found) is None, "no image is new"
 
 
+def test_the_end_of_an_id_is_enough(begun):
+    found, _ = begun
+    assert found.named("/s/00007") == found.named("00007") == "/s/00007"
+    # A part of a name is none, and the end of all ids is no one's.
+    assert found.named("0007") == found.named("") == ""
+    short = simclr.neighbours(found.path, "00007", count=3, quiet=True)
+    full = simclr.neighbours(found.path, "/s/00007", count=3, quiet=True)
+    assert short.equals(full)
+
+
 def test_what_is_refused(begun, tmp_path):
     found, _ = begun
+    with pytest.raises(InputError, match=r"where ids are such as '/s/\d+'"):
+        simclr.neighbours(found.path, "nobody.jpg", quiet=True)
     with pytest.raises(InputError, match="is no run folder"):
         simclr.neighbours(
             found.path, str(tmp_path), run=str(tmp_path), quiet=True

@@ -87,7 +87,9 @@ def evaluate(
         )
     if classifier:
         classes.describe(run)  # What is none stops it here.
-    train_data.require_there(data, eval_data, labels=(labels, eval_labels))
+    train_data.require_there(
+        data, eval_data, labels=(labels, eval_data and eval_labels)
+    )
     devices = take_devices(strategy, replicas, engine)
     show(f"Devices   {devices.words}")
     given = {

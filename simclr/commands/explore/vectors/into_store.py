@@ -255,11 +255,16 @@ def _say(embedded, seconds):
         path = os.path.join(embedded.store, "unreadable.tsv")
         list_unreadable(path, embedded.unreadable)
     parts = {
-        name: getattr(embedded, name)
-        for name in ("new", "changed", "missing", "gone", "back")
+        "new": embedded.new,
+        "changed": embedded.changed,
+        "new to this encoder": embedded.missing,
+        "gone": embedded.gone,
+        "back": embedded.back,
     }
     words = ", ".join(f"{n:,} {name}" for name, n in parts.items() if n)
+    seen = embedded.new + embedded.changed + embedded.missing
+    rate = f", {seen / seconds:,.0f} images/s" if seen else ""
     show(
         f"{embedded.store}: {counted(embedded.rows, 'image')}; "
-        f"{words or 'nothing new'}; {seconds:.0f} s"
+        f"{words or 'nothing new'}; {seconds:.0f} s{rate}"
     )
