@@ -5,6 +5,7 @@ keep goes to a temporary folder.
 """
 
 import atexit
+import contextlib
 import functools
 import gc
 import os
@@ -74,6 +75,15 @@ def pytest_collection_modifyitems(items):
         long = item.get_closest_marker("slow") or "4-replica" in item.name
         if _quick_name(item.path) in QUICK and not long:
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_collection_finish(session):
+    """jax has four CPUs, too: it fixes their number when it starts."""
+    if any(item.get_closest_marker("slow") for item in session.items):
+        with contextlib.suppress(ImportError):
+            import jax
+
+            jax.config.update("jax_num_cpu_devices", 4)
 
 
 def _quick_name(path):

@@ -444,7 +444,7 @@ def test_ctrl_c_saves_and_returns_the_run_of_a_config(photos, tmp_path):
         if row["step"] == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    config = tiny.config(photos, epochs=1)
+    config = tiny.config(photos, epochs=2)
     run = simclr.pretrain(
         config, workdir=tmp_path / "run", callbacks=interrupt, quiet=True
     )

@@ -28,8 +28,9 @@ def devices(kind="auto", count=0, *, everywhere=False):
     if kind == "cpu":
         # Or else jax would start the others, too.
         jax.config.update("jax_platforms", "cpu")
+        most = max(1, count, jax.config.jax_num_cpu_devices)
         with contextlib.suppress(RuntimeError):  # It runs: with what it has.
-            jax.config.update("jax_num_cpu_devices", max(1, count))
+            jax.config.update("jax_num_cpu_devices", most)
     try:
         found = jax.devices(None if kind == "auto" else kind)
     except RuntimeError as error:

@@ -16,6 +16,8 @@ class RunSchedule:
 
     A row of metrics is the mean of the steps since the row before. All is a
     function of the config alone, so that a resumed run writes the same rows.
+    What is due just before the end waits for it: a run is a step longer than
+    its epochs, and a row of one step would say little.
 
     Args:
         config: the Config.
@@ -27,36 +29,39 @@ class RunSchedule:
         def steps(epochs):
             return max(1, round(epochs * num_examples / config.batch_size))
 
-        self._log = config.train.log_steps
-        self._checkpoint = steps(config.train.checkpoint_epochs)
-        self._evaluate = (
-            steps(config.train.eval_epochs) if config.train.eval_epochs else 0
-        )
+        log = config.train.log_steps
+        evaluate = config.train.eval_epochs and steps(config.train.eval_epochs)
+        checkpoint = steps(config.train.checkpoint_epochs)
+        # How near to the end each waits for it. A kill loses what no
+        # checkpoint has.
+        self._log = log, log // 2
+        self._evaluate = evaluate, evaluate // 2
+        self._checkpoint = checkpoint, max(1, checkpoint // 20)
         self._total = total_steps
 
     def next(self, step):
         """The first step after `step` at which something is due."""
         periods = [self._log, self._checkpoint, self._evaluate]
-        ahead = [(step // p + 1) * p for p in periods if p]
-        return min([*ahead, self._total])
+        ahead = [
+            ((step // period + 1) * period, near)
+            for period, near in periods
+            if period
+        ]
+        due = [at for at, near in ahead if self._total - at > near]
+        return min([*due, self._total])
 
     def checkpoint(self, step):
         """Whether a checkpoint is due at `step`."""
-        return _due(step, self._checkpoint, self._total)
+        return self._is_due(step, *self._checkpoint)
 
     def evaluate(self, step):
-        """Whether an evaluation is due at `step`.
+        """Whether an evaluation is due at `step`."""
+        return self._evaluate[0] > 0 and self._is_due(step, *self._evaluate)
 
-        One just before the end waits for it: a run is a step longer than its
-        epochs.
-        """
-        if not self._evaluate or not _due(step, self._evaluate, self._total):
-            return False
-        return step == self._total or self._total - step > self._evaluate // 2
-
-
-def _due(step, period, total):
-    return step % period == 0 or step == total
+    def _is_due(self, step, period, near):
+        if step == self._total:
+            return True
+        return step % period == 0 and self._total - step > near
 
 
 def run(
