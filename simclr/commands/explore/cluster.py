@@ -143,9 +143,9 @@ def _say(found, store, out, names):
         others = [k for k in found.choice.layers if k != best.k]
         if others:
             show(
-                "          coarser or finer clusters that are sure, too: --k="
+                "          more stable than the numbers beside them, too: --k="
                 f"{', '.join(map(str, others[:-1]))}"
-                f"{' or ' if others[1:] else ''}{others[-1]}"
+                f"{' or ' if others[1:] else ''}{others[-1]} (k.png)"
             )
     if found.matched:
         counts = {
