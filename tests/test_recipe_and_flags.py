@@ -33,7 +33,8 @@ def photos(tmp_path_factory):
     for name in ("run", "recipe", "flag"):
         tiny.write_photos(folder / name, count=40)
     for name in ("a.csv", "b.csv"):
-        (folder / name).write_text("id,label\ncat/000.png,cat\n")
+        table = "id,label\ncat/000.png,cat\ndog/001.png,dog\n"
+        (folder / name).write_text(table)
     return folder
 
 

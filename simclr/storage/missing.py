@@ -3,7 +3,6 @@
 import os
 
 from simclr.messages.hints import near
-from simclr.storage import files
 
 
 def hint(path):
@@ -14,15 +13,17 @@ def hint(path):
 
     Returns:
         "Did you mean ...?", of the part of it that is not there; else which
-        folder is there, and what it lacks.
+        folder is there, and what it lacks. "" of a remote one.
     """
-    path = files.absolute(path)
+    if "://" in path:
+        return ""
+    path = os.path.abspath(os.path.expanduser(path))
     parent = os.path.dirname(path)
     while not os.path.isdir(parent):
         path, parent = parent, os.path.dirname(parent)
     name = os.path.basename(path)
     try:
-        meant = near(name, files.list_folder(parent))
+        meant = near(name, sorted(os.listdir(parent)))
     except OSError:  # It may not be listed.
         meant = ""
     if meant:

@@ -57,6 +57,7 @@ _BUNDLED = (
     "storage/cache",
     "storage/json_text",
     "storage/lock",
+    "storage/missing",
     "storage/regular",
     "storage/whole",
 )
