@@ -155,7 +155,7 @@ def _say(found, store, out, names):
             "merged": len(found.matched.merges),
         }
         words = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
-        show(f"Clusters  {words or 'the same ones'} (events.csv)")
+        show(f"Clusters  {words or 'the same ones'} ({out}/events.csv)")
         show(
             f"Ids       {counted(found.kept, 'image')} keep theirs, "
             f"{found.changed:,} have another one"
