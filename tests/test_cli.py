@@ -67,9 +67,15 @@ def test_overview(capsys):
         ("pretrain --lr=1", "Unknown command line flag"),
         ("pretrain --epochs=2", "It is a setting: --set epochs=VALUE."),
         ("pretrain --base_lr=2", "--set optimizer.base_lr=VALUE."),
+        ("pretrain --batchsize=2", "Did you mean --set batch_size=VALUE?"),
+        (
+            "finetune --freeze=head",
+            "--set start.freeze=VALUE or --set classifier.freeze=VALUE.",
+        ),
+        ("pretrain --max_hours=nan", "it must be a number of at least 0"),
         ("pretrain --set epochs=2 seed=1", "one --set for each setting"),
         ("select store -n many", "it must be a whole number of at least 1"),
-        ("page store --port=99999", "at least 0 and of at most 65,535"),
+        ("page store --port=99999", "a whole number from 0 to 65,535"),
         ("pretrain --strategy=ipu", "auto"),
         ("pretrain", "--data=FOLDER"),
         ("pretrain --config=nowhere.py", "No recipe at nowhere.py"),
@@ -84,7 +90,7 @@ def test_overview(capsys):
         ),
         ("evaluate /no/such/run", "no run folder"),
         ("import", "usage: simclr import CHECKPOINT"),
-        ("import /no/such/model.ckpt-1", "no checkpoint at /no/such"),
+        ("import /no/such/model.ckpt-1", "no checkpoint /no/such"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(line, message, capsys):

@@ -152,6 +152,11 @@ def test_images_that_its_labels_csv_left_out(photos, tmp_path, capsys):
     assert "trained on" not in said
     status, said, _ = say(capsys, "evaluate", run, f"--eval_data={photos}")
     assert status == 0 and "10 of these images were trained on" in said
+    # Classes of its folders: all of them, under whatever name.
+    whole = tiny_classifier.write(tmp_path / "whole", photos)
+    line = ("evaluate", whole, f"--eval_data=folder:{photos}")
+    status, said, _ = say(capsys, *line)
+    assert status == 0 and "40 of these images were trained on" in said
 
 
 def test_a_class_that_it_does_not_know_is_named_and_a_miss(

@@ -139,7 +139,7 @@ def test_what_is_kept_changes_no_view():
     keeps = Reader(source)
     for index in range(2):
         keeps.load(index)
-        assert keeps.is_kept(index)
+        assert keeps.in_memory(index)
     large = {"area": (0.8, 1.0), "size": 8}
     [(kept, _)] = views(keeps, **large)
     [(fresh, _)] = views(Reader(source), **large)

@@ -199,7 +199,7 @@ def test_check_against_a_saved_model(published, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("missing", None, "There is no checkpoint at"),
+        ("missing", None, "There is no checkpoint "),
         ("notes.txt", b"hello", "is no checkpoint: give"),
         ("folder", "folder", "is no checkpoint: give"),
         ("model.ckpt-1.index", b"hello", "is not a whole checkpoint"),

@@ -92,7 +92,7 @@ def test_the_end_of_an_id_is_enough(begun):
 
 def test_what_is_refused(begun, tmp_path):
     found, _ = begun
-    with pytest.raises(InputError, match=r"where ids are such as '/s/\d+'"):
+    with pytest.raises(InputError, match=r"whose ids are such as /s/\d+\."):
         simclr.neighbours(found.path, "nobody.jpg", quiet=True)
     with pytest.raises(InputError, match="is no run folder"):
         simclr.neighbours(

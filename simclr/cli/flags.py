@@ -13,19 +13,15 @@ class _Plain:
 
     def parse(self, argument):
         try:
-            return super().parse(argument)
+            value = super().parse(argument)
+            if value != value:  # A NaN is within all bounds.
+                raise ValueError
+            return value
         except (TypeError, ValueError):
-            ends = [
-                f" {word} {bound:,}"
-                for word, bound in (
-                    ("of at least", self.lower_bound),
-                    ("of at most", self.upper_bound),
-                )
-                if bound is not None
-            ]
-            raise ValueError(
-                f"it must be {self.word}{' and'.join(ends)}"
-            ) from None
+            low, high = self.lower_bound, self.upper_bound
+            least = "" if low is None else f" of at least {low:,}"
+            both = "" if high is None else f" from {low:,} to {high:,}"
+            raise ValueError(f"it must be {self.word}{both or least}") from None
 
 
 class _Whole(_Plain, flags.IntegerParser):

@@ -17,7 +17,7 @@ from simclr.messages.errors import (
     is_bad_input,
     joined,
 )
-from simclr.messages.hints import did_you_mean
+from simclr.messages.hints import did_you_mean, near
 from simclr.messages.say import say, show
 
 
@@ -111,15 +111,20 @@ def _takes_settings(command):
 
 def _of_setting(flag, command):
     """How to say a setting that was taken for a flag; "" for what is none."""
+    if not _takes_settings(command):
+        return ""
     from simclr.config.schema import Config
     from simclr.config.values import keys
 
-    found = [
-        key
-        for key in keys(Config)
-        if _takes_settings(command) and flag in (key, key.rpartition(".")[2])
-    ]
-    return f". It is a setting: --set {found[0]}=VALUE." if found else ""
+    ends = {key: key.rpartition(".")[2] for key in keys(Config)}
+    found = [key for key, end in ends.items() if flag in (key, end)]
+    if found:
+        ways = " or ".join(f"--set {key}=VALUE" for key in found)
+        return f". It is a setting: {ways}."
+    meant = near(flag, ends.values(), cutoff=0.8)
+    near_ones = [key for key, end in ends.items() if meant and end == meant]
+    ways = " or ".join(f"--set {key}=VALUE" for key in near_ones)
+    return f". Did you mean {ways}?" if ways else ""
 
 
 def _joined(argv, commands):

@@ -49,7 +49,7 @@ def require(path):
             os.close(regular(path, os.O_RDONLY))
         return kind
     if not os.path.exists(path):
-        raise InputError(f"There is no {path}. {missing.hint(path)}")
+        raise InputError(missing.message(path))
     raise InputError(f"{path} is no frozen encoder: {SPELLINGS}.")
 
 

@@ -205,9 +205,8 @@ def read_config(workdir):
         with open(path, "rb", opener=regular) as file:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
-        if not os.path.exists(workdir):
-            why = missing.hint(workdir)
-            why = f"There is no run folder {workdir}. {why}"
+        if not ("://" in workdir or os.path.exists(workdir)):
+            why = missing.message(workdir, "run folder")
             raise InputError(why) from None
         why = "is a file" if os.path.isfile(workdir) else "has no config.json"
         raise InputError(

@@ -16,8 +16,9 @@ class RunSchedule:
 
     A row of metrics is the mean of the steps since the row before. All is a
     function of the config alone, so that a resumed run writes the same rows.
-    What is due just before the end waits for it: a run is a step longer than
-    its epochs, and a row of one step would say little.
+    What is due just before the end waits for it, a row for up to half its
+    period: a run is a step longer than its epochs, and a row of one step would
+    say little.
 
     Args:
         config: the Config.

@@ -63,8 +63,8 @@ class UnreadableImages:
             error = InputError(
                 f"At least {len(bad)} of {len(self._reader.source)} images are "
                 f"unreadable, over data.max_bad_share={self._max_share:g}: "
-                f"{self._workdir}/{self._name} lists those met so far, simclr "
-                "check all. Leave them out, or allow a larger share."
+                f"{self._workdir}/{self._name} lists those met so far. `simclr "
+                "check IMAGES` finds all: remove them, or allow more."
             )
             if self._ask is None:
                 raise error

@@ -10,6 +10,7 @@ from simclr.messages.errors import InputError
 from simclr.published import start
 from simclr.runs import checkpoint
 from simclr.runs import folder as run_folder
+from simclr.storage import missing
 
 # Roles whose last axis is that of the classes, [f, k] and [k].
 _LINEAR = ("probe/", "classifier/")
@@ -31,7 +32,7 @@ def read(path):
             raise InputError(f"{path} has no checkpoint yet.")
         return found
     if not os.path.exists(path):
-        raise InputError(f"{path} does not exist.")
+        raise InputError(missing.message(path))
     return checkpoint.read(path)
 
 

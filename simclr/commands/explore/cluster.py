@@ -88,7 +88,7 @@ def cluster(
     from simclr.explore.store.store import Store, held
 
     if names and not os.path.exists(names):
-        raise InputError(f"There is no {names}. {missing.hint(names)}")
+        raise InputError(missing.message(names))
     opened = Store(store)
     out = folders.report_folder(opened, out, "clusters")
     day = days.checked(day)
@@ -143,9 +143,8 @@ def _say(found, store, out, names):
         others = [k for k in found.choice.layers if k != best.k]
         if others:
             show(
-                "          more stable than the numbers beside them, too: --k="
-                f"{', '.join(map(str, others[:-1]))}"
-                f"{' or ' if others[1:] else ''}{others[-1]} (k.png)"
+                f"          {', '.join(map(str, others))} are more stable than "
+                "the numbers beside them, too (k.png): --k takes one of them"
             )
     if found.matched:
         counts = {

@@ -71,7 +71,8 @@ def neighbours(
             show(f"Index     recall@10 against an exact search: {recall:.3f}")
     images, own = {}, None
     names = [files.absolute(query)] if os.path.isfile(query) else [query]
-    if known := opened.named(names[0]):
+    known = "" if os.path.isdir(query) else opened.named(names[0])
+    if known:
         names = [known]
         vectors, own = looking_up.vectors_of(opened, names)
     else:
@@ -94,9 +95,9 @@ def _require_there(store, query):
 
     path = local_folder(query)
     if path and not os.path.exists(path):
-        example = next(store.scan(["id"], batch_size=1))["id"][0].as_py()
+        first = next(store.scan(["id"], batch_size=1), None)
+        ids = f", whose ids are such as {first['id'][0]}" if first else ""
         raise InputError(
-            f"{query!r} is no file or folder, and not one image of "
-            f"{store.path}, where ids are such as {example!r}. "
-            f"{missing.hint(path)}"
+            f"{query!r} is no file, no folder and no single id of "
+            f"{store.path}{ids}. {missing.hint(path)}"
         )

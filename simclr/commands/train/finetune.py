@@ -94,14 +94,15 @@ def finetune(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    source = launch.require_readable(
+    opened = launch.require_readable(
         recipe,
         overrides,
         data=images,
         init="" if from_scratch else init,
     )
-    if source is not None and not label_fraction:
-        few.require_classes(source)
+    if opened is not None and not label_fraction:
+        few.require_classes(opened)
+    del opened  # Its ids and labels would be held beside the run's.
     devices = take_devices(strategy, replicas, engine, together=True)
     if label_fraction:
         part = train_data.write_labels(

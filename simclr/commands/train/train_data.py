@@ -31,20 +31,20 @@ def require_there(*specs, labels=()):
     for spec in specs:
         path = registry.local_folder(spec)
         if path and not os.path.exists(path):
-            raise InputError(f"There is no folder {path}. {missing.hint(path)}")
+            raise InputError(missing.message(path, "folder"))
     for table in filter(spelling.is_table, labels):
         path = files.absolute(spelling.parts(table)[0])
         if not files.is_remote(path) and not os.path.exists(path):
-            raise InputError(f"There is no table {path}. {_no_table(path)}")
+            raise InputError(_of_page(path) or missing.message(path, "table"))
 
 
-def _no_table(path):
-    """Where labels come from, of those that the page of a store saves."""
+def _of_page(path):
+    """What to do for a table that the page of a store saves; "" of another."""
     store, page = os.path.split(os.path.dirname(path))
-    if page == "page" and os.path.isdir(os.path.dirname(path)):
-        command = f"simclr page {shlex.quote(store)} --serve"
-        return f"`{command}` writes it with the first label that you give."
-    return missing.hint(path)
+    if page != "page" or not os.path.isdir(os.path.dirname(path)):
+        return ""
+    command = f"simclr page {shlex.quote(store)} --serve"
+    return f"There is no {path}: `{command}` writes it with the first label."
 
 
 def with_keep(data, keep):

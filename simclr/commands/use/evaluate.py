@@ -77,8 +77,8 @@ def evaluate(
     from simclr.runs import classes
     from simclr.runs import folder as run_folder
 
+    config = run_folder.read_config(run)
     if classifier is None:
-        config = run_folder.read_config(run)
         classifier = config.classifies and not baseline
     if classifier and baseline:
         raise InputError(
@@ -88,7 +88,12 @@ def evaluate(
     if classifier:
         classes.describe(run)  # What is none stops it here.
     train_data.require_there(
-        data, eval_data, labels=(labels, eval_data and eval_labels)
+        data,
+        eval_data,
+        labels=(
+            labels,
+            eval_labels if eval_data or config.data.eval_source else "",
+        ),
     )
     devices = take_devices(strategy, replicas, engine)
     show(f"Devices   {devices.words}")

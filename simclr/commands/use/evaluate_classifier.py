@@ -1,6 +1,5 @@
 """`simclr evaluate` of a classifier: accuracy, confusion, calibration."""
 
-import copy
 import json
 import os
 import re
@@ -97,10 +96,11 @@ def score(
     show(
         f"Images    {len(rows):,} of {source.name}, in {num_classes:,} classes"
     )
-    if seen := _trained_on(config, eval_data or data, source, rows):
+    spec = eval_data or data or config.data.eval_source
+    if seen := _trained_on(config, spec, source, rows):
         show(
-            f"Note      {seen:,} of these images were trained on with their "
-            "labels: the score is of no use for others."
+            f"Note      {seen:,} of these images were trained on, with labels: "
+            "the score does not tell how good it is on new images."
         )
     part, logits = embed_part(
         infer,
@@ -183,19 +183,26 @@ def _images(workdir, own_data, data, labels, eval_data, eval_labels):
     return source, np.ones([len(source)], bool)
 
 
-def _trained_on(config, data, source, rows):
-    """How many of some images a classifier learned by their labels."""
+def _trained_on(config, spec, source, rows):
+    """How many of some images a classifier learned by their labels.
+
+    Args:
+        config: Config of its run.
+        spec: str, what the user calls the source; "": what the run left over.
+        source: Source of the images.
+        rows: int64 [m], which of them.
+    """
     own = config.data
-    if config.task != "finetune" or absolute(data) != own.source:
+    if not spec or root_of(spec) != root_of(own.source):
         return 0
-    if not spelling.is_table(own.labels):
-        return len(rows)
     try:
-        root = root_of(own.source)
-        known, _ = read_labels(own.labels, copy.copy(source), root)
-    except (OSError, InputError):  # The table is gone, or another one.
+        trained = open_source(own.source, labels=own.labels)
+    except (OSError, InputError):  # They are gone.
         return 0
-    return int(np.sum(known[rows] >= 0))
+    if config.task != "finetune" or trained.labels is None:
+        return 0
+    known = {trained.id(i) for i in np.flatnonzero(trained.labels >= 0)}
+    return sum(source.id(row) in known for row in rows)
 
 
 def match_classes(source, class_names, num_classes):

@@ -144,7 +144,8 @@ def _first_rows(data, frame, divisor, room, rows):
         buffer=room,
         strict=False,  # It warns of the bytes that are left.
     )
-    assert decoded.shape[1] == width
+    if decoded.shape[1] != width:
+        raise ValueError("its rows have another width")
     return room.reshape(-1)[: height * width * 3].reshape(height, width, 3)
 
 

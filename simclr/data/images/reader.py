@@ -11,7 +11,8 @@ from simclr.data.images.decode import Decoded, OrdinaryJpeg, open_image
 from simclr.messages.errors import InputError
 
 # Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
-# take 150 MB) are then decoded once, not once an epoch.
+# take 150 MB) are then decoded once, not once an epoch. A JPEG is decoded again
+# where a part of its size is enough.
 _CACHE_BYTES = 1 << 30
 # A hundred unreadable neighbours are no accident: a disk or a mount is gone.
 _MAX_TRIES = 100
@@ -75,9 +76,9 @@ class Reader:
         label = np.int32(-1 if labels is None else labels[found])
         return image, label, np.int64(found)
 
-    def is_kept(self, index):
-        """Whether an image lies in memory, decoded."""
-        return int(index) in self._cache
+    def in_memory(self, index):
+        """What of an image lies in memory: Decoded, or None."""
+        return self._cache.get(int(index))
 
     def open(self, index):
         """Reads an image as far as its size, or the next that has one.

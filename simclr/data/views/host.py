@@ -65,7 +65,7 @@ def load_views(
         while part := _open(reader, index, rows):
             _cut(reader, part, index, crop_seeds, mirrored, views, found, areas)
 
-    alone = size < SEVERAL_THREADS and reader.is_kept(index[0])
+    alone = size < SEVERAL_THREADS and _needs_no_decode(reader, index[0], size)
     each_part(fill, num, alone=alone)
     return views, found
 
@@ -80,6 +80,14 @@ def each_part(work, num, *, alone):
     """
     threads = 1 if alone else cpus.count()
     list(_pool(threads).map(work, range(0, num, PART)))
+
+
+def _needs_no_decode(reader, index, size):
+    """Whether an image lies in memory, as its views take it."""
+    image = reader.in_memory(index)
+    if image is None:
+        return False
+    return not image.was_jpeg or min(image.shape) < 2 * _ENOUGH * size
 
 
 def _open(reader, index, rows):

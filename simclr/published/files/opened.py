@@ -5,6 +5,7 @@ import re
 
 from simclr.messages.errors import InputError
 from simclr.published.files import hdf5_file, npz_file, safetensors_file
+from simclr.storage import missing
 
 # Of a PyTorch file there are more endings than one.
 _TORCH = re.compile(r".*\.(pth|pt|pth\.tar|bin)")
@@ -35,7 +36,7 @@ def require(path):
         InputError: it is so.
     """
     if not os.path.exists(path):
-        raise InputError(f"{path} does not exist.")
+        raise InputError(missing.message(path))
     if _TORCH.fullmatch(path):
         from simclr.published.files import torch_checkpoint
 
@@ -73,7 +74,7 @@ def read(path):
     if prefix:
         return tensorflow_checkpoint.read(prefix)
     if not os.path.exists(path):
-        raise InputError(f"There is no checkpoint at {path}.")
+        raise InputError(missing.message(path, "checkpoint"))
     raise InputError(
         f"{path} is no checkpoint: give a TensorFlow prefix (model.ckpt-N), "
         "its folder, a SavedModel's folder, or a .pth, .safetensors, .npz, "
