@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -230,12 +231,14 @@ def tab(width=1280, height=800):
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             port, target = _target(pathlib.Path(folder), process)
             yield Tab(port, f"/devtools/page/{target}", process)
         finally:
-            process.terminate()
+            # Debian's is a script, whose child is the browser.
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
 

@@ -107,7 +107,7 @@ def test_a_recipe_may_name_it(resnet18):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone.pth", "does not exist"),
+        ("gone.pth", "There is no "),
         ("bad.npz", "not a whole"),
         ("net.onnx", "can be a teacher"),
     ],
