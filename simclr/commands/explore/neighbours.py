@@ -70,8 +70,11 @@ def neighbours(
         if recall is not None:
             show(f"Index     recall@10 against an exact search: {recall:.3f}")
     images, own = {}, None
-    names = [files.absolute(query)] if os.path.isfile(query) else [query]
-    known = "" if os.path.isdir(query) else opened.named(names[0])
+    is_file = os.path.isfile(query)
+    names = [files.absolute(query)] if is_file else [query]
+    known = not os.path.isdir(query) and opened.named(
+        names[0], by_end=not is_file
+    )
     if known:
         names = [known]
         vectors, own = looking_up.vectors_of(opened, names)

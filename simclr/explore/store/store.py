@@ -81,15 +81,18 @@ class Store(Columns, Beside):
         """A filter: rows with a vector of the current encoder, not gone."""
         return f"{self.current.column('model')} is not null and gone is null"
 
-    def named(self, name):
+    def named(self, name, *, by_end=True):
         """The id of the live image that a user calls so; "" where none is.
 
         Args:
             name: str, its id; or the end of it, after a slash, if it is the
                 end of no other.
+            by_end: bool, whether an end of an id will do.
         """
         if self.count(f"{self.live} and id = {quoted(name)}"):
             return name
+        if not by_end:
+            return ""
         ending = f"{self.live} and ends_with(id, {quoted(f'/{name}')})"
         found = self.read(["id"], where=ending)["id"].to_pylist()
         return found[0] if len(found) == 1 else ""
