@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from simclr.runs import checkpoint, metrics
 from simclr.runs import folder as run_folder
@@ -32,7 +33,12 @@ config = dataclasses.replace(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return tiny.write_photos(tmp_path_factory.mktemp("photos"))
+    """JPEGs so large that views take them at their size, at 1/2 and at 1/4."""
+    folder = tiny.write_photos(tmp_path_factory.mktemp("photos"), side=150)
+    for path in folder.glob("*/*.png"):
+        Image.open(path).save(path.with_suffix(".jpg"))
+        path.unlink()
+    return folder
 
 
 def start(photos, workdir, epochs=8, extra_env=(), settings=(), **flags):
@@ -104,9 +110,10 @@ def test_killed_and_preempted_runs_end_like_an_undisturbed_one(
     time.sleep(random.uniform(0, 0.2))
     killed.kill()
     killed.communicate()
+    reached = metrics.read(f"{workdir}/metrics.jsonl")[-1]["step"]
 
     preempted = begin("disturbed")
-    wait_for_step(workdir, 16)
+    wait_for_step(workdir, reached + 2)  # It is at work, not at its start.
     preempted.send_signal(signal.SIGTERM)
     said = finish(preempted, status=75)
     assert "SIGTERM" in said and "resumes from here" in said
