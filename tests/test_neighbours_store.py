@@ -80,6 +80,16 @@ def test_by_an_index(begun, monkeypatch):
         assert looking_up.make_index(found) is None, "no image is new"
 
 
+def test_an_end_of_several_ids_is_none(begun, monkeypatch):
+    found, _ = begun
+    several = pa.table({"id": ["/a/1.jpg", "/b/1.jpg"]})
+    monkeypatch.setattr(found, "read", lambda names, where: several)
+    assert found.named("1.jpg") == ""
+    monkeypatch.setattr(found, "read", lambda names, where: several[:1])
+    assert found.named("1.jpg") == "/a/1.jpg"
+    assert found.named("1.jpg", by_end=False) == ""
+
+
 def test_the_end_of_an_id_is_enough(begun):
     found, _ = begun
     assert found.named("/s/00007") == found.named("00007") == "/s/00007"

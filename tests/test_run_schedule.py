@@ -46,7 +46,12 @@ def stops(*, total, **periods):
             {"log": 40, "checkpoint": 0.8, "evaluate": 0, "epoch": 100},
             {40: "", 80: "c", 101: "c"},
         ),
-        # Nor does a row of more than half.
+        # An evaluation waits, though a row ends where it would have been.
+        (
+            {"log": 40, "checkpoint": 2, "evaluate": 0.8, "epoch": 100},
+            {40: "", 80: "", 101: "ce"},
+        ),
+        # A row of more than half its period has a place of its own.
         (
             {"log": 30, "checkpoint": 2, "evaluate": 0.9, "epoch": 100},
             {30: "", 60: "", 101: "ce"},
