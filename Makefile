@@ -36,10 +36,11 @@ lint: $(VENV)/installed-cpu,test
 	$(BIN)/ruff format --check .
 
 # Strict: a link to nothing is an error (--quiet would not count it). The site
-# lies in build/site. The notebooks run from top to bottom, with small settings.
+# lies in build/site. The notebooks, Kaggle's too, run from top to bottom, with
+# small settings.
 docs: $(VENV)/installed-docs $(VENV)/installed-cpu,test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
-	$(BIN)/python -m pytest -m slow tests/test_notebooks.py
+	$(BIN)/python -m pytest -m slow tests/test_notebooks.py tests/test_kaggle.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

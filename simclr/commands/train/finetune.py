@@ -73,7 +73,6 @@ def finetune(
         )
     from simclr.commands.train import launch, starts, train_data
     from simclr.config import suggest_tasks
-    from simclr.data.labels import few
 
     overrides = launch.overrides(set, settings)
     recipe, origin = launch.read_recipe(config, "finetune", overrides)
@@ -94,25 +93,23 @@ def finetune(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    opened = launch.require_readable(
+    launch.require_readable(
         recipe,
         overrides,
         data=images,
         init="" if from_scratch else init,
+        classes=not label_fraction,
     )
-    if opened is not None and not label_fraction:
-        few.require_classes(opened)
-    del opened  # Its ids and labels would be held beside the run's.
     devices = take_devices(strategy, replicas, engine, together=True)
     if label_fraction:
-        part = train_data.write_labels(
+        few = train_data.write_labels(
             images,
             label_fraction,
             _seed(recipe, overrides),
             workdir,
             devices.strategy,
         )
-        images = dataclasses.replace(images, labels=part)
+        images = dataclasses.replace(images, labels=few)
     chosen, notes = launch.chosen(
         recipe,
         origin,

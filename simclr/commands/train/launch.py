@@ -17,6 +17,7 @@ from simclr.commands.train import train_data
 from simclr.config import Config, Model, stages
 from simclr.config import values as config_values
 from simclr.config.rules import check_values
+from simclr.data.labels import few
 from simclr.data.sources import registry
 from simclr.engines import startup
 from simclr.frozen import files as frozen_files
@@ -146,7 +147,9 @@ def absolute_run(path):
     return os.path.abspath(os.path.expanduser(path))
 
 
-def require_readable(recipe, overrides, *, data, init="", goes_on=False):
+def require_readable(
+    recipe, overrides, *, data, init="", goes_on=False, classes=False
+):
     """Refuses what a run cannot begin with, before it waits for TensorFlow.
 
     Args:
@@ -155,9 +158,7 @@ def require_readable(recipe, overrides, *, data, init="", goes_on=False):
         data: config.Data. What lies in gs:// or comes by tfds is not opened.
         init: weights to start from; "": the recipe's, if any.
         goes_on: whether the start is behind the run: it need not be there.
-
-    Returns:
-        Source of the training images; None where it is not opened.
+        classes: whether the training images need labels, of two classes.
 
     Raises:
         InputError, OSError: images or labels that cannot be opened, or weights
@@ -180,18 +181,15 @@ def require_readable(recipe, overrides, *, data, init="", goes_on=False):
             )
         weight_arrays.read_weights(absolute_run(config.init))
     data = train_data.absolute(config.data)
-    opened = [
-        registry.open_source(source, labels=labels)
-        if source
-        and not files.is_remote(source)
-        and not source.startswith("tfds:")
-        else None
-        for source, labels in (
-            (data.source, data.labels),
-            (data.eval_source, data.eval_labels),
-        )
-    ]
-    return opened[0]
+    for source, labels, needed in (
+        (data.source, data.labels, classes),
+        (data.eval_source, data.eval_labels, False),
+    ):
+        far = files.is_remote(source) or source.startswith("tfds:")
+        if source and not far:
+            opened = registry.open_source(source, labels=labels)
+            if needed:
+                few.require_classes(opened)
 
 
 def absolute(config):
