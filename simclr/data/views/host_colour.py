@@ -1,13 +1,16 @@
 """SimCLR's colours on a host, by NumPy and OpenCV: an image at a time.
 
 The same operations, numbers and order as colour.py's, which TensorFlow compiles
-for any device; equal to 2e-5. Here an image stays in the cache, is
-changed where it lies, and what is not applied to it costs nothing. Views with
-an operation that has no form here are coloured by colour_one_by_one.
+for any device; equal to 2e-5. Here an image stays in the cache, and what is not
+applied to it costs nothing. Views with an operation that has no form here are
+coloured by colour_one_by_one.
 
-An image x is float32 [s, s, 3] in [0, 1], and so is `spare`, whose values do
-not matter. Each form returns one of the two, with what x is to be.
+A form takes an image's draws and the operation's strengths, and gives a list of
+changes. A change(x, out) is of two float32 arrays [s, s, 3]: it writes to out
+what x, in [0, 1], is changed to. What it leaves in x does not matter.
 """
+
+import itertools
 
 import cv2
 import numpy as np
@@ -17,86 +20,115 @@ from simclr.data.views.host import PART, SEVERAL_THREADS, each_part
 from simclr.data.views.view_draws import draw_name
 
 _GRAY = np.tile(np.float32([0.2989, 0.587, 0.114]), [3, 1])
-_EACH = np.eye(3, dtype=np.float32)
+_MOST = 720.0, 1.0, 1.0, 0.0  # Of hue, saturation and value.
 # A blur's taps this many deviations out weigh less than 1e-5 together.
 _FAR = 4.5
+# Jitter's operations by number, as `order` has them.
+_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(4)
 
 
-def jitter(
-    x, draws, *, spare, brightness, contrast, saturation, hue, brightness_rule
-):
+def jitter(draws, *, brightness, contrast, saturation, hue, brightness_rule):
     """jitter.jitter's: four operations in the order of this step and view."""
 
     def between(name, low, high):
-        return np.float32(low) + draws[name] * np.float32(high - low)
+        return low + float(draws[name]) * (high - low)
 
     def factor(name, d):
         return between(name, max(0.0, 1.0 - d), 1.0 + d)
 
+    adds = brightness_rule == "add"
+    if adds:
+        light = between("brightness", -brightness, brightness)
+    else:
+        light = factor("brightness", brightness)
+    in_rgb = {
+        _BRIGHTNESS: _brighter(light, adds),
+        _CONTRAST: _contrasted(factor("contrast", contrast)),
+    }
+    # A factor below 1 is one of V as well: there is nothing to clip.
+    dims = not adds and light <= 1
+    in_hsv = {
+        _SATURATION: ("saturation", factor("saturation", saturation)),
+        _HUE: ("turn", between("hue", -hue, hue)),
+        **({_BRIGHTNESS: ("value", light)} if dims else {}),
+    }
+    # Neighbours that can be done in HSV go there and back together.
+    changes = []
     order = draws["order"].tolist()
-    while order:
-        name = order.pop(0)
-        if name == 0 and brightness_rule == "add":
-            np.add(x, between("brightness", -brightness, brightness), out=x)
-            _clip(x)
-        elif name == 0:
-            scale = factor("brightness", brightness)
-            np.multiply(x, scale, out=x)
-            if scale > 1:
-                _at_most_1(x)
-        elif name == 1:
-            scale = factor("contrast", contrast)
-            offset = (1 - scale) * np.float32(cv2.mean(x)[:3])
-            matrix = np.column_stack([scale * _EACH, offset])
-            cv2.transform(x, matrix, dst=spare)
-            x, spare = spare, x
-            if scale > 1:  # Others only come nearer to the mean.
-                _clip(x)
+    for together, names in itertools.groupby(order, in_hsv.__contains__):
+        names = list(names)
+        if together and names != [_BRIGHTNESS]:
+            changes.append(_by_hsv(**dict(map(in_hsv.get, names))))
         else:
-            hsv = spare
-            cv2.cvtColor(x, cv2.COLOR_RGB2HSV, dst=hsv)
-            # The other one, where it comes next, does not come back between.
-            parts = [name]
-            if order[:1] in ([2], [3]):
-                parts.append(order.pop(0))
-            for part in parts:
-                if part == 2:
-                    scale = factor("saturation", saturation)
-                    plane = cv2.extractChannel(hsv, 1)
-                    plane *= scale
-                    if scale > 1:
-                        _at_most_1(plane)
-                    cv2.insertChannel(plane, hsv, 1)
-                else:
-                    # OpenCV knows no hue below 0, but beyond the full circle.
-                    hsv[..., 0] += 360 * (between("hue", -hue, hue) % 1)
-            cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=x)
-    return x
+            changes.extend(map(in_rgb.get, names))
+    return changes
 
 
-def gray(x, _, *, spare):
+def _brighter(light, adds):
+    def change(x, out):
+        if adds:
+            np.add(x, np.float32(light), out=out)
+            _clip(out)
+        else:
+            np.multiply(x, np.float32(light), out=out)
+            if light > 1:
+                _at_most_1(out)
+
+    return change
+
+
+def _contrasted(scale):
+    def change(x, out):
+        offsets = [(1 - scale) * mean for mean in cv2.mean(x)]
+        cv2.transform(x, _scale([scale] * 3, offsets), dst=out)
+        if scale > 1:  # Others only come nearer to the mean.
+            _clip(out)
+
+    return change
+
+
+def _by_hsv(saturation=1.0, turn=0.0, value=1.0):
+    # OpenCV knows no hue below 0, but beyond the full circle.
+    matrix = _scale([1, saturation, value], [360 * (turn % 1), 0, 0])
+
+    def change(x, out):
+        cv2.cvtColor(x, cv2.COLOR_RGB2HSV, dst=out)
+        cv2.transform(out, matrix, dst=x)
+        if saturation > 1:
+            cv2.min(x, _MOST, dst=x)
+        cv2.cvtColor(x, cv2.COLOR_HSV2RGB, dst=out)
+
+    return change
+
+
+def gray(_):
     """gray.gray's."""
-    cv2.transform(x, _GRAY, dst=spare)
-    return spare
+    return [lambda x, out: cv2.transform(x, _GRAY, dst=out)]
 
 
-def blur(x, draws, *, spare, sigma):
+def blur(draws, *, sigma):
     """blur.blur's: zeros beyond the edge."""
     low, high = sigma
     sigma = low + float(draws["sigma"]) * (high - low)
-    radius = min(len(x) // 10 // 2, int(np.ceil(_FAR * sigma)))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel = np.float32(kernel / kernel.sum())
-    zeros = cv2.BORDER_CONSTANT
-    cv2.sepFilter2D(x, -1, kernel, kernel, dst=spare, borderType=zeros)
-    return spare
+
+    def change(x, out):
+        radius = min(len(x) // 10 // 2, int(np.ceil(_FAR * sigma)))
+        kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        kernel = np.float32(kernel / kernel.sum())
+        zeros = cv2.BORDER_CONSTANT
+        cv2.sepFilter2D(x, -1, kernel, kernel, dst=out, borderType=zeros)
+
+    return [change]
 
 
-def solarize(x, _, *, spare, threshold):
+def solarize(_, *, threshold):
     """solarize.solarize's."""
-    np.subtract(1, x, out=spare)
-    np.copyto(x, spare, where=x >= np.float32(threshold))
-    return x
+
+    def change(x, out):
+        np.copyto(out, x)
+        np.subtract(1, x, out=out, where=x >= np.float32(threshold))
+
+    return [change]
 
 
 FORMS = {"jitter": jitter, "gray": gray, "blur": blur, "solarize": solarize}
@@ -135,23 +167,30 @@ def colour_on_host(images, draws, steps, rooms):
     ]
 
     def fill(start):
-        # Two images stay in the cache; each operation may go from x to spare.
-        scratch = np.empty(images.shape[1:], np.float32)
+        scratch = np.empty(images.shape[1:], np.float32)  # Stays in the cache.
         for row in range(start, min(start + PART, len(images))):
-            own = out[row]
-            x, spare = own, scratch
-            np.copyto(x, images[row])
-            x *= np.float32(1 / 255)
+            changes = []
             for form, op, chance, drawn in applied:
                 if chance[row] < op.prob:
                     one = {name: values[row] for name, values in drawn.items()}
-                    if form(x, one, spare=spare, **op.strengths) is spare:
-                        x, spare = spare, x
-            if x is not own:
-                np.copyto(own, x)
+                    changes += form(one, **op.strengths)
+            x, other = out[row], scratch
+            if len(changes) % 2:  # So that the last one writes to `out`.
+                x, other = other, x
+            np.copyto(x, images[row])
+            x *= np.float32(1 / 255)
+            for change in changes:
+                change(x, other)
+                x, other = other, x
 
     each_part(fill, len(images), alone=images.shape[1] < SEVERAL_THREADS)
     return out
+
+
+def _scale(scales, offsets):
+    """The matrix for cv2.transform: a scale and an offset for each channel."""
+    (a, b, c), (d, e, f, *_) = scales, offsets
+    return np.array([[a, 0, 0, d], [0, b, 0, e], [0, 0, c, f]], np.float32)
 
 
 def _clip(x):
