@@ -16,6 +16,11 @@ def num_replicas():
     return 1 if context is None else context.num_replicas_in_sync
 
 
+def for_xla():
+    """Whether this is traced for XLA, to run anywhere (lowering/xla.py)."""
+    return getattr(tf.distribute.get_replica_context(), "for_xla", False)
+
+
 def replica_id():
     """Index of this replica, an int32 scalar; 0 outside a strategy."""
     context = tf.distribute.get_replica_context()

@@ -5,6 +5,7 @@ import tensorflow as tf
 from simclr.config.rules import check_on_tpu
 from simclr.engines.pjrt_devices import PjrtDevices
 from simclr.engines.strategies import is_accelerator
+from simclr.executors import cpus
 
 
 def fastest(strategy):
@@ -25,12 +26,7 @@ def fastest(strategy):
         # P100, and from V100 and T4 on; between them float16 is slow.
         fast = oldest >= (7, 0) or oldest == (6, 0)
         return "mixed_float16" if fast else "float32"
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = file.read().split()
-    except OSError:
-        return "float32"
-    bfloat16 = {"amx_bf16", "avx512_bf16"} & set(flags)
+    bfloat16 = {"amx_bf16", "avx512_bf16"} & cpus.flags()
     return "mixed_bfloat16" if bfloat16 else "float32"
 
 

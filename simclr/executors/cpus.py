@@ -1,5 +1,7 @@
-"""How many CPUs this process may use: a machine can have more."""
+"""How many CPUs this process may use (a machine can have more), and what they
+can do."""
 
+import functools
 import math
 import os
 
@@ -13,6 +15,17 @@ def count():
     except AttributeError:  # Linux alone has it.
         allowed = os.cpu_count() or 1
     return max(1, math.ceil(min(allowed, _quota())))
+
+
+@functools.cache
+def flags():
+    """What this machine's CPUs can do, a frozenset of Linux's words for it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = (line for line in file if line.startswith("flags"))
+            return frozenset(next(lines, "").split())
+    except OSError:  # Linux alone has it.
+        return frozenset()
 
 
 def _quota():

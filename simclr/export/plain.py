@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from simclr.models.batch_norm import BatchNorm
+from simclr.models.convolution import Conv2D
 from simclr.models.encoders.layers import LayerScale
 from simclr.models.encoders.positions import (
     position_embedding,
@@ -51,6 +52,8 @@ def plain(model, shape=None):
             config["synchronized"] = False  # That is for training alone.
         elif kind is MaxPool:
             kind = keras.layers.MaxPooling2D
+        elif kind is Conv2D:
+            kind = keras.layers.Conv2D
         copy = kind.from_config(config)
         pairs.append((layer, copy))
         return copy

@@ -124,6 +124,8 @@ class XlaReplicaContext(tf.distribute.ReplicaContext):
     updated in place, as each replica of a TPU does with its own copy.
     """
 
+    for_xla = True  # For collectives.for_xla.
+
     def __init__(self, num_replicas):
         super().__init__(
             tf.distribute.get_strategy(), replica_id_in_sync_group=0

@@ -8,6 +8,7 @@ from keras import layers
 
 from simclr.messages.errors import InputError
 from simclr.models.batch_norm import BatchNorm
+from simclr.models.convolution import Conv2D
 from simclr.models.dtypes import float32_or_wider
 from simclr.models.encoders.layers import images
 from simclr.models.max_pool import MaxPool
@@ -267,7 +268,7 @@ def _conv(x, channels, kernel, *, name, stride=1, bias=False):
         padding = "valid"
         if kernel > 1:
             x = layers.ZeroPadding2D((kernel - 1) // 2, name=name + "_pad")(x)
-    return layers.Conv2D(
+    return Conv2D(
         channels,
         kernel,
         stride,
