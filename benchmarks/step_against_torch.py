@@ -17,9 +17,13 @@ import time
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# First, with Triton, which ends a process that has TensorFlow's LLVM already.
+import torch
+import torch._dynamo
+
+# isort: split
 import numpy as np
 import tensorflow as tf
-import torch
 from torch import nn
 from torch.nn import functional
 
