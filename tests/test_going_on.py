@@ -74,6 +74,14 @@ def test_other_labels_need_a_word():
     assert change.lines == ["labels: others than before"] and not change.steps
 
 
+def test_a_student_of_an_encoder_keeps_its_images():
+    """What it learns are principal components of its teacher's features."""
+    now = {"data": {**FACTS["data"], "images": 65}}
+    config = Config(task="distill_encoder")
+    with pytest.raises(InputError, match=r"began with .64.* -> 65.*--init=run"):
+        continuing.compare("run", config, config, FACTS, now, new_images=True)
+
+
 def test_other_classes_are_another_run():
     now = {**FACTS, "classes": ["a"]}
     with pytest.raises(InputError, match="other classes"):

@@ -1,4 +1,5 @@
 import concurrent.futures
+import errno
 
 import numpy as np
 import pytest
@@ -86,7 +87,8 @@ def test_a_hundred_in_a_row_stop_the_run(num, tries):
 def test_a_hiccup_of_the_disk_is_no_bad_image(monkeypatch):
     monkeypatch.setattr("simclr.data.images.reader._RETRIES_S", (0.0, 0.0))
     source = ListSource([encoded(0), encoded(1)])
-    errors = iter([OSError("timed out"), OSError("timed out")])
+    hiccup = OSError(errno.EIO, "timed out")
+    errors = iter([hiccup, hiccup])
     read = source.read
 
     def read_at_last(index):
@@ -97,5 +99,24 @@ def test_a_hiccup_of_the_disk_is_no_bad_image(monkeypatch):
     source.read = read_at_last
     reader = Reader(source)
     assert not reader.load(0)[1] and not reader.bad
-    errors = iter([OSError("gone")] * 3)
+    errors = iter([hiccup] * 3)
     assert reader.load(1) and list(reader.bad) == ["item/1"]
+
+
+@pytest.mark.parametrize(("name", "reads"), [("a.zip", 1), ("gs://a.zip", 3)])
+def test_what_is_damaged_is_asked_for_again_only_over_a_network(
+    name, reads, monkeypatch
+):
+    monkeypatch.setattr("simclr.data.images.reader._RETRIES_S", (0.0, 0.0))
+    source, asked = ListSource([encoded(0), encoded(1)]), []
+    source.name, read = name, source.read
+
+    def damaged(index):
+        asked.append(index)
+        if index == 0:
+            raise OSError("damaged in the ZIP file")
+        return read(index)
+
+    source.read = damaged
+    assert Reader(source).load(0)[1]
+    assert asked == [0] * reads + [1]

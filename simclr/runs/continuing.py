@@ -101,6 +101,12 @@ def compare(workdir, old, new, before, now, *, new_images=False):
                 "labels, or other names or bytes). With --new_images it goes "
                 "on with those that are there now; or choose another --workdir."
             )
+        if new.task == "distill_encoder":
+            raise InputError(
+                f"{workdir} learns what its teacher sees in the images that it "
+                f"began with ({line}). Choose another --workdir, and "
+                f"--init={workdir} to begin with what it knows."
+            )
         free.append(f"images: {line}, others than before")
     elif _differ(was, data, "labels") and not new_images:
         raise InputError(

@@ -156,8 +156,8 @@ class Reader:
     def _note_bad(self, index, error):
         reason = getattr(error, "strerror", None) or str(error)
         with self._lock:
-            self._bad_indices.add(index)
             self.bad[self.source.id(index)] = reason
+            self._bad_indices.add(index)  # Last: others ask without the lock.
 
     def _read(self, index):
         """The bytes of an image; a hiccup of a disk or network is no fault."""
@@ -166,7 +166,10 @@ class Reader:
                 return self.source.read(index)
             except (FileNotFoundError, PermissionError):
                 raise
-            except OSError:
+            except OSError as error:
+                # Without a number it is what we say of a damaged archive.
+                if error.errno is None and "://" not in self.source.name:
+                    raise
                 time.sleep(pause_s)
         return self.source.read(index)
 
