@@ -250,19 +250,29 @@ for line in (
     "pretrain --config=configs/demo.py --set data.source=EMPTY",
     "pretrain --config=configs/demo.py --eval_data=EMPTY",
     "pretrain --data=PHOTOS --labels=/no/labels.csv",
+    "pretrain --data=PHOTOS --workdir=FILE",
+    "pretrain --data=PHOTOS --workdir=FILE/run",
+    "pretrain --data=PHOTOS --set batch_size=5",
+    "pretrain --data=PHOTOS --set model.depth=19",
+    "pretrain --config=configs/demo.py --set train.microbatch=7",
+    "pretrain --config=configs/demo.py --data=PHOTOS",
+    "finetune --init=RUN --from_scratch --data=PHOTOS --workdir=FILE",
+    "distill --teacher=RUN --data=PHOTOS --workdir=FILE",
+    "pipeline configs/pipelines/demo.py --data=PHOTOS --workdir=FILE",
     "pretrain --data=PHOTOS --init=/no/such/run",
     "pretrain --data=PHOTOS --set init=RUN",
     "finetune --init=RUN --data=PHOTOS",
     "finetune --init=RUN --from_scratch --data=EMPTY",
     "pipeline configs/pipelines/demo.py --data=EMPTY",
 ):
-    for name, path in zip(("RUN", "EMPTY", "PHOTOS"), sys.argv[1:]):
+    names = "RUN", "EMPTY", "PHOTOS", "FILE"
+    for name, path in zip(names, sys.argv[1:], strict=True):
         line = line.replace(name, path)
     assert main(line.split()) == 2, line
     assert "tensorflow" not in sys.modules, line
 assert "keras" not in sys.modules
 """,
-        *(run, str(tmp_path / "empty"), str(photos)),
+        *(run, str(tmp_path / "empty"), str(photos), f"{run}/run.json"),
     )
 
 

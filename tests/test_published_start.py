@@ -8,7 +8,7 @@ import pytest
 
 from simclr import __main__ as cli
 from simclr import config as config_lib
-from simclr.commands.train import launch, starts
+from simclr.commands.train import early, starts
 from simclr.config import Config, Model, stages, suggest
 from simclr.messages.errors import InputError
 from simclr.published import start
@@ -240,9 +240,9 @@ def test_a_run_goes_on_without_its_start(tmp_path):
     assert begun.model.depth == 34
     recipe = Config(init=config.init)
     data = config_lib.Data(source=str(tiny.write_photos(tmp_path / "photos")))
-    launch.require_readable(recipe, [], data=data, goes_on=True)
+    early.require_ready(recipe, [], data=data, goes_on=True)
     with pytest.raises((InputError, OSError)):
-        launch.require_readable(recipe, [], data=data)
+        early.require_ready(recipe, [], data=data)
 
 
 def test_suggestions_for_weights_are_gentle():

@@ -207,6 +207,12 @@ def validate(config):
             f"pretraining. The loss of {config.task} is a mean over images: "
             "lower batch_size."
         )
+    microbatch = config.train.microbatch
+    if microbatch and config.batch_size % microbatch:
+        raise InputError(
+            f"train.microbatch is {microbatch}; it must divide batch_size, "
+            f"{config.batch_size}."
+        )
     if config.negatives.size % config.batch_size:
         raise InputError(
             f"negatives.size is {config.negatives.size}; the queue keeps "

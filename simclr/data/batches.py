@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.data import order, shares
+from simclr.data.batch_rule import require_batch
 from simclr.data.views import colour, host, view_draws
 from simclr.data.views.crop import require_crop
 from simclr.data.views.rooms import Rooms
@@ -186,7 +187,7 @@ def _require(reader, replicas, batch_size, image_size, views):
     """Stops where there can be no such batches, or views or crops."""
     for view in views:
         require_crop(size=image_size, area=view.area)
-    shares.require_batch(
+    require_batch(
         reader.source,
         replicas=replicas,
         batch_size=batch_size,

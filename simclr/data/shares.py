@@ -5,26 +5,6 @@ Shapes: N = images in the global batch, n = images per replica.
 
 import tensorflow as tf
 
-from simclr.messages.errors import InputError
-
-
-def require_batch(source, *, replicas, batch_size, views):
-    """Refuses batches that cannot be.
-
-    Raises:
-        InputError: batch_size does not divide by the replicas, or, with two
-            views, is more than the images of the source.
-    """
-    if batch_size % replicas:
-        raise InputError(
-            f"batch_size={batch_size} does not divide by {replicas} replicas."
-        )
-    if views == 2 and batch_size > len(source):
-        raise InputError(
-            f"batch_size={batch_size} is more than the {len(source)} images; "
-            "an image would be its own negative. Lower batch_size."
-        )
-
 
 def of_pipeline(
     rows_of, context, *, replicas, batch_size, first_step, last_step

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from simclr.data import order, shares
+from simclr.data.batch_rule import require_batch
 
 
 def stored_batches(
@@ -45,9 +46,7 @@ def stored_batches(
             views, is more than the images.
     """
     source = reader.source
-    shares.require_batch(
-        source, replicas=replicas, batch_size=batch_size, views=views
-    )
+    require_batch(source, replicas=replicas, batch_size=batch_size, views=views)
     columns = {
         "extents": rows.extents,
         "label": rows.label,

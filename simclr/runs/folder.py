@@ -12,6 +12,7 @@ from simclr.messages.hints import shown
 from simclr.runs import checkpoint, continuing, older
 from simclr.storage import json_text, missing
 from simclr.storage.lock import locked
+from simclr.storage.place import require_folder
 from simclr.storage.regular import regular
 from simclr.storage.whole import remove_unfinished, write_whole
 
@@ -49,8 +50,7 @@ def open_run(workdir, config, facts, *, new_images=False, total_steps=math.inf):
             f"--workdir={workdir}: a run folder is on a local disk; copy it "
             "afterwards with gcloud storage rsync."
         )
-    if os.path.exists(workdir) and not os.path.isdir(workdir):
-        raise InputError(f"--workdir={workdir} is a file, not a folder.")
+    require_folder(workdir, f"--workdir={workdir}")
     os.makedirs(workdir, exist_ok=True)
     busy = (
         f"Another process trains into {workdir}; choose another --workdir, or "

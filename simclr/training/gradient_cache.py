@@ -22,17 +22,17 @@ from simclr import collectives
 from simclr.messages.errors import InputError
 
 
-def prepare(batch_size, microbatch):
+def prepare(microbatch):
     """Makes TensorFlow ready for the loops of a step.
 
     Raises:
-        InputError: the microbatch does not go up in the batch.
+        InputError: the microbatch does not divide by the replicas.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if batch_size % microbatch or microbatch % replicas:
+    if microbatch % replicas:
         raise InputError(
-            f"train.microbatch is {microbatch}; it must divide batch_size, "
-            f"{batch_size}, and be a multiple of the {replicas} replicas."
+            f"train.microbatch is {microbatch}; it must be a multiple of the "
+            f"{replicas} replicas."
         )
     # It makes one sum of several, of large tensors in a temporary variable,
     # whose name the same loop of the next step finds taken

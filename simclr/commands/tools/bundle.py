@@ -58,6 +58,7 @@ _BUNDLED = (
     "storage/json_text",
     "storage/lock",
     "storage/missing",
+    "storage/place",
     "storage/regular",
     "storage/whole",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from simclr import config as config_lib
 from simclr.commands.run import Run
 from simclr.commands.tools.bundle import bundle_runner
-from simclr.commands.train import launch, starts, train_data
+from simclr.commands.train import early, launch, starts, train_data
 from simclr.commands.unreadable import list_unreadable
 from simclr.config import Config
 from simclr.data.images.reader import Reader
@@ -55,7 +55,7 @@ def write(recipe, workdir, overrides, init, *, replicas, side, **images):
         raise InputError(
             "Stored images have three channels: model.extra_planes must be 0."
         )
-    launch.require_readable(config, (), data=config.data)
+    early.require_ready(config, (), data=config.data)
     startup.start_tensorflow()
     import tensorflow as tf
 

@@ -71,7 +71,7 @@ def finetune(
             "--from_scratch: whose net to train from fresh weights), or "
             "--config=RECIPE."
         )
-    from simclr.commands.train import launch, starts, train_data
+    from simclr.commands.train import early, launch, starts, train_data
     from simclr.config import suggest_tasks
 
     overrides = launch.overrides(set, settings)
@@ -93,9 +93,10 @@ def finetune(
         eval_source=eval_data,
         eval_labels=eval_labels,
     )
-    launch.require_readable(
+    early.require_ready(
         recipe,
         overrides,
+        workdir=workdir,
         data=images,
         init="" if from_scratch else init,
         classes=not label_fraction,

@@ -17,19 +17,16 @@ from simclr.commands.train import train_data
 from simclr.config import Config, Model, stages
 from simclr.config import values as config_values
 from simclr.config.rules import check_values
-from simclr.data.labels import few
 from simclr.data.sources import registry
 from simclr.engines import startup
-from simclr.frozen import files as frozen_files
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.names import run_name
 from simclr.messages.say import say
 from simclr.models import backbones
 from simclr.published import start
-from simclr.runs import best, checkpoint, weight_arrays
+from simclr.runs import best, checkpoint
 from simclr.runs import folder as run_folder
-from simclr.storage import files
 
 
 def overrides(given, settings):
@@ -85,6 +82,7 @@ def read_recipe(given, task, overrides):
         for override in overrides:
             config = config_values.replace(config, *config_lib.split(override))
         check_values(config)
+        backbones.check(config.model)
         return None, []
     built = isinstance(given, Config)
     name = "the Config" if built else given
@@ -145,51 +143,6 @@ def absolute_run(path):
     if path in ("", start.IMAGENET):
         return path
     return os.path.abspath(os.path.expanduser(path))
-
-
-def require_readable(
-    recipe, overrides, *, data, init="", goes_on=False, classes=False
-):
-    """Refuses what a run cannot begin with, before it waits for TensorFlow.
-
-    Args:
-        recipe: Config of the recipe, or None.
-        overrides: list of KEY=VALUE over it.
-        data: config.Data. What lies in gs:// or comes by tfds is not opened.
-        init: weights to start from; "": the recipe's, if any.
-        goes_on: whether the start is behind the run: it need not be there.
-        classes: whether the training images need labels, of two classes.
-
-    Raises:
-        InputError, OSError: images or labels that cannot be opened, or weights
-            that cannot be read.
-    """
-    config = recipe or Config()
-    config = config_lib.override(
-        dataclasses.replace(config, data=data, init=init or config.init),
-        [
-            override
-            for override in overrides
-            if config_lib.split(override)[0].startswith(("data.", "init"))
-        ],
-    )
-    if config.init and not goes_on and not start.is_published(config.init):
-        if frozen_files.is_encoder(config.init):
-            raise InputError(
-                f"{config.init} can be a teacher (distill --teacher) or a "
-                "baseline (evaluate --baseline), no start: its net is its own."
-            )
-        weight_arrays.read_weights(absolute_run(config.init))
-    data = train_data.absolute(config.data)
-    for source, labels, needed in (
-        (data.source, data.labels, classes),
-        (data.eval_source, data.eval_labels, False),
-    ):
-        far = files.is_remote(source) or source.startswith("tfds:")
-        if source and not far:
-            opened = registry.open_source(source, labels=labels)
-            if needed:
-                few.require_classes(opened)
 
 
 def absolute(config):

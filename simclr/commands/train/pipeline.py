@@ -60,7 +60,7 @@ def pipeline(
         InputError: bad input, before any work.
         FloatingPointError: the loss or a gradient was not finite.
     """
-    from simclr.commands.train import launch, starts, train_data
+    from simclr.commands.train import early, launch, starts, train_data
     from simclr.config.stages import (
         load,
         require_teachers,
@@ -104,7 +104,7 @@ def pipeline(
                     f"{label_fraction:g}"
                 )
     for of_stages in dict.fromkeys(images.values()):
-        launch.require_readable(None, (), data=of_stages)
+        early.require_ready(None, (), workdir=workdir, data=of_stages)
     devices = take_devices(strategy, replicas, engine, together=True)
     from simclr.commands.train import run_stages
 

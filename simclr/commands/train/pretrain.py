@@ -56,7 +56,7 @@ def pretrain(
     """
     if not config and not data:
         raise InputError("Say --data=FOLDER (your images) or --config=RECIPE.")
-    from simclr.commands.train import launch, starts, train_data
+    from simclr.commands.train import early, launch, starts, train_data
     from simclr.config import suggest
 
     overrides = launch.overrides(set, settings)
@@ -74,12 +74,14 @@ def pretrain(
         "eval_labels": eval_labels,
     }
     images = recipe.data if recipe else config_lib.Data()
-    launch.require_readable(
+    early.require_ready(
         recipe,
         overrides,
+        workdir=workdir,
         data=train_data.with_data(images, **given),
         init=init,
         goes_on=starts.goes_on(workdir),
+        views=2,
     )
     devices = take_devices(strategy, replicas, engine, together=True)
 

@@ -7,7 +7,7 @@ hands on those, any other encoder its features.
 import dataclasses
 
 from simclr import config as config_lib
-from simclr.commands.train import launch, starts, train_data
+from simclr.commands.train import early, launch, starts, train_data
 from simclr.config import suggest_tasks
 from simclr.data.sources.registry import open_source
 from simclr.frozen import files
@@ -98,7 +98,9 @@ def of_labels(
     images = train_data.resolve(
         recipe, wanted.teachers[0], same_classes=True, **given
     )
-    launch.require_readable(recipe, overrides, data=images, init=init)
+    early.require_ready(
+        recipe, overrides, workdir=workdir, data=images, init=init
+    )
     devices = take()
     teacher, _, _ = classes.describe(wanted.teachers[0])
     chosen, notes = launch.chosen(
@@ -148,7 +150,9 @@ def of_encoder(
         )
     begun = starts.find(init, recipe, overrides)
     images = train_data.resolve(recipe, run, same_classes=False, **given)
-    launch.require_readable(recipe, overrides, data=images, init=init)
+    early.require_ready(
+        recipe, overrides, workdir=workdir, data=images, init=init
+    )
     devices = take()
     chosen, notes = launch.chosen(
         recipe,

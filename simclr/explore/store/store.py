@@ -27,6 +27,7 @@ from simclr.explore.store.place import is_store
 from simclr.messages.errors import InputError
 from simclr.storage import files, missing
 from simclr.storage.lock import locked
+from simclr.storage.place import require_folder
 
 _ENCODERS = b"simclr.encoders"  # A key of the table's metadata.
 _BATCH = 8192
@@ -206,8 +207,7 @@ def held(path):
         yield
         return
     folder = files.absolute(path)
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise InputError(f"{path} is a file, not a folder for a store.")
+    require_folder(folder, f"The store {path}")
     if os.path.isdir(folder) and not is_store(path):
         others = sorted(set(os.listdir(folder)) - {"lock", "pending"})
         if others:

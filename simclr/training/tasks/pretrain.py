@@ -75,9 +75,7 @@ class Pretrain(Task):
     def build(self, num_classes):
         """Encoder, projection head and, for k > 0 classes, the probe."""
         if self.config.train.microbatch:
-            gradient_cache.prepare(
-                self.config.batch_size, self.config.train.microbatch
-            )
+            gradient_cache.prepare(self.config.train.microbatch)
         self.scalars = ("loss", *objectives.scalars(self.config.loss.name))
         self.encoder = build_encoder(
             self.config.model, self.config.data.image_size
