@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import subprocess
 import types
 
@@ -15,6 +16,7 @@ from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from simclr import __main__ as cli
 from simclr import collectives
+from simclr import config as config_lib
 from simclr.config import Augment
 from simclr.data import batches
 from simclr.data.images.reader import Reader
@@ -22,6 +24,7 @@ from simclr.data.sources.registry import open_source
 from simclr.lowering import program, xla
 from simclr.messages.errors import InputError
 from simclr.tpu import buffers, compiler, largest_batch, roofline, slices
+from simclr.training.tasks import Pretrain
 
 
 def test_slices():
@@ -469,3 +472,39 @@ def test_a_small_net_on_the_real_compiler(capsys, tmp_path):
     # A look more, of three; what the compiler says counts one of four rounds.
     assert 1.1 < cached["flops"] / plain["flops"] < 1.6
     assert cached["collectives"]["all-reduce"][0] > 2 * count
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_compiler")
+def test_no_activation_is_copied_to_float32(monkeypatch):
+    """In the compiled text, outside of what the compiler fuses."""
+    n = 48  # A number of rows that nothing else has.
+    config = config_lib.Config(
+        batch_size=n,
+        data=config_lib.Data(image_size=64),
+        model=config_lib.Model(depth=18),
+        train=config_lib.Train(precision="mixed_bfloat16"),
+    )
+    task = Pretrain(config, num_examples=1000, num_classes=0)
+    texts = []
+
+    def factors(text):
+        texts.append(text)
+        return real(text)
+
+    real = compiler.hlo_text.loop_factors
+    monkeypatch.setattr(compiler.hlo_text, "loop_factors", factors)
+    lowered = program.lower_task(task, replicas=1)
+    compiler.compile_for(slices.get("v5e-1"), lowered.hlo)
+    found, computation = {"f32": set(), "bf16": set()}, ""
+    for line in texts[0].splitlines():
+        if line.endswith("{"):
+            computation = line.split()[0]
+        elif "fused" not in computation and " = " in line:
+            result = line.split(" = ")[1].split("(%")[0]
+            for kind, dims in re.findall(r"\b(f32|bf16)\[([\d,]+)\]", result):
+                shape = [int(side) for side in dims.split(",")]
+                # Of z there is one float32 number a dimension: [2 n, 1, 1, d].
+                if shape[0] == 2 * n and len(shape) == 4 and shape[1] > 1:
+                    found[kind].add(dims)
+    assert len(found["bf16"]) > 5 and not found["f32"]

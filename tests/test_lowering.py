@@ -9,7 +9,16 @@ import pytest
 import tensorflow as tf
 
 from simclr import collectives
-from simclr.config import Augment, Config, Data, Model, Negatives, Train
+from simclr.config import (
+    Augment,
+    Config,
+    Data,
+    Model,
+    Negatives,
+    Start,
+    Train,
+)
+from simclr.data import batches
 from simclr.data.views import view_draws
 from simclr.lowering import xla
 from simclr.optimizers.lars import LARS
@@ -90,8 +99,16 @@ def lowered(request):
             for name, x in draws.items()
         },
     }
-    hlo = xla.lower(task.step, [batch], num_replicas=REPLICAS)
-    return precision, task, batch, hlo
+    return precision, task, batch, lower(task, batch)
+
+
+def lower(task, batch):
+    """A training step's HLO, as the lowered run has it."""
+    return xla.lower(
+        lambda batch: task.train_step(xla.InReplica(), batch),
+        [batch],
+        num_replicas=REPLICAS,
+    )
 
 
 def test_step_is_fit_for_a_tpu(lowered):
@@ -274,3 +291,20 @@ def test_doubles_are_summed_by_their_bits():
     hlo = xla.lower(step, [tf.TensorSpec([5], tf.float64)], num_replicas=2)
     [shape] = re.findall(r"= (\w+\[[\d,]*\])\S* all-reduce\(", hlo)
     assert shape == "s32[2,5,2]"
+
+
+@pytest.mark.parametrize("head_epochs", [0.0, 1.0])
+def test_heads_that_learn_alone_are_the_one_branch_of_a_step(head_epochs):
+    """For a branch on the device the host of a GPU waits for its stream."""
+    config = Config(
+        batch_size=8 * REPLICAS,
+        data=Data(image_size=SIZE),
+        model=Model(depth=10, width=0.125, stem="cifar"),
+        start=Start(head_epochs=head_epochs),
+    )
+    task = Pretrain(config, num_examples=1000, num_classes=0)
+    spec = batches.batch_spec(
+        8, image_size=SIZE, on_device=True, augment=config.augment
+    )
+    found = opcodes(lower(task, spec))
+    assert found["conditional"] == (head_epochs > 0)
