@@ -212,9 +212,15 @@ def test_what_is_refused(begun, tmp_path):
     simclr.cluster(found.path, k=2, quiet=True)
     with pytest.raises(InputError, match="no cluster has the id 77"):
         simclr.cluster(found.path, names=str(names), quiet=True)
-    for text in ("a,b\n1,2\n", "id,name\n0," + "x" * 200_000):
+    for text, why in (
+        ("a,b\n1,2\n", "should have id and name"),
+        ("id,name\n0," + "x" * 200_000, "is no table of text"),
+        ("id,name\nphoto.jpg,x\n", "'photo.jpg' is no number of a cluster"),
+        ("id,name\n", "names nothing"),
+        ("", "is empty"),
+    ):
         names.write_text(text)
-        with pytest.raises(InputError, match="is no CSV file with columns id"):
+        with pytest.raises(InputError, match=why):
             simclr.cluster(found.path, names=str(names), quiet=True)
     names.write_text("id,name\n0,x\n1,x\n0,y\n")
     with pytest.raises(InputError, match="names the cluster 0 twice: 'x' and"):

@@ -9,9 +9,9 @@ from simclr.commands.tools import check as command
 from simclr.data.labels import columns, spelling
 from simclr.data.labels.few import to_csv
 from simclr.data.labels.matching import EXACT, MISSING, SEVERAL, Matcher
-from simclr.data.labels.read import read_labels, rows_of
-from simclr.data.labels.table import read_table
+from simclr.data.labels.read import read_labels
 from simclr.messages.errors import InputError
+from simclr.storage.text_table import read_table, two_columns
 from tests.images import ListSource, write
 
 
@@ -354,9 +354,7 @@ def test_flags_of_a_command(tmp_path, capsys):
         command.check(photos, label_column="pet")
 
 
-def test_rows_without_images(tmp_path):
-    (tmp_path / "x.csv").write_text("id;label\nnobody.png;a\n")
-    assert rows_of(str(tmp_path / "x.csv")) == [("nobody.png", "a")]
+def test_no_rows():
     with pytest.raises(InputError, match="is empty"):
         columns.find("x", [], lambda cell: None)
 
@@ -368,3 +366,24 @@ def test_what_we_write_needs_no_note(tmp_path):
     labels, names = read_labels(str(tmp_path / "labels.csv"), source)
     np.testing.assert_array_equal(labels, source.labels)
     assert names == source.class_names and source.notes == []
+
+
+def test_a_column_of_labels_beside_another_of_zeros_and_ones():
+    rows = [
+        ["image", "label", "difficult"],
+        *(f"{i}.jpg,{i % 2},0".split(",") for i in range(4)),
+    ]
+    found = columns.find("x", rows, lambda cell: None)
+    assert [label for _, label in found.rows] == ["0", "1", "0", "1"]
+
+
+def test_two_columns(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("name;n;id\na;1;7\nb\n")
+    assert two_columns(str(path), "id", "name") == [("7", "a"), ("", "b")]
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="the columns 'a', 'b', and should"):
+        two_columns(str(path), "id", "name")
+    path.write_text("\n")
+    with pytest.raises(InputError, match="is empty"):
+        two_columns(str(path), "id", "name")

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from simclr.data.labels.read import rows_of
 from simclr.explore import clustering, space
 from simclr.explore.page import serve, tiles
 from simclr.explore.store import store as stores
+from simclr.storage.text_table import two_columns
 from tests import browser, made_page
 
 pytestmark = pytest.mark.skipif(
@@ -128,7 +128,7 @@ def test_lasso_label_and_download(opened, made, tmp_path):
     opened.write('left, "half"')
     opened.key("Enter")
     path = opened.downloaded(tmp_path / "downloads", "labels", "labels.csv")
-    rows = list(rows_of(str(path)))
+    rows = two_columns(str(path), "id", "label")
     assert len(rows) == count
     assert {label for _, label in rows} == {'left, "half"'}
     known = set(made.read(["id"])["id"].to_pylist())
@@ -227,12 +227,12 @@ def test_served_labels_and_names_are_saved_and_taken(made, tab, tmp_path):
         tab.run("localStorage.clear()")
         tab.open(server.address)
         path = tab.downloaded(tmp_path / "downloads", "labels", "labels.csv")
-        assert dict(rows_of(str(path))) == labels
+        assert dict(two_columns(str(path), "id", "label")) == labels
     assert {name.partition(":")[0] for name in tab.requests} <= {
         *("http", "data", "blob"),
     }
     hosts = [name for name in tab.requests if name.startswith("http")]
     assert all(name.startswith(server.address) for name in hosts)
     with stores.held(made.path):
-        clustering.name(made, tmp_path / "names.csv")
+        clustering.name(made, str(tmp_path / "names.csv"))
     assert "shoes" in space.read(made).clusters.names

@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import errno
 import http.client
 import json
 import threading
@@ -157,6 +158,35 @@ def test_it_ends_with_what_the_labels_are_for(tmp_path, capsys, monkeypatch):
 
 
 def test_a_labels_file_of_something_else(tmp_path):
-    (tmp_path / "labels.csv").write_text("name,class\na,b\n")
-    with pytest.raises(InputError, match="no CSV file with columns id and la"):
+    path = tmp_path / "labels.csv"
+    path.write_text("name,class\na,b\n")
+    with pytest.raises(InputError, match="should have id and label"):
         serve.saved(tmp_path)
+    path.write_text("")
+    with pytest.raises(InputError, match=r"labels\.csv is empty\.$"):
+        serve.saved(tmp_path)
+
+
+def test_a_labels_file_that_a_spreadsheet_saved(tmp_path):
+    """With a mark of its encoding, semicolons, and no cell that is empty."""
+    text = "id;label\r\na.jpg;caf\u00e9\r\nb.jpg\r\n"
+    (tmp_path / "labels.csv").write_bytes(text.encode("utf-8-sig"))
+    assert serve.saved(tmp_path)["labels"] == {
+        "a.jpg": "caf\u00e9",
+        "b.jpg": "",
+    }
+
+
+def test_files_that_cannot_be_read_or_written_are_told(server, monkeypatch):
+    with open(f"{server.folder}/labels.csv", "w") as file:
+        file.write("name,class\na,b\n")
+    status, said = ask(server, f"{server.begins}state")
+    assert status == 500 and b"should have id and label" in said
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(serve, "write_whole", full)
+    body = json.dumps(STATE)
+    status, said = ask(server, f"{server.begins}state", "POST", body)
+    assert status == 500 and b"No space left on device" in said

@@ -9,6 +9,7 @@ import pytest
 
 import simclr
 from simclr import __main__ as cli
+from simclr.commands.explore import select
 from simclr.data.sources import kept, registry
 from simclr.messages.errors import InputError
 from tests import made_store, tiny
@@ -104,9 +105,21 @@ def test_what_is_refused(begun, tmp_path):
         simclr.select(found.path, n=500, quiet=True)
     path = tmp_path / "labels.csv"
     path.write_text("id,label\nnobody,x\n")
-    with pytest.raises(InputError, match="1 id not in"):
+    with pytest.raises(InputError, match="1 of 1 ids are not in"):
         simclr.select(found.path, n=5, labels=str(path), quiet=True)
     vectors, _ = made_store.mixture(50, 2, 16)
     other = made_store.begin(tmp_path / "other", vectors)
     with pytest.raises(InputError, match="has no clusters"):
         simclr.select(other.path, quiet=True)
+
+
+def test_labels_are_read_as_training_reads_them(begun, tmp_path):
+    found, _ = begun
+    ids = found.read(["id"])["id"].to_pylist()
+    path = tmp_path / "labels.csv"
+    rows = [f"{ids[0]},x", f"{ids[1]},nan", f"{ids[2].rpartition('/')[2]},y"]
+    path.write_text("\n".join(["id,label", *rows, f"{ids[3]},"]))
+    assert select._read(found, str(path)) == {ids[0]: "x", ids[2]: "y"}
+    path.write_text(f"id,label\n{ids[0]},x\n{ids[0]},y\n")
+    with pytest.raises(InputError, match="have two different labels"):
+        simclr.select(found.path, n=5, labels=str(path), quiet=True)

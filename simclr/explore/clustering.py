@@ -3,7 +3,6 @@
 Letters: m = live images, k = clusters, d = dimensions, f = features.
 """
 
-import csv
 import dataclasses
 
 import numpy as np
@@ -31,11 +30,8 @@ from simclr.explore.space import (
 from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
-from simclr.storage.regular import regular
+from simclr.storage.text_table import two_columns
 
-_NO_NAMES = (
-    *(KeyError, TypeError, ValueError, AttributeError, OSError, csv.Error),
-)
 _HELD_OUT = 0.2  # Of the sample: what tells how far a cluster's images lie.
 
 
@@ -254,7 +250,7 @@ def name(store, path):
 
     Args:
         store: Store, held by the caller.
-        path: a UTF-8 CSV file with columns id and name.
+        path: a table (storage/text_table.py) with columns id and name.
 
     Returns:
         Clustered, with nothing but the table.
@@ -279,16 +275,13 @@ def name(store, path):
 
 def _names(path):
     """dict of id -> name."""
-    try:
-        options = {"newline": "", "encoding": "utf-8-sig", "opener": regular}
-        with open(path, **options) as file:
-            rows = list(csv.DictReader(file))
-        rows = [(int(row["id"]), row["name"].strip()) for row in rows]
-    except _NO_NAMES as error:
-        raise InputError(
-            f"{path} is no CSV file with columns id (of a cluster) and name: "
-            f"{error}."
-        ) from None
+    rows = []
+    for number, text in two_columns(path, "id", "name"):
+        if not number.strip().isdecimal():
+            raise InputError(f"{path}: {number!r} is no number of a cluster.")
+        rows.append((int(number), text.strip()))
+    if not rows:
+        raise InputError(f"{path} names nothing.")
     names = dict(rows)
     for number, text in rows:
         if names[number] != text:

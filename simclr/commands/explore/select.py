@@ -8,7 +8,6 @@ from simclr.commands import arguments
 from simclr.commands.definition import command
 from simclr.commands.explore import folders
 from simclr.messages.counts import counted
-from simclr.messages.errors import InputError
 from simclr.messages.say import say, show
 
 Count = Annotated[int, "Images to choose.", arguments.AtLeast(1)]
@@ -93,23 +92,31 @@ def select(
 
 
 def _read(store, path):
-    """dict of id -> label, by the ids of the store."""
-    from simclr.data.labels.read import rows_of
+    """dict of id -> label, of the images that the table labels."""
+    from simclr.data.labels.read import read_labels
 
-    known = store.read(["id", "source"]).to_pylist()
-    by_name = {}
-    for row in known:
-        by_name[row["id"].removeprefix(f"{row['source']}/")] = row["id"]
-        by_name[row["id"]] = row["id"]
-    found, unknown = {}, []
-    for name, label in rows_of(path):
-        if name in by_name:
-            found[by_name[name]] = label.strip()
-        else:
-            unknown.append(name)
-    if unknown:
-        raise InputError(
-            f"{path}: {counted(len(unknown), 'id')} not in {store.path}, such "
-            f"as {unknown[0]!r}."
-        )
-    return found
+    images = _Images(store)
+    labels, names = read_labels(path, images)
+    for note in images.notes:
+        say(f"Note      {note}")
+    return {
+        images.id(i): names[label]
+        for i, label in enumerate(labels.tolist())
+        if label >= 0
+    }
+
+
+class _Images:
+    """A store's images, as read_labels takes a Source."""
+
+    class_names = None
+
+    def __init__(self, store):
+        self.name, self.notes = store.path, []
+        self._ids = store.read(["id"])["id"].to_pylist()
+
+    def __len__(self):
+        return len(self._ids)
+
+    def id(self, index):
+        return self._ids[index]

@@ -183,11 +183,11 @@ def _label_column(path, body, names, left, header):
     by_name = {}
     for column in left if header else []:
         by_name.setdefault(_plain(names[column]), column)
-    if header and len(left) > 1 and _is_one_hot(body, left):
-        return left
     for name in _LABELS:
         if name in by_name:
             return by_name[name]
+    if header and len(left) > 1 and _is_one_hot(body, left):
+        return left
     told = [i for i in left if _repeats(body, i)]
     if len(told) == 1:
         return told[0]

@@ -9,9 +9,9 @@ import numpy as np
 from simclr.data.labels import columns, spelling
 from simclr.data.labels.matching import EXACT, MISSING, SEVERAL, Matcher
 from simclr.data.labels.numbers import by_value
-from simclr.data.labels.table import read_table
 from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError
+from simclr.storage.text_table import read_table
 
 # More ids than that without an image: the table is of other images.
 _MOST_MISSING = 0.05
@@ -24,7 +24,7 @@ def read_labels(labels, source, root=""):
     """Reads a table of ids and labels and fits it to a source.
 
     Args:
-        labels: path of a table (table.py), whose columns are found
+        labels: path of a table (storage/text_table.py), whose columns are found
             (columns.py), or spelling.with_columns of one. An id means an image
             as matching.py says. An empty label is none, nor is "nan". Spaces
             around a cell do not count, but those of a name in quotes do.
@@ -71,16 +71,6 @@ def read_labels(labels, source, root=""):
     for index, label in named.items():
         labels[index] = number[label]
     return labels, class_names
-
-
-def rows_of(path):
-    """The rows of a labels.csv: list of (id, label), as they stand there.
-
-    Raises:
-        InputError: it is none.
-        OSError: it cannot be read.
-    """
-    return columns.find(path, read_table(path).rows, lambda cell: None).rows
 
 
 class _Matched(typing.NamedTuple):

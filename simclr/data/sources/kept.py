@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from simclr.data.labels.table import read_table
 from simclr.data.sources.subset import Subset
 from simclr.messages.counts import counted, first_few
 from simclr.messages.errors import InputError
+from simclr.storage.text_table import read_table
 
 _NOT = ("", "false", "0", "no")  # What a column of truth says for no.
 
@@ -15,7 +15,7 @@ def take(source, path, root):
 
     Args:
         source: Source.
-        path: a table (data/labels/table.py) whose header has `id`; other
+        path: a table (storage/text_table.py) whose header has `id`; other
             columns are left alone, and so are rows whose column `kept`, if
             there is one, is false or empty. An id is an image's in the source,
             or in a store of it: ROOT/ID. A store's ids of other sources are

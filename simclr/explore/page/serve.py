@@ -5,7 +5,6 @@ that nobody can guess; it knows no other path. So another page that is open in
 the same browser can neither read nor write.
 """
 
-import csv
 import hashlib
 import http.server
 import json
@@ -14,8 +13,9 @@ import re
 import secrets
 import threading
 
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, in_one_line
 from simclr.storage import json_text, tables
+from simclr.storage.text_table import two_columns
 from simclr.storage.whole import write_whole
 
 _FILES = {"labels": ("labels.csv", "label"), "names": ("names.csv", "name")}
@@ -38,16 +38,7 @@ def saved(folder):
         path = os.path.join(folder, name)
         found[key] = {}
         if os.path.exists(path):
-            try:
-                (head, *rows) = tables.read(path)
-                if head != ["id", column]:
-                    raise ValueError(f"its columns are {head}")
-                found[key] = dict(rows)
-            except (ValueError, csv.Error) as error:
-                raise InputError(
-                    f"{path} is no CSV file with columns id and {column}: "
-                    f"{error}."
-                ) from None
+            found[key] = dict(two_columns(path, "id", column))
     return found
 
 
@@ -123,9 +114,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         name = self._asked()
         if name == "state":
-            with self.server.saving:
-                text = json.dumps(saved(self.server.folder))
-                tag = version(self.server.folder)
+            try:
+                with self.server.saving:
+                    text = json.dumps(saved(self.server.folder))
+                    tag = version(self.server.folder)
+            except (InputError, OSError) as error:
+                self._answer(500, in_one_line(error).encode())
+                return
             self._answer(200, text.encode(), "application/json", tag=tag)
         elif name == "":
             self._file(self.server.page)
@@ -158,6 +153,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 return
             try:
                 save(folder, json_text.parse(said))
+            except OSError as error:  # A full disk, for one.
+                self._answer(500, in_one_line(error).encode())
+                return
             except (ValueError, AttributeError):
                 self._answer(400)
                 return

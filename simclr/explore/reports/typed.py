@@ -4,11 +4,10 @@ A report's CSV file may have a column that people fill in or mend: the labels of
 images to label, the names of clusters. The next report has the same name.
 """
 
-import csv
 import os
 
 from simclr.messages.errors import InputError
-from simclr.storage import tables
+from simclr.storage.text_table import read_table, two_columns
 
 
 def cells(path, column):
@@ -29,19 +28,15 @@ def cells(path, column):
     if not os.path.lexists(path):
         return []
     try:
-        rows = tables.read(path)
-        if not any(map(any, rows)):
+        if not read_table(path).rows:
             return []
-        head = [name.removeprefix("\ufeff") for name in rows[0]]
-        place = head.index("id"), head.index(column)
-    except (ValueError, csv.Error):
+        found = two_columns(path, "id", column)
+    except InputError:
         raise InputError(
-            f"{path} is no CSV file with columns id and {column}, and would be "
+            f"{path} is no table with columns id and {column}, and would be "
             "written over: give another --out, or move it."
         ) from None
-    # A program that saved it may leave empty cells out at a row's end.
-    rows = ([*row, *[""] * len(head)] for row in rows[1:])
-    found = [tuple(row[i].strip() for i in place) for row in rows]
+    found = [(name.strip(), text.strip()) for name, text in found]
     return [(name, text) for name, text in found if text]
 
 

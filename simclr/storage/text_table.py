@@ -71,6 +71,35 @@ def read_table(path):
     return Table(rows, notes)
 
 
+def two_columns(path, first, second):
+    """The cells of two columns of a table that has a header.
+
+    Args:
+        path: as for read_table.
+        first, second: str, what the columns are called.
+
+    Returns:
+        list of (str, str), as they stand there; a cell that a row lacks at
+        its end is "".
+
+    Raises:
+        InputError: it is no such file, is empty, or has no such columns.
+        OSError: it cannot be read.
+    """
+    rows = read_table(path).rows
+    if not rows:
+        raise InputError(f"{path} is empty.")
+    head = [name.strip() for name in rows[0]]
+    if not {first, second} <= set(head):
+        raise InputError(
+            f"{path} has the columns {', '.join(map(repr, head[:8]))}, and "
+            f"should have {first} and {second}."
+        )
+    places = head.index(first), head.index(second)
+    padded = ([*row, *[""] * len(head)] for row in rows[1:])
+    return [tuple(row[i] for i in places) for row in padded]
+
+
 def _decoded(data, path):
     """(text, what is to be said of its encoding, or "")."""
     kind = next((k for sign, k in _OTHERS if sign.match(data)), "")
