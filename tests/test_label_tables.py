@@ -350,7 +350,7 @@ def test_flags_of_a_command(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "8 images in 2 classes" in printed
     assert "ids in column 'photo', labels in column 'pet'" in printed
-    with pytest.raises(InputError, match="--id_column is of a table"):
+    with pytest.raises(InputError, match=r"^--label_column is of a table"):
         command.check(photos, label_column="pet")
 
 

@@ -89,8 +89,10 @@ def test_any_number_of_views(tmp_path, count):
     ],
     ids=["all", "baselines", "one step", "no epochs", "none"],
 )
-def test_loss_curve(tmp_path, rows):
-    sheets.loss_curve(rows, tmp_path / "curve.png")
+def test_curves(tmp_path, rows):
+    drawn = page.Page(10, 3.6)
+    sheets.draw_curves(drawn, 0.3, 0.3, 9.4, 3.1, rows)
+    drawn.save(tmp_path / "curve.png")
     image = pixels(tmp_path / "curve.png")
     assert has(image, page.BLUE) == any("loss" in row for row in rows)
     assert margin_is_white(image)

@@ -213,7 +213,7 @@ def test_nothing_matches(tmp_path):
 
 def test_no_records(tmp_path):
     write_shard(tmp_path / "x", [])
-    with pytest.raises(ValueError, match="1 files without a record"):
+    with pytest.raises(ValueError, match="1 file without a record"):
         open_source(f"tfrecord:{tmp_path}/x")
 
 

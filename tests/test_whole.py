@@ -158,3 +158,11 @@ def test_nothing_else_writes_aside_and_renames():
         if renames.search(path.read_text(encoding="utf-8"))
     ]
     assert found == ["simclr/storage/whole.py"]
+
+
+def test_what_cannot_be_made_is_named_as_it_was_asked_for(tmp_path):
+    path = str(tmp_path / "nowhere" / "a.csv")
+    for make in (whole.whole_path, whole.scratch_folder):
+        with pytest.raises(OSError) as caught, make(path):
+            pass
+        assert caught.value.filename == path

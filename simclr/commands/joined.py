@@ -75,8 +75,9 @@ def joined(values):
     if not values.keys() >= _ADDED.keys():
         return
     id_column, label_column, classes, *keys = [values.pop(x) for x in _ADDED]
-    if id_column or label_column:
-        _require(values, ("labels", "eval_labels"), "--id_column", "a table")
+    for flag, column in zip(_ADDED, (id_column, label_column)):
+        if column:
+            _require(values, ("labels", "eval_labels"), f"--{flag}", "a table")
     for name in {"labels", "eval_labels"} & values.keys():
         values[name] = spelling.with_columns(
             values[name], id_column, label_column
@@ -87,8 +88,9 @@ def joined(values):
                 "--classes=folders and --labels both say the labels: give one."
             )
         values["labels"] = spelling.FOLDERS
-    if any(keys):
-        _require(values, ("data", "eval_data"), "--image_key", "records")
+    for flag, key in zip(list(_ADDED)[-2:], keys):
+        if key:
+            _require(values, ("data", "eval_data"), f"--{flag}", "records")
     for name in {"data", "eval_data"} & values.keys():
         values[name] = registry.with_keys(values[name], *keys)
 

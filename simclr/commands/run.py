@@ -7,6 +7,7 @@ import os
 from typing import NamedTuple
 
 import numpy as np
+import scipy.special
 
 from simclr.commands.devices import take_devices
 from simclr.commands.session import session
@@ -148,7 +149,7 @@ class Run:
         """
         devices = strategy, replicas, engine
         logits, ids = self._answers("load_classifier", images, devices, quiet)
-        shares = _softmax(logits)
+        shares = scipy.special.softmax(logits, axis=1)
         names = self.class_names
         labels = [names[i] for i in shares.argmax(axis=1)]
         return Predictions(labels, shares, ids)
@@ -228,8 +229,3 @@ def _reader(images):
     if isinstance(images, str | os.PathLike):
         return Reader(open_source(os.path.expanduser(images)))
     return ArrayReader(images)
-
-
-def _softmax(logits):
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)

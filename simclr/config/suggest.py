@@ -50,8 +50,8 @@ def suggest(source, *, accelerator, replicas, precision="float32"):
     count = len(source)
     if count < 2 * replicas or count < 16:
         raise InputError(
-            f"{source.name} has {count} images; contrastive training needs at "
-            "least 16, and thousands to be of use."
+            f"{source.name} has {counted(count, 'image')}; contrastive "
+            "training needs at least 16, and thousands to be of use."
         )
     return choose(
         source.name,

@@ -54,6 +54,11 @@ class ClusterError(Exception):
 PLAIN_FAULTS = (FloatingPointError, ClusterError)
 
 
+def reason_of(error):
+    """Why a file cannot be read, in a few words: the system's, or ours."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def is_bad_input(error):
     """Whether the user can mend it; a full disk, say, is no bad input."""
     if _inside_tensorflow(error):

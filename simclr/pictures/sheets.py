@@ -56,22 +56,16 @@ def draw_views(page, x, y, view1, view2, columns, side):
             page.image(left + j * (side + _GAP), top, side, view[..., :3])
 
 
-def loss_curve(rows, path):
-    """Loss and accuracies over the epochs.
+def draw_curves(page, x, y, width, height, rows):
+    """Draws the curves of loss and accuracies side by side into a box.
 
     Args:
+        page: Page.
+        x, y, width, height: the box, inches.
         rows: dicts as in metrics.jsonl: "step" and any of "epoch", "loss",
             "accuracy", "probe_accuracy", "knn", "untrained_knn",
             "raw_pixels_knn" (shares in [0, 1]).
-        path: of the PNG.
     """
-    page = Page(10, 3.6)
-    draw_curves(page, _MARGIN, 0.3, 10 - 2 * _MARGIN, 3.1, rows)
-    page.save(path)
-
-
-def draw_curves(page, x, y, width, height, rows):
-    """Draws the two curves side by side into a box."""
     names = 1.25  # Room for the names at the right ends of the lines.
     loss_width = 0.44 * (width - names)
     page.text(x, y, "Loss", size=HEADING, bold=True)

@@ -40,7 +40,7 @@ def summary_picture(
         path: of the PNG.
         title: one line.
         subtitle: one line: data, model, time.
-        metrics_rows: see sheets.loss_curve; none: no curves.
+        metrics_rows: see sheets.draw_curves; none: no curves.
         view1: [n, s, s, 3] first views; up to 18 are shown.
         view2: [n, s, s, 3] second views.
         results: rows as for report.results_table and health_table; the first

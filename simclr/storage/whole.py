@@ -78,11 +78,10 @@ def whole_path(path):
     _require_replaceable(path)
     _remove_left_over(path)
     unfinished = unfinished_path(path)
-    with _created(unfinished):
+    with naming(path, instead_of=unfinished), _created(unfinished):
         try:
-            with naming(path, instead_of=unfinished):
-                yield unfinished
-                finish(unfinished, path)
+            yield unfinished
+            finish(unfinished, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(unfinished)
@@ -143,7 +142,8 @@ def scratch_folder(path):
     """
     _remove_left_over(path)
     unfinished = unfinished_path(path)
-    os.mkdir(unfinished)
+    with naming(path, instead_of=unfinished):
+        os.mkdir(unfinished)
     lock = os.open(unfinished, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

@@ -116,7 +116,7 @@ def cluster(
                 anew=anew,
             )
     of_clusters.write(out, opened, found)
-    _say(found, opened, out, names)
+    _say(found, opened, out)
     return found.table
 
 
@@ -124,7 +124,7 @@ def _same(one, other):
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _say(found, store, out, names):
+def _say(found, store, out):
     if found.went_on:
         clusters = counted(len(found.table), "cluster")
         show(

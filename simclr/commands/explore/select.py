@@ -55,7 +55,7 @@ def select(
 
     extra.require()
     from simclr.explore import selecting
-    from simclr.explore.reports import of_clusters, of_selection, typed
+    from simclr.explore.reports import csv_file, of_selection, typed
     from simclr.explore.store.store import Store
 
     opened = Store(store)
@@ -63,7 +63,7 @@ def select(
     if balance:
         table = selecting.balanced(opened, balance, seed=seed)
         os.makedirs(out, exist_ok=True)
-        of_clusters.csv(out, "keep.csv", table)
+        csv_file.write(out, "keep.csv", table)
         show(
             f"{counted(len(table), 'image')} of {opened.count():,}, at most "
             f"{balance:,} a cluster: {out}/keep.csv, for pretrain --keep"

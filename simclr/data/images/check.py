@@ -10,7 +10,7 @@ from simclr.data.images.decode import decode
 from simclr.data.images.pillow import header, highest_of_16_bits
 from simclr.executors import cpus
 from simclr.messages.counts import counted
-from simclr.messages.errors import joined
+from simclr.messages.errors import joined, reason_of
 from simclr.messages.progress import progress_bar
 from simclr.messages.say import show
 from simclr.storage import tables
@@ -92,8 +92,7 @@ def read_all(source, *, first=0, change=None, progress=True, title="Reading"):
             deep = head.mode.startswith("I")
             highest = highest_of_16_bits(data) if deep else 0
         except (ValueError, OSError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            return Image(index, reason=reason)
+            return Image(index, reason=reason_of(error))
         kind = f"{head.format} {head.mode}"
         height, width, _ = pixels.shape
         given = change(data, pixels) if change else data

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from simclr.data.images.decode import Decoded, OrdinaryJpeg, open_image
-from simclr.messages.errors import InputError
+from simclr.messages.errors import InputError, reason_of
 
 # Decoded images are kept up to this many bytes: small ones (CIFAR-10's 50,000
 # take 150 MB) are then decoded once, not once an epoch. A JPEG is decoded again
@@ -154,9 +154,8 @@ class Reader:
         return np.ascontiguousarray(image), found
 
     def _note_bad(self, index, error):
-        reason = getattr(error, "strerror", None) or str(error)
         with self._lock:
-            self.bad[self.source.id(index)] = reason
+            self.bad[self.source.id(index)] = reason_of(error)
             self._bad_indices.add(index)  # Last: others ask without the lock.
 
     def _read(self, index):

@@ -13,6 +13,7 @@ from simclr.data.shards import (
 )
 from simclr.data.shards.record_source import RecordSource
 from simclr.executors import cpus
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.messages.progress import progress_bar
 from simclr.storage import files, json_text
@@ -120,7 +121,8 @@ def open_shards(paths, name, *, file_format, feature_names, plain=None):
             )
         )
     if not sum(map(len, indexes)):
-        raise InputError(f"{name}: {len(paths)} files without a record.")
+        files_read = counted(len(paths), "file")
+        raise InputError(f"{name}: {files_read} without a record.")
     whole = shard_index.concatenate(indexes)
     source = RecordSource(
         name,

@@ -9,6 +9,7 @@ from simclr.data.images.formats import IN_WORDS
 from simclr.data.shards.records import open_prepared
 from simclr.data.source import Source, printable
 from simclr.data.sources.manifest import list_images
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 from simclr.storage import files, missing, regular
 
@@ -86,9 +87,10 @@ class FolderSource(Source):
     def _note_unreadable(self, manifest):
         if manifest.unreadable:
             folder, reason = manifest.unreadable[0]
+            folders = counted(len(manifest.unreadable), "folder")
             self.notes.append(
-                f"{len(manifest.unreadable)} folders cannot be listed and "
-                f"are left out, such as {printable(folder) or '.'}: {reason}"
+                f"{folders} left out that cannot be listed, such as "
+                f"{printable(folder) or '.'}: {reason}"
             )
 
 

@@ -11,6 +11,7 @@ import os
 import time
 
 from simclr.data.images import formats, heic
+from simclr.messages.errors import reason_of
 from simclr.storage import cache, json_text
 
 # A folder changed again within the clock tick of its listing would keep its
@@ -176,7 +177,7 @@ def _walk(root, known):
             if listing is None or listing.changed_ns != changed_ns:
                 listing = _list(path, changed_ns)
         except OSError as error:
-            unreadable.append((folder, error.strerror or str(error)))
+            unreadable.append((folder, reason_of(error)))
             continue
         listings[folder] = listing
         prefix = f"{folder}/" if folder else ""

@@ -6,6 +6,7 @@ L = labelled rows, b = budget.
 
 import numpy as np
 
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 
@@ -57,7 +58,7 @@ def unlabelled(count, labelled, budget):
     free[labelled] = False
     if not 1 <= budget <= free.sum():
         raise InputError(
-            f"{budget} images cannot be chosen: {free.sum()} have no label; "
-            f"-n takes 1 to {free.sum()}."
+            f"{counted(budget, 'image')} cannot be chosen: {free.sum()} have "
+            f"no label, so --n is 1 to {free.sum()}."
         )
     return free

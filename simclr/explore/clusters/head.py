@@ -13,6 +13,7 @@ import dataclasses
 
 import faiss
 import numpy as np
+from scipy.special import softmax
 
 MOST_ROWS = 50_000  # Images that a head learns from.
 _NEIGHBOURS = 20  # Of each of them, as in the paper.
@@ -42,7 +43,7 @@ class Head:
 
     def probabilities(self, x):
         """float32 [n, k] of features, float32 [n, d]."""
-        return _softmax(x @ self.kernel + self.bias)
+        return softmax(x @ self.kernel + self.bias, axis=1)
 
 
 def clusters(rows, k, *, seed):
@@ -135,14 +136,14 @@ def self_label(head, x, *, epochs=10, seed=0):
     for _ in range(epochs):
         losses = []
         for rows in _batches(len(x), rng):
-            clean = _softmax(x[rows] @ step.kernel + step.bias)
+            clean = softmax(x[rows] @ step.kernel + step.bias, axis=1)
             sure = clean.max(1) > _SURE
             if not sure.any():
                 continue
             label = clean[sure].argmax(1)
             kept = rng.random(x[rows][sure].shape) >= _DROPPED
             some = x[rows][sure] * kept / (1 - _DROPPED)
-            p = _softmax(some @ step.kernel + step.bias)
+            p = softmax(some @ step.kernel + step.bias, axis=1)
             weight = 1 / np.bincount(label, minlength=p.shape[1])[label]
             weight /= weight.sum()
             losses.append(-(weight * np.log(_of(p, label))).sum())
@@ -181,7 +182,7 @@ def _fit_one(x, neighbours, k, epochs, rng):
         for rows in _batches(len(x), rng):
             pick = rng.integers(neighbours.shape[1], size=len(rows))
             both = np.concatenate([x[rows], x[neighbours[rows, pick]]])
-            p = _softmax(both @ step.kernel + step.bias)
+            p = softmax(both @ step.kernel + step.bias, axis=1)
             loss, *gradients = scan_loss(p[: len(rows)], p[len(rows) :])
             step(both, np.concatenate(gradients))
             losses.append(loss)
@@ -196,11 +197,6 @@ def _batches(n, rng):
 
 def _of(p, label):
     return np.maximum(p[np.arange(len(p)), label], 1e-12)
-
-
-def _softmax(logits):
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return shifted / shifted.sum(1, keepdims=True)
 
 
 class _Adam:

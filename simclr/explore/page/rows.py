@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from simclr.explore.page import pacmap
+from simclr.messages.counts import counted
 from simclr.messages.errors import InputError
 
 _NEIGHBOURS = 12
@@ -93,7 +94,8 @@ def read(store, layout, where=None):
     names = ["id", *_TEXTS, "cluster", "distance", "novelty"]
     table = store.read(names, where=where)
     if len(table) < 2:
-        raise InputError(f"{store.path} has {len(table)} images to show.")
+        images = counted(len(table), "image")
+        raise InputError(f"{store.path} has {images} to show.")
     x = np.empty([len(table), layout.landmarks.shape[1]], np.float16)
     start = 0
     for block in store.blocks(where):

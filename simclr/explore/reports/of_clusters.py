@@ -4,12 +4,10 @@ import os
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
-from simclr.explore.reports import sheets
+from simclr.explore.reports import csv_file, sheets
 from simclr.messages.counts import counted
 from simclr.pictures.page import BLUE, MUTED, Page
-from simclr.storage.whole import whole_path
 
 _CLUSTERS = 60  # That are drawn, the largest first.
 _OF_A_CLUSTER = 14  # Images, the most typical first.
@@ -25,20 +23,14 @@ def write(folder, store, found):
         found: clustering.Clustered.
     """
     os.makedirs(folder, exist_ok=True)
-    csv(folder, "clusters.csv", found.table)
+    csv_file.write(folder, "clusters.csv", found.table)
     draw(os.path.join(folder, "clusters.png"), store, found.table)
     if found.choice:
         rows = [vars(one) for one in found.choice.stabilities]
-        csv(folder, "k.csv", pa.Table.from_pylist(rows))
+        csv_file.write(folder, "k.csv", pa.Table.from_pylist(rows))
         _draw_k(os.path.join(folder, "k.png"), found.choice)
     if found.matched:
-        csv(folder, "events.csv", events(found.matched))
-
-
-def csv(folder, name, table):
-    """Writes a table as a whole CSV file."""
-    with whole_path(os.path.join(folder, name)) as path:
-        pa.csv.write_csv(table, path)
+        csv_file.write(folder, "events.csv", events(found.matched))
 
 
 def events(matched):

@@ -4,8 +4,7 @@ import os
 
 import numpy as np
 
-from simclr.explore.reports import sheets
-from simclr.explore.reports.of_clusters import csv
+from simclr.explore.reports import csv_file, sheets
 from simclr.messages.counts import counted
 
 _ROW = 14  # Images of a group that are drawn.
@@ -23,7 +22,7 @@ def write(folder, store, day, table):
         table: a table of daily.table_of.
     """
     os.makedirs(folder, exist_ok=True)
-    csv(folder, "new.csv", table)
+    csv_file.write(folder, "new.csv", table)
     rows = table.to_pylist()
     novel = [r["id"] for r in rows if r["novelty"] and r["novelty"] > 1]
     twins = [r for r in rows if r["duplicate"]]

@@ -4,11 +4,9 @@ import os
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.csv
 
-from simclr.explore.reports import sheets
+from simclr.explore.reports import csv_file, sheets
 from simclr.pictures.page import GREEN, INK
-from simclr.storage.whole import whole_path
 
 _GROUPS = 40  # That are drawn, the largest first.
 _OF_A_GROUP = 14
@@ -24,10 +22,10 @@ def write(folder, store, other, found):
         found: deduplication.Duplicates.
     """
     os.makedirs(folder, exist_ok=True)
-    _csv(folder, "groups.csv", found.groups)
-    _csv(folder, "doubtful.csv", found.doubtful)
+    csv_file.write(folder, "groups.csv", found.groups)
+    csv_file.write(folder, "doubtful.csv", found.doubtful)
     if found.calibration:
-        _csv(folder, "curve.csv", found.calibration.curve)
+        csv_file.write(folder, "curve.csv", found.calibration.curve)
     pairs = found.doubtful.to_pylist()
     images = sheets.thumbnails(store, [pair["id"] for pair in pairs])
     seconds = sheets.thumbnails(other or store, [p["other"] for p in pairs])
@@ -51,7 +49,7 @@ def write(folder, store, other, found):
         rows=rows,
     )
     if other is None:
-        _csv(folder, "keep.csv", _kept(store))
+        csv_file.write(folder, "keep.csv", _kept(store))
         _draw_groups(folder, store, found.groups)
 
 
@@ -83,8 +81,3 @@ def _draw_groups(folder, store, groups):
         subtitle="Green frame: the image to keep. Nothing was deleted.",
         rows=rows,
     )
-
-
-def _csv(folder, name, table):
-    with whole_path(os.path.join(folder, name)) as path:
-        pa.csv.write_csv(table, path)

@@ -2,8 +2,7 @@
 
 import os
 
-from simclr.explore.reports import sheets, typed
-from simclr.explore.reports.of_clusters import csv
+from simclr.explore.reports import csv_file, sheets, typed
 from simclr.explore.store.cells import quoted
 from simclr.pictures.page import INK
 
@@ -47,7 +46,7 @@ def write(folder, store, table, images):
             that are not in the store.
     """
     os.makedirs(folder, exist_ok=True)
-    csv(folder, _TABLE, table)
+    csv_file.write(folder, _TABLE, table)
     by_query = {}
     for row in table.to_pylist():
         by_query.setdefault(row["query"], []).append(row)

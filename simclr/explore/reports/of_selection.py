@@ -2,8 +2,7 @@
 
 import os
 
-from simclr.explore.reports import sheets
-from simclr.explore.reports.of_clusters import csv
+from simclr.explore.reports import csv_file, sheets
 
 _DRAWN = 280
 
@@ -17,7 +16,7 @@ def write(folder, store, found):
         found: selecting.Selected.
     """
     os.makedirs(folder, exist_ok=True)
-    csv(folder, "labels.csv", found.table)
+    csv_file.write(folder, "labels.csv", found.table)
     ids = found.table["id"].to_pylist()
     sheets.draw(
         store,
