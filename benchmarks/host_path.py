@@ -30,7 +30,10 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WAYS_FILE = os.path.join(ROOT, "benchmarks", "host_path_ways.py")
-OF_OTHERS = ("albumentations", "torchvision", "lightly", "decode")
+OF_OTHERS = (
+    *("albumentations", "albumentations_float32"),
+    *("torchvision", "lightly", "decode"),
+)
 
 
 class Way:
@@ -131,7 +134,10 @@ def pick(arguments):
     crops.append("torchvision")
     return [
         *(f"{way}:crops" for way in (*crops, "decode")),
-        *(f"{way}:all" for way in (*crops, "lightly")),
+        *(
+            f"{way}:all"
+            for way in (*crops, "albumentations_float32", "lightly")
+        ),
     ]
 
 
