@@ -88,10 +88,10 @@ def test_the_table_by_hand(machine):
         slow, fast = map(number, published.split(" to "))
         assert slow == pytest.approx(0.35 * speed, abs=1)
         assert fast == pytest.approx(0.52 * speed, abs=1)
-    # 381 photos of 28.6 kB a vCPU and second.
-    assert abs(number(needs) - math.ceil(speed / 381)) <= 1
+    photos = feeding.PHOTOS
+    assert abs(number(needs) - math.ceil(speed / photos.per_vcpu)) <= 1
     assert number(has) == vcpus
-    megabytes = speed * 28_600 / 1e6
+    megabytes = speed * photos.image_bytes / 1e6
     assert number(files) == pytest.approx(megabytes, abs=1)
     if gigabits is None:
         assert share == ""

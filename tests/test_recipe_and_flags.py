@@ -177,7 +177,7 @@ def test_images_by_set_are_found_from_anywhere(
 ):
     monkeypatch.chdir(photos)
     monkeypatch.setenv("HOME", str(photos))
-    values = f"data=Data({str(photos / 'recipe')!r})"
+    values = f"data=Data({str(photos / 'recipe')!r}), batch_size=16"
     said = run(
         capsys, task, recipe(tmp_path, task, values),
         "--set=data.source=./recipe", "--set=data.labels=~/a.csv",
@@ -197,7 +197,10 @@ def test_images_by_set_are_found_from_anywhere(
 def test_a_recipes_own_weights_are_started_from(
     task, photos, pretrained, trained, tmp_path, capsys
 ):
-    values = f"data=Data({str(photos / 'recipe')!r}), init={pretrained!r}"
+    values = (
+        f"data=Data({str(photos / 'recipe')!r}), init={pretrained!r}, "
+        "batch_size=16"
+    )
     run(capsys, task, recipe(tmp_path, task, values))
     assert trained[0].init == pretrained
 

@@ -140,5 +140,5 @@ def test_labels_of_neighbours_stay(begun, capsys):
 def test_what_is_no_table_says_so(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("name,class\na,b\n")
-    with pytest.raises(InputError, match="no CSV file with columns id and la"):
+    with pytest.raises(InputError, match="no table with columns id and la"):
         typed.require_none(str(path), "label")
