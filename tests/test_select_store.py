@@ -1,6 +1,7 @@
 """simclr select: what to label next, and what to train on."""
 
 import collections
+import types
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 import simclr
 from simclr import __main__ as cli
 from simclr.commands.explore import select
+from simclr.data.labels.matching import EXACT, Matcher
 from simclr.data.sources import kept, registry
 from simclr.messages.errors import InputError
 from tests import made_store, tiny
@@ -123,3 +125,14 @@ def test_labels_are_read_as_training_reads_them(begun, tmp_path):
     path.write_text(f"id,label\n{ids[0]},x\n{ids[0]},y\n")
     with pytest.raises(InputError, match="have two different labels"):
         simclr.select(found.path, n=5, labels=str(path), quiet=True)
+
+
+def test_an_id_is_first_one_of_the_source():
+    store = types.SimpleNamespace(path="store")
+    rows = [("/s/1.jpg", "/s"), ("/s/a/1.jpg", "/s")]
+    columns = zip(*rows, strict=True)
+    store.read = lambda names: pa.table(dict(zip(names, columns, strict=True)))
+    images = select._Images(store)
+    matcher = Matcher(images, images.root)
+    for name, index in (("1.jpg", 0), ("a/1.jpg", 1), ("/s/1.jpg", 0)):
+        assert matcher.find(name) == (index, EXACT)

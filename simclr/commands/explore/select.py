@@ -96,27 +96,38 @@ def _read(store, path):
     from simclr.data.labels.read import read_labels
 
     images = _Images(store)
-    labels, names = read_labels(path, images)
+    labels, names = read_labels(path, images, images.root)
     for note in images.notes:
         say(f"Note      {note}")
     return {
-        images.id(i): names[label]
+        images.ids[i]: names[label]
         for i, label in enumerate(labels.tolist())
         if label >= 0
     }
 
 
 class _Images:
-    """A store's images, as read_labels takes a Source."""
+    """A store's images, as read_labels takes a Source.
+
+    Those of one source are called as it calls them: what lies in its folder
+    is then no folder of an image.
+
+    Attributes:
+        ids: list of str, the store's.
+        root: str, what they begin with; "": they are of several sources.
+    """
 
     class_names = None
 
     def __init__(self, store):
         self.name, self.notes = store.path, []
-        self._ids = store.read(["id"])["id"].to_pylist()
+        table = store.read(["id", "source"])
+        self.ids = table["id"].to_pylist()
+        roots = table["source"].unique().to_pylist()
+        self.root = roots[0] if len(roots) == 1 else ""
 
     def __len__(self):
-        return len(self._ids)
+        return len(self.ids)
 
     def id(self, index):
-        return self._ids[index]
+        return self.ids[index].removeprefix(f"{self.root}/")
